@@ -1,0 +1,1 @@
+"""Classical methods on the same rows: the bar that deep learning has to clear."""

@@ -1,0 +1,164 @@
+"""Settings: what the user asked for, what was planned, and why.
+
+Every automatic choice is a `Choice`: the value, and the reason that is printed beside it. After
+planning nothing depends on the clock: a plan and a seed give the same weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from pellucid.errors import ConfigError, did_you_mean
+
+Effort = Literal["quick", "normal", "thorough"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A value that Pellucid chose by itself, with its reason."""
+
+    value: Any
+    why: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for; everything has a default that needs no tuning.
+
+    Args:
+        target: Name of the column to predict; several, joined by commas, for several numbers.
+        time: Seconds for the whole job; None lets `effort` and the size of the data decide.
+        effort: "quick", "normal" or "thorough".
+        seed: One number from which every random choice follows.
+        network: "auto", or the family to use: "mlp", "tabm", "cnn", "rnn", "transformer".
+        kinds: Column name -> modality, overriding what was recognized (`--as rating=category`).
+        task: "auto", or "classify", "tags", "grades", "regress".
+        group: Column whose equal values must stay on one side of every split.
+        order: Column of times; test rows are then the latest.
+        split: Column that already says train, valid or test for each row.
+        ignore: Columns to leave out.
+        keep: "network" keeps the network, "best" the winner against the classical methods.
+        keep_going: Go on although more than a tenth of the rows had to be set aside.
+        record: Write looks at the inside while learning.
+        missing: Words that mean "no value", besides the usual ones.
+        pretrained: Let installed pretrained weights compete (kept only if validation says so).
+    """
+
+    target: str | None = None
+    time: float | None = None
+    effort: Effort = "normal"
+    seed: int = 0
+    network: str = "auto"
+    kinds: dict[str, str] = field(default_factory=dict)
+    task: str = "auto"
+    group: str | None = None
+    order: str | None = None
+    split: str | None = None
+    ignore: tuple[str, ...] = ()
+    keep: Literal["network", "best"] = "network"
+    keep_going: bool = False
+    record: bool = True
+    missing: tuple[str, ...] = ()
+    pretrained: bool = True
+
+    def __post_init__(self) -> None:
+        if self.time is not None and not self.time > 0:
+            raise ConfigError(
+                f"the time must be positive, not {self.time:g} s",
+                where="--time",
+                fix="give seconds or minutes, such as --time 90s or --time 3m",
+            )
+        for name, allowed in (
+            ("effort", ("quick", "normal", "thorough")),
+            ("keep", ("network", "best")),
+        ):
+            if getattr(self, name) not in allowed:
+                raise ConfigError(
+                    f"'{getattr(self, name)}' is no {name}",
+                    where=f"--{name}",
+                    fix=did_you_mean(str(getattr(self, name)), allowed),
+                )
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Size:
+    """How big one network is; follows from one dial.
+
+    width: numbers that describe one position. depth: blocks. dropout: share of values zeroed.
+    """
+
+    width: int
+    depth: int
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that the loop needs to know; made before the first step, fixed from then on.
+
+    steps: weight updates in all. batch: rows an update sees. evaluate_every: steps between looks
+    at the validation rows. rate: highest learning rate of the main optimizer. warm: share of the
+    steps over which the rate rises; flat: share of the steps after that on which it stays.
+    average: share of the run over which the weights are averaged at the end (0: no average).
+    folds: networks that are trained on different parts of the rows and answer together (1: none).
+    """
+
+    seed: int = 0
+    steps: int = 100
+    batch: int = 256
+    evaluate_every: int = 50
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    rate: float = 2e-3
+    weight_decay: float = 0.01
+    clip: float | None = 1.0
+    warm: float = 0.05
+    flat: float = 0.0
+    average: float = 0.0
+    label_smoothing: float = 0.0
+    precision: Literal["fp32", "bf16"] = "fp32"
+    folds: int = 1
+    threads: int = 1
+    network: dict[str, str] = field(default_factory=dict)
+    """Column -> family; the key "" is the family that works across columns."""
+    sizes: dict[str, Size] = field(default_factory=dict)
+    augment: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Column -> names of the random changes made to its training examples."""
+    pretrained: dict[str, str] = field(default_factory=dict)
+    """Column -> name of the weights it starts from."""
+    why: dict[str, str] = field(default_factory=dict)
+    """Field -> the reason for its value."""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Plan:
+        """Read a plan back; unknown fields of a later version are an error, not a guess."""
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(data) - known)
+        if unknown:
+            raise ConfigError(
+                f"the plan has fields that this version does not know: {', '.join(unknown)}",
+                where="run.json",
+                fix="update Pellucid, or plan anew without --plan",
+            )
+        data = dict(data)
+        data["sizes"] = {key: Size(**value) for key, value in data.get("sizes", {}).items()}
+        data["augment"] = {key: tuple(value) for key, value in data.get("augment", {}).items()}
+        return cls(**data)
+
+
+def cache_folder() -> Path:
+    """Where decoded data is kept between runs; `PELLUCID_CACHE` moves it."""
+    import os
+
+    chosen = os.environ.get("PELLUCID_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = Path(chosen) if chosen else Path(base or Path.home() / ".cache") / "pellucid"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,1 @@
+"""Step 1, input: files and tables become tensors."""

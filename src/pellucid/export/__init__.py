@@ -1,0 +1,1 @@
+"""Take it away: a trained model as a folder of tensors and JSON."""

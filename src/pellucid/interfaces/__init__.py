@@ -1,0 +1,1 @@
+"""Ways to reach it: terminal, command line, report."""

@@ -1,0 +1,1 @@
+"""What happened: every step of a run can be looked at again."""
