@@ -1,0 +1,80 @@
+"""A task: what is asked, how wrong an answer is, and how an answer is said.
+
+A network's output is `(batch, outputs)`, or `(batch, members, outputs)` when several members of
+one network answer side by side; the loss is then the mean over members, and the answer is the
+mean of the members' answers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from torch import Tensor
+
+from pellucid.data.columns import RawColumn
+
+Kind = Literal["classify", "tags", "grades", "regress"]
+
+
+class Task:
+    """One question put to the data.
+
+    kind: what the user types. names: the target columns. outputs: numbers that the network gives
+    for each row. metric: the figure that is reported first.
+    """
+
+    kind: ClassVar[Kind]
+    metric: ClassVar[str]
+    names: list[str]
+    outputs: int
+
+    @classmethod
+    def fit(cls, targets: list[RawColumn]) -> Task:
+        """Learn the possible answers from the targets of the training rows."""
+        raise NotImplementedError
+
+    def encode(self, targets: list[RawColumn]) -> tuple[Tensor, dict[int, str]]:
+        """Targets as a tensor, rows first, and the rows whose target can't be used, with reasons
+        (their entries in the tensor are meaningless)."""
+        raise NotImplementedError
+
+    def labels(self, target: Tensor) -> np.ndarray:
+        """int64 `(rows,)`: what a split should spread evenly."""
+        raise NotImplementedError
+
+    def loss(self, output: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
+        """How wrong each row's answer is `(batch,)`; training follows the mean."""
+        raise NotImplementedError
+
+    def prediction(self, output: Tensor, temperature: float = 1.0) -> np.ndarray:
+        """float64 `(rows, classes | tags)` probabilities, or `(rows, targets)` numbers in the
+        target's own unit."""
+        raise NotImplementedError
+
+    def truth(self, target: Tensor) -> np.ndarray:
+        """The encoded targets in the form that the metrics take beside `prediction`."""
+        raise NotImplementedError
+
+    def answers(self, prediction: np.ndarray) -> list[dict[str, Any]]:
+        """What is said for each row: `answer`, and `probability`, `probabilities` where there are
+        some; for machines and people alike."""
+        raise NotImplementedError
+
+    def as_json(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Task:
+        raise NotImplementedError
+
+
+TASKS: dict[str, type[Task]] = {}
+
+
+def task(kind: type[Task]) -> type[Task]:
+    """Register a task under its kind."""
+    if kind.kind in TASKS:
+        raise ValueError(f"two tasks are called '{kind.kind}'")
+    TASKS[kind.kind] = kind
+    return kind
