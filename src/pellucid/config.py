@@ -14,6 +14,11 @@ from pellucid.errors import ConfigError, did_you_mean
 
 Effort = Literal["quick", "normal", "thorough"]
 
+ACROSS = "columns"
+"""The name of the network part that works across columns, in plans and in watched values."""
+RESERVED = ("scalars", "categories", ACROSS)
+"""Groups that are not named after one column."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -124,12 +129,12 @@ class Plan:
     folds: int = 1
     threads: int = 1
     network: dict[str, str] = field(default_factory=dict)
-    """Column -> family; the key "" is the family that works across columns."""
+    """Group -> family; the key "columns" is the family that works across columns."""
     sizes: dict[str, Size] = field(default_factory=dict)
     augment: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Column -> names of the random changes made to its training examples."""
+    """Group -> names of the random changes made to its training examples."""
     pretrained: dict[str, str] = field(default_factory=dict)
-    """Column -> name of the weights it starts from."""
+    """Group -> name of the weights it starts from."""
     why: dict[str, str] = field(default_factory=dict)
     """Field -> the reason for its value."""
 

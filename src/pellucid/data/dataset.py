@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pellucid.config import RESERVED
 from pellucid.data.columns import Column, Entry, Loaded
 from pellucid.data.modalities import MODALITIES
 
@@ -70,6 +71,8 @@ def encode(columns: list[Column], loaded: dict[str, Loaded], target: Tensor) -> 
         modality = MODALITIES[column.modality]
         values = modality.encode(loaded[column.name], column.fitted)
         entry = modality.entry(column.name, column.fitted)
+        if entry.rank > 0 and entry.group in RESERVED:
+            entry = replace(entry, group=f"{entry.group} (column)")
         before = entries.get(entry.group)
         if entry.way == "lookup" and entry.rank == 0:
             values = values.reshape(len(values), 1) + np.int32(before.size if before else 0)

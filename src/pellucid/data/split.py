@@ -74,7 +74,7 @@ def split_rows(
         folds = _folds(labels, clusters, rest, rng)
         if len(folds) > 1:
             why.append(
-                f"few rows, so {len(folds)} networks take turns: each is checked on rows it never saw"
+                f"few rows: {len(folds)} networks take turns, each checked on rows it never saw"
             )
             return SplitRows(split, folds, why)
     share = min(VALID_SHARE, MOST_VALID / max(1, len(rest)))

@@ -1,0 +1,269 @@
+"""Plan, then learn: the time is spent on paper before the first step.
+
+A few steps are measured on throw-away copies; out of them comes a `Plan` with a reason for every
+value. From then on nothing depends on the clock, which is what makes a run repeatable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from pellucid.config import ACROSS, Plan, Settings, Size
+from pellucid.data.dataset import Dataset
+from pellucid.errors import ConfigError
+from pellucid.learning.augment import CHANGES
+from pellucid.learning.learner import Learner, evaluate
+from pellucid.learning.loop import train
+from pellucid.learning.recipes import (
+    AUDIO,
+    IMAGE,
+    MIXED,
+    SEQUENCE,
+    SERIES,
+    SMALL_TABLE,
+    TABLE,
+    TEXT,
+    Recipe,
+)
+from pellucid.network.assemble import Blueprint, Model, blueprint, family_of
+from pellucid.tasks import Task
+
+SECONDS = {"quick": 15.0, "normal": 120.0, "thorough": 900.0}
+"""Time for learning when the user names none; small data needs far less."""
+EFFORT = {"quick": 0.4, "normal": 1.0, "thorough": 2.0}
+"""Factor on the most passes worth making."""
+MEASURE_SECONDS = 0.25
+EVALUATIONS = 20
+"""Looks at the validation rows over a run."""
+TRUSTED = 1.05
+"""A change is trusted if it raises the validation loss by less than this factor (recipes 4.1)."""
+WORTH_CHANGING = 8
+"""Passes over the rows from which on random changes pay: below that they only slow learning
+(measured on Fashion-MNIST at 1 to 6 passes)."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """What planning needs to know of the data.
+
+    modalities: group -> modality name. rows, valid: int64 rows to learn from and to choose by.
+    folds: how many networks will be trained on such rows.
+    """
+
+    dataset: Dataset
+    modalities: dict[str, str]
+    task: Task
+    rows: Tensor
+    valid: Tensor
+    folds: int
+
+
+def make_plan(data: Ingredients, settings: Settings, seconds: float, say: Say = print) -> Plan:
+    """Choose networks, sizes, precision, batch and steps for about `seconds` of training.
+
+    Args:
+        seconds: For all folds together, evaluation included.
+        say: Told what is being measured.
+    """
+    recipe, plan = _start(data, settings)
+    why = dict(plan.why)
+    share = seconds / data.folds
+    for size in reversed(recipe.sizes):
+        plan = _with_size(plan, data, recipe, size)
+        say(f"measuring {recipe.family} of width {size.width} and depth {size.depth}")
+        speeds = {
+            name: _step_seconds(data, replace(plan, precision=name)) for name in _precisions(data)
+        }
+        precision = min(speeds, key=speeds.__getitem__)
+        per_step = speeds[precision]
+        per_epoch = per_step * max(1, len(data.rows) // plan.batch)
+        if share >= recipe.epochs[0] * per_epoch or size == recipe.sizes[0]:
+            break
+    most = max(1, round(recipe.epochs[1] * EFFORT[settings.effort]))
+    epochs = min(most, 0.9 * share / per_epoch)
+    steps = max(20, round(epochs * max(1, len(data.rows) // plan.batch)))
+    why |= {
+        "sizes": f"the largest of {len(recipe.sizes)} that leaves time for {recipe.epochs[0]} passes",
+        "precision": ", ".join(
+            f"{name} takes {s * 1000:.3g} ms a step" for name, s in speeds.items()
+        ),
+        "steps": f"{epochs:.3g} passes over {len(data.rows):,} rows: "
+        + (f"more than {most} rarely help" if epochs == most else f"what fits into {share:.0f} s"),
+    }
+    plan = replace(
+        plan,
+        precision=precision,
+        steps=steps,
+        evaluate_every=max(1, steps // EVALUATIONS),
+        why=why,
+    )
+    if epochs >= WORTH_CHANGING:
+        plan = _with_trusted_changes(plan, data, recipe, say)
+    return plan
+
+
+def build(plan: Plan, data: Ingredients) -> Model:
+    """A fresh network of the plan, with the starts that depend on training rows."""
+    torch.manual_seed(plan.seed)
+    sketch = blueprint(
+        data.dataset.entries, data.dataset.inputs, data.rows, plan, data.task.outputs
+    )
+    return prepared(sketch, data)
+
+
+def prepared(sketch: Blueprint, data: Ingredients) -> Model:
+    """The network of a blueprint, after it saw a sample of the training rows."""
+    model = Model(sketch)
+    sample = data.rows[:: max(1, len(data.rows) // 5_000)]
+    model.prepare(data.dataset.take(sample).inputs)
+    return model.to(data.rows.device)
+
+
+# --- what to build --------------------------------------------------------------------------
+
+
+def _start(data: Ingredients, settings: Settings) -> tuple[Recipe, Plan]:
+    groups = list(data.dataset.entries)
+    with_positions = [g for g in groups if data.dataset.entries[g].rank > 0]
+    recipe = _recipe(data, with_positions, groups, settings.network)
+    families = {g: _family(data, g, settings.network) for g in with_positions}
+    if len(groups) > 1 or not with_positions:
+        families[ACROSS] = recipe.family if recipe.family != "rnn" else "mlp"
+    why = {
+        "network": recipe.why if settings.network == "auto" else "as asked with --network",
+        "optimizer": f"{recipe.optimizer}, rate {recipe.rate:g}: the default for this kind of data",
+        "batch": "large enough to be fast, small enough for 20 updates a pass",
+        "folds": "few rows: every row is used to learn and to check in turn"
+        if data.folds > 1
+        else "enough rows for one set of validation rows",
+    }
+    batch = max(8, min(recipe.batch, len(data.rows) // 20))
+    return recipe, Plan(
+        seed=settings.seed,
+        batch=batch,
+        optimizer=recipe.optimizer,
+        rate=recipe.rate,
+        weight_decay=recipe.weight_decay,
+        clip=recipe.clip,
+        warm=recipe.warm,
+        flat=recipe.flat,
+        average=recipe.average,
+        label_smoothing=recipe.smoothing if data.task.kind != "regress" else 0.0,
+        folds=data.folds,
+        threads=torch.get_num_threads(),
+        network=families,
+        why=why,
+    )
+
+
+def _recipe(data: Ingredients, with_positions: list[str], groups: list[str], asked: str) -> Recipe:
+    if asked != "auto":
+        family_of(asked)  # raises if there is no such network
+    if not with_positions:
+        recipe = SMALL_TABLE if len(data.rows) * data.folds < 3_000 else TABLE
+        if asked == "auto":
+            return recipe
+        if asked in ("cnn", "rnn"):
+            raise ConfigError(
+                f"the network '{asked}' reads pictures, sounds, texts or series; here are none",
+                where="--network",
+                fix="choose --network mlp, tabm or transformer for a table",
+            )
+        return replace(SEQUENCE if asked == "transformer" else recipe, family=asked)
+    if len(groups) > 1:
+        return replace(MIXED, family="transformer") if asked == "transformer" else MIXED
+    own = {"image": IMAGE, "audio": AUDIO, "series": SERIES, "text": TEXT}
+    recipe = own[data.modalities[groups[0]]]
+    if asked in ("auto", recipe.family):
+        return recipe
+    if asked in ("mlp", "tabm"):
+        raise ConfigError(
+            f"the network '{asked}' reads tables, not {data.modalities[groups[0]]}s",
+            where="--network",
+            fix="choose --network cnn, rnn or transformer",
+        )
+    return replace(SEQUENCE, family=asked, epochs=recipe.epochs)
+
+
+def _family(data: Ingredients, group: str, asked: str) -> str:
+    if asked in ("cnn", "rnn", "transformer"):
+        return asked
+    return {"image": IMAGE, "audio": AUDIO, "series": SERIES, "text": TEXT}[
+        data.modalities[group]
+    ].family
+
+
+def _with_size(plan: Plan, data: Ingredients, recipe: Recipe, size: Size) -> Plan:
+    sizes = {}
+    for group in plan.network:
+        if group == ACROSS or len(plan.network) == 1:
+            sizes[group] = size
+        else:
+            # Beside other columns, each column's network is the smallest of its own recipe.
+            own = {"image": IMAGE, "audio": AUDIO, "series": SERIES, "text": TEXT}
+            sizes[group] = own[data.modalities[group]].sizes[0]
+    return replace(plan, sizes=sizes)
+
+
+# --- measuring ------------------------------------------------------------------------------
+
+
+def _precisions(data: Ingredients) -> tuple[str, ...]:
+    """16-bit floats are tried where they can pay: never for tables, whose numbers are few."""
+    if not any(entry.rank > 0 for entry in data.dataset.entries.values()):
+        return ("fp32",)
+    return ("fp32", "bf16")
+
+
+def _step_seconds(data: Ingredients, plan: Plan) -> float:
+    """Median seconds of a step on a throw-away copy, after two to warm up."""
+    model = build(plan, data)
+    plan = replace(plan, steps=1_000_000, evaluate_every=1_000_000)
+    nothing = data.valid[:0]
+    times = []
+    started = time.perf_counter()
+    before = started
+    for step in train(Learner(model, plan), data.dataset, data.task, data.rows, nothing):
+        now = time.perf_counter()
+        times.append(now - before)
+        if step.number >= 5 and now - started > MEASURE_SECONDS:
+            break
+        before = now
+    return sorted(times[2:])[len(times[2:]) // 2]
+
+
+def _with_trusted_changes(plan: Plan, data: Ingredients, recipe: Recipe, say: Say) -> Plan:
+    """Keep the random changes after which a half-trained network still sees the same thing.
+
+    A pilot network learns without them for a tenth of the steps; a change under which its
+    validation loss stays about the same leaves the meaning as it is.
+    """
+    group = next(iter(data.dataset.entries))
+    if not recipe.changes or len(data.dataset.entries) > 1 or len(data.valid) == 0:
+        return plan
+    say("testing which random changes leave the answers as they are")
+    steps = max(20, plan.steps // 10)
+    pilot = Learner(build(plan, data), replace(plan, steps=steps, evaluate_every=steps))
+    for _ in train(pilot, data.dataset, data.task, data.rows, data.valid):
+        pass
+    plain = evaluate(pilot.model, data.dataset, data.task, data.valid).loss
+    trusted, said = [], []
+    for name in recipe.changes:
+        torch.manual_seed(plan.seed)
+        inputs = dict(data.dataset.inputs)
+        inputs[group] = CHANGES[name](inputs[group][data.valid])
+        changed = Dataset(data.dataset.entries, inputs, data.dataset.target[data.valid])
+        rows = torch.arange(len(data.valid), device=data.valid.device)
+        loss = evaluate(pilot.model, changed, data.task, rows).loss
+        said.append(f"{name}: validation loss {plain:.3g} -> {loss:.3g}")
+        if loss <= plain * TRUSTED:
+            trusted.append(name)
+    why = plan.why | {"augment": "; ".join(said) + f"; used: {', '.join(trusted) or 'none'}"}
+    return replace(plan, augment={group: tuple(trusted)} if trusted else {}, why=why)

@@ -1,0 +1,128 @@
+"""Starting values for each kind of data: what to build and how to train it.
+
+The figures come from published work and from our own measurements on validation rows; each says
+which. The planner turns a recipe into a plan that fits the rows and the time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pellucid.config import Size
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one kind of data is learned.
+
+    family: the network. sizes: from small to large; the planner takes the largest that leaves
+    time for `epochs[0]` passes. epochs: fewest and most passes worth making. batch: rows an
+    update sees at most; few rows make it smaller. changes: random changes worth testing.
+    """
+
+    family: str
+    sizes: tuple[Size, ...]
+    epochs: tuple[int, int]
+    batch: int
+    rate: float
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    weight_decay: float = 0.01
+    smoothing: float = 0.0
+    warm: float = 0.05
+    flat: float = 0.0
+    average: float = 0.1
+    clip: float | None = 1.0
+    changes: tuple[str, ...] = ()
+    why: str = ""
+
+
+SMALL_TABLE = Recipe(
+    family="mlp",
+    sizes=(Size(128, 2, 0.1), Size(256, 3, 0.15)),
+    epochs=(60, 120),
+    batch=64,
+    rate=2e-3,
+    weight_decay=0.05,
+    smoothing=0.05,
+    why="few rows: a plain network in a bag of folds",
+)
+TABLE = Recipe(
+    family="tabm",
+    sizes=(Size(128, 2, 0.1), Size(256, 3, 0.1), Size(512, 3, 0.0)),
+    epochs=(12, 60),
+    batch=256,
+    rate=2e-3,
+    weight_decay=3e-4,
+    average=0.0,
+    why="an ensemble with shared weights is the strongest network for tables (TabM, 2025)",
+)
+IMAGE = Recipe(
+    family="cnn",
+    sizes=(Size(96, 1), Size(192, 1), Size(256, 2)),
+    epochs=(4, 60),
+    batch=256,
+    rate=0.12,
+    optimizer="muon",
+    weight_decay=0.0,
+    smoothing=0.1,
+    warm=0.2,
+    clip=None,
+    changes=("shift", "mirror", "upend"),
+    why="convolutions look for the same pattern everywhere in a picture",
+)
+AUDIO = Recipe(
+    family="cnn",
+    sizes=(Size(96, 1, 0.1), Size(192, 1, 0.1)),
+    epochs=(15, 80),
+    batch=64,
+    rate=0.06,
+    optimizer="muon",
+    weight_decay=0.0,
+    smoothing=0.1,
+    warm=0.1,
+    clip=None,
+    changes=("shift_time", "mask_time", "mask_bands"),
+    why="a spectrogram is a picture of sound: convolutions find its shapes",
+)
+SERIES = Recipe(
+    family="cnn",
+    sizes=(Size(32, 3, 0.1), Size(32, 6, 0.1)),
+    epochs=(40, 300),
+    batch=32,
+    rate=2e-3,
+    weight_decay=0.01,
+    smoothing=0.05,
+    changes=("scale", "jitter"),
+    why="convolutions along time find shapes wherever they occur",
+)
+TEXT = Recipe(
+    family="cnn",
+    sizes=(Size(64, 2, 0.3), Size(128, 2, 0.3)),
+    epochs=(4, 12),
+    batch=64,
+    rate=2e-3,
+    weight_decay=0.01,
+    smoothing=0.05,
+    changes=("drop_tokens",),
+    why="convolutions over words find telling phrases, and are fast on a processor",
+)
+SEQUENCE = Recipe(
+    family="transformer",
+    sizes=(Size(64, 2, 0.1), Size(128, 2, 0.2), Size(256, 4, 0.1)),
+    epochs=(4, 30),
+    batch=32,
+    rate=1e-3,
+    weight_decay=0.02,
+    smoothing=0.05,
+    why="asked for with --network",
+)
+MIXED = Recipe(
+    family="mlp",
+    sizes=(Size(128, 2, 0.1), Size(256, 2, 0.1)),
+    epochs=(10, 80),
+    batch=64,
+    rate=2e-3,
+    weight_decay=0.02,
+    why="each column has a network of its own; a plain one joins what they found",
+)

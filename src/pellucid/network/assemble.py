@@ -1,0 +1,324 @@
+"""The whole network: a way in and a network for each column, pooled, joined, and a head.
+
+    scalars    -> vectors ----------------------------------+
+    categories -> vectors ----------------------------------+-> network across columns -> head
+    picture    -> pixels -> CNN         -> pool ------------+
+    text       -> vectors -> Transformer -> pool -----------+
+
+With a single picture, text or series there is nothing to join, and the head sits on its pool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.config import ACROSS, Plan, Size
+from pellucid.data.columns import Entry
+from pellucid.errors import ConfigError, did_you_mean
+from pellucid.network import cnn, mlp, rnn, tabm, transformer  # noqa: F401  (they register)
+from pellucid.network.embed import Lookup, Numbers, Statistics, embed_for
+from pellucid.network.family import NETWORKS, Network
+from pellucid.network.numbers import PiecewiseLinear
+from pellucid.network.pool import Pool
+from pellucid.network.tabm import Heads, TabM
+from pellucid.network.tap import scope, tap
+
+NUMBER_WIDTH = 16
+"""Floats that describe one number before columns are joined (TabM's default)."""
+CATEGORY_WIDTH = 16
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """All that is needed to build the same empty network again; JSON-able.
+
+    entries, statistics: group -> how it enters, and its training values' mean and spread.
+    columns: group of rank 0 -> how many columns or features stand side by side.
+    families, sizes: group -> network family and size; the key "columns" is the part across columns.
+    """
+
+    entries: dict[str, Entry]
+    statistics: dict[str, Statistics]
+    families: dict[str, str]
+    sizes: dict[str, Size]
+    outputs: int
+    columns: dict[str, int] = field(default_factory=dict)
+    pretrained: dict[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Blueprint:
+        return cls(
+            {
+                group: Entry(**{**entry, "positions": tuple(entry["positions"])})
+                for group, entry in data["entries"].items()
+            },
+            {
+                group: Statistics(tuple(item["mean"]), tuple(item["std"]), item["pixels"])
+                for group, item in data["statistics"].items()
+            },
+            data["families"],
+            {key: Size(**size) for key, size in data["sizes"].items()},
+            data["outputs"],
+            data["columns"],
+            data["pretrained"],
+        )
+
+
+def blueprint(
+    entries: Mapping[str, Entry],
+    inputs: Mapping[str, Tensor],
+    rows: Tensor,
+    plan: Plan,
+    outputs: int,
+) -> Blueprint:
+    """Measure what the ways in need to know on the training rows, and write the whole plan down."""
+    statistics = {
+        group: Statistics.of(inputs[group][rows])
+        for group, entry in entries.items()
+        if entry.way == "project"
+    }
+    columns = {group: inputs[group].shape[1] for group, entry in entries.items() if entry.rank == 0}
+    return Blueprint(
+        dict(entries),
+        statistics,
+        dict(plan.network),
+        dict(plan.sizes),
+        outputs,
+        columns,
+        dict(plan.pretrained),
+    )
+
+
+def family_of(name: str) -> type[Network]:
+    """The registered family of that name, or an error that names the nearest one."""
+    if name not in NETWORKS:
+        raise ConfigError(
+            f"there is no network '{name}'", where="--network", fix=did_you_mean(name, NETWORKS)
+        )
+    return NETWORKS[name]
+
+
+class Model(nn.Module):
+    """Inputs by group `(batch, ...)` -> output `(batch, [members,] outputs)`."""
+
+    def __init__(self, plan: Blueprint) -> None:
+        super().__init__()
+        self.blueprint = plan
+        self.branches = nn.ModuleDict()
+        # Without anything to join, a branch's pooled vector goes straight to the head.
+        alone = ACROSS not in plan.families
+        across = Network if alone else family_of(plan.families[ACROSS])
+        as_positions = not alone and 1 in across.ranks
+        joined = 0
+        for group, entry in plan.entries.items():
+            branch = _branch(group, entry, plan, as_positions)
+            self.branches[_key(group)] = branch
+            joined += branch.width
+        if alone:
+            self.across: nn.Module | None = None
+            width, size = joined, next(iter(plan.sizes.values()))
+            self.head: nn.Module = nn.Sequential(
+                nn.Dropout(size.dropout), nn.Linear(width, plan.outputs)
+            )
+            return
+        size = plan.sizes[ACROSS]
+        if as_positions:
+            self.across = across(size.width, size, ())
+            self.pool = Pool(self.across.width)
+            self.head = nn.Linear(self.pool.width, plan.outputs)
+            return
+        self.across = across(joined, size, ())
+        if isinstance(self.across, TabM):
+            self.head = Heads(self.across.members, self.across.width, plan.outputs)
+        else:
+            self.head = nn.Linear(self.across.width, plan.outputs)
+
+    @torch.no_grad()
+    def prepare(self, inputs: Mapping[str, Tensor]) -> None:
+        """See some training rows once, for starts that depend on data (bins, whitening)."""
+        for group in self.blueprint.entries:
+            self.branches[_key(group)].prepare(inputs[group])
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        return tap("output", self.head(self.features(inputs)))
+
+    def features(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """What the network made of each row before it answers: `(batch, [members,] width)`."""
+        vectors = []
+        for group in self.blueprint.entries:
+            with scope(group):
+                vectors.append(self.branches[_key(group)](inputs[group]))
+        if self.across is None:
+            return vectors[0]
+        with scope(ACROSS):
+            if hasattr(self, "pool"):
+                positions = torch.cat([_as_positions(v) for v in vectors], dim=1)
+                values, mask = self.across(positions, None)
+                return self.pool(values, mask)
+            values, _ = self.across(torch.cat([v.flatten(1) for v in vectors], dim=1), None)
+            return values
+
+    def describe(self) -> dict[str, Any]:
+        """The network as a person would list it: parts in order, their families and sizes."""
+        parts = []
+        for group, entry in self.blueprint.entries.items():
+            branch = self.branches[_key(group)]
+            parts.append(
+                {
+                    "part": group,
+                    "way": entry.way,
+                    "positions": list(entry.positions),
+                    "family": self.blueprint.families.get(group, "vectors"),
+                    "layers": _layers(branch),
+                    "parameters": count_parameters(branch),
+                }
+            )
+        if self.across is not None:
+            parts.append(
+                {
+                    "part": ACROSS,
+                    "way": "",
+                    "positions": [],
+                    "family": self.blueprint.families[ACROSS],
+                    "layers": _layers(self.across),
+                    "parameters": count_parameters(self.across),
+                }
+            )
+        parts.append(
+            {
+                "part": "head",
+                "way": "",
+                "positions": [],
+                "family": "answer",
+                "layers": _layers(self.head),
+                "parameters": count_parameters(self.head),
+            }
+        )
+        return {"parts": parts, "parameters": count_parameters(self)}
+
+
+class Scalars(nn.Module):
+    """Numbers `(batch, features)` -> vectors `(batch, features, width)`, or one vector of all."""
+
+    def __init__(self, features: int, width: int, *, as_positions: bool) -> None:
+        super().__init__()
+        if as_positions:
+            self.vectors: nn.Module = Numbers(features, width)
+        else:
+            self.vectors = PiecewiseLinear(features, width)
+        self.width = features * width
+
+    def prepare(self, examples: Tensor) -> None:
+        if isinstance(self.vectors, PiecewiseLinear):
+            self.vectors.prepare(examples)
+
+    def forward(self, x: Tensor) -> Tensor:
+        vectors = self.vectors(x)
+        return vectors[0] if isinstance(vectors, tuple) else vectors
+
+
+class Categories(nn.Module):
+    """Category numbers `(batch, columns)` -> vectors `(batch, columns, width)`."""
+
+    def __init__(self, entry: Entry, columns: int, width: int) -> None:
+        super().__init__()
+        self.lookup = Lookup(entry, width)
+        self.width = columns * width
+
+    def prepare(self, examples: Tensor) -> None:
+        """Nothing to see: the tables start at random."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        vectors: Tensor = self.lookup(x)[0]
+        return vectors
+
+
+class Branch(nn.Module):
+    """One column with positions: way in -> network -> pool, `(batch, width)`."""
+
+    def __init__(
+        self, entry: Entry, family: type[Network], size: Size, statistics: Statistics | None
+    ) -> None:
+        super().__init__()
+        self.embed, positions, in_width = embed_for(entry, family, size.width, statistics)
+        self.network = family(in_width, size, positions)
+        self.pool = Pool(self.network.width)
+        self.width = self.pool.width
+
+    @torch.no_grad()
+    def prepare(self, examples: Tensor) -> None:
+        self.network.prepare(self.embed(examples)[0])
+
+    def forward(self, x: Tensor) -> Tensor:
+        values, mask = self.embed(x)
+        values, mask = self.network(values, mask)
+        pooled: Tensor = self.pool(values, mask)
+        return pooled
+
+
+class Joined(nn.Module):
+    """A branch whose pooled vector becomes one position of the network across columns."""
+
+    def __init__(self, branch: Branch, width: int) -> None:
+        super().__init__()
+        self.branch, self.width = branch, width
+        self.to_position = nn.Linear(branch.width, width)
+
+    def prepare(self, examples: Tensor) -> None:
+        self.branch.prepare(examples)
+
+    def forward(self, x: Tensor) -> Tensor:
+        vector: Tensor = self.to_position(self.branch(x))
+        return vector
+
+
+def count_parameters(module: nn.Module) -> int:
+    """Numbers that learning changes."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def _branch(group: str, entry: Entry, plan: Blueprint, as_positions: bool) -> Any:
+    width = plan.sizes[ACROSS].width if as_positions else 0
+    if group == "scalars":
+        return Scalars(entry.size, width or NUMBER_WIDTH, as_positions=as_positions)
+    if group == "categories":
+        return Categories(entry, plan.columns[group], width or CATEGORY_WIDTH)
+    branch = Branch(
+        entry, family_of(plan.families[group]), plan.sizes[group], plan.statistics.get(group)
+    )
+    return Joined(branch, width) if as_positions else branch
+
+
+def _as_positions(vectors: Tensor) -> Tensor:
+    """`(batch, width)` or `(batch, columns, width)` -> `(batch, columns, width)`."""
+    return vectors if vectors.ndim == 3 else vectors.unsqueeze(1)
+
+
+def _key(group: str) -> str:
+    """A column's name as PyTorch accepts it for a module."""
+    return group.replace(".", "∙") or "∙"
+
+
+def _layers(module: nn.Module) -> list[dict[str, Any]]:
+    """The modules that hold weights themselves, in order."""
+    layers = []
+    for name, part in module.named_modules():
+        own = list(part.parameters(recurse=False))
+        if own:
+            layers.append(
+                {
+                    "name": name or "all",
+                    "kind": type(part).__name__,
+                    "shape": list(max(own, key=torch.numel).shape),
+                    "parameters": sum(p.numel() for p in own),
+                }
+            )
+    return layers
