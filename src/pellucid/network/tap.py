@@ -25,6 +25,11 @@ def tap(name: str, value: Tensor) -> Tensor:
     return value
 
 
+def watched() -> bool:
+    """Whether somebody watches: a network may then take a slower path that shows more."""
+    return _seen is not None
+
+
 @contextmanager
 def watch() -> Iterator[dict[str, Tensor]]:
     """Collect every tapped value of the forward passes inside the block, in order.

@@ -1,0 +1,252 @@
+"""A convolutional network: the same small feature detectors everywhere.
+
+Each layer looks at a small neighborhood of the layer before. Early layers find edges; pooling lets
+later ones see more of the picture, so that they find shapes, then objects. A sequence is read
+likewise, as a picture of height 1.
+
+Values keep the layout `(batch, height, width, features)`. Convolutions want features second; that
+is a view of the same memory, in the order that processors compute fastest.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pellucid.config import Size
+from pellucid.network.family import Masked, Network, network
+from pellucid.network.tap import tap
+
+SMALLEST = 4  # a map of this many positions a side is not pooled any further
+HALVED_FROM = 24  # pictures with this many pixels a side are halved by the first layer already
+WORDS_FROM = 32  # so many floats at a position are a word's vector rather than samples
+LONG = 512  # a longer sequence is halved between blocks
+
+
+@network
+class Cnn(Network):
+    """Convolutions over a picture or a sequence.
+
+    `(batch, height, width, in_width)` -> `(batch, height', width', size.width)`, or
+    `(batch, time, in_width)` -> `(batch, time', size.width)`.
+
+    Args:
+        in_width: Channels of a picture, numbers at a time step, or floats of a word's vector.
+        size: `width` of the last layer; `depth`: layers in a stage of a picture, blocks for a
+            sequence; `dropout` of whole features of the result.
+        positions: `(height, width)` or `(time,)`.
+    """
+
+    name = "cnn"
+    ranks = frozenset({1, 2})
+    raw = True
+
+    def __init__(self, in_width: int, size: Size, positions: tuple[int, ...]) -> None:
+        super().__init__(in_width, size, positions)
+        self.width = size.width
+        self.rank = len(positions)
+        if self.rank == 2:
+            self.stages = picture_stages(in_width, size, positions)
+        else:
+            self.stages = sequence_blocks(in_width, size, positions)
+        self.dropout = nn.Dropout2d(size.dropout)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Masked:
+        if self.rank == 1:  # a picture of height 1
+            x, mask = x.unsqueeze(1), None if mask is None else mask.unsqueeze(1)
+        x = zero(x, mask)
+        for stage in self.stages:
+            x, mask = stage(x, mask)
+        x = features_last(self.dropout(features_second(x)))
+        if self.rank == 1:
+            x, mask = x.squeeze(1), None if mask is None else mask.squeeze(1)
+        return x, mask
+
+
+# --- pictures -------------------------------------------------------------------------------
+
+
+def picture_stages(in_width: int, size: Size, positions: tuple[int, ...]) -> nn.ModuleList:
+    """Ever more features on ever smaller maps, down to about 4 positions a side.
+
+    28 x 28 pixels and width 192: 32, 64, 128, 192 features on 14, 7, 4, 4 positions a side.
+    """
+    halve = min(positions) >= HALVED_FROM
+    side = math.ceil(min(positions) / 2) if halve else min(positions)
+    pools = max(1, math.ceil(math.log2(side / SMALLEST))) if side > 1 else 0
+    widths = stage_widths(size.width, pools + 2)
+    kernel, stride = (5, 2) if halve else (3, 1)
+    stages: list[nn.Module] = [Layer("stage 1", in_width, widths[0], kernel, stride=stride)]
+    for number in range(2, pools + 3):
+        inner, outer = widths[number - 2 : number]
+        stages.append(Layer(f"stage {number}", inner, outer, 3, pool=number < pools + 2))
+        stages.extend(
+            Layer(f"stage {number} layer {extra}", outer, outer, 3, residual=True)
+            for extra in range(2, size.depth + 1)
+        )
+    return nn.ModuleList(stages)
+
+
+def stage_widths(width: int, stages: int) -> list[int]:
+    """Features of each stage: the last has all, those before it 2/3, 1/3 and 1/6 of them."""
+    shares = [1 / 6] * max(0, stages - 3) + [1 / 3, 2 / 3]
+    return [max(8, 8 * round(width * share / 8)) for share in shares[1 - stages :]] + [width]
+
+
+class Layer(nn.Module):
+    """Convolution, pooling, batch normalization, ReLU; with `residual` the input is added.
+
+    Pooling comes before the normalization as in Jordan 2024 (airbench, arXiv:2404.00498): the rest
+    then has a quarter of the positions to work on, and on CPUs it costs as much as the convolution.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inner: int,
+        outer: int,
+        kernel: int,
+        *,
+        stride: int = 1,
+        pool: bool = False,
+        residual: bool = False,
+    ) -> None:
+        super().__init__()
+        self.name, self.stride, self.pool, self.residual = name, stride, pool, residual
+        self.convolution = nn.Conv2d(inner, outer, kernel, stride, kernel // 2, bias=False)
+        self.norm = Norm(outer)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Masked:
+        y = features_last(self.convolution(features_second(x)))
+        y = tap(f"{self.name} / convolution", y)
+        mask = None if mask is None else mask[:, :: self.stride, :: self.stride]
+        if self.pool:
+            y, mask = halve(y, mask, (2, 2))
+        y = F.relu(self.norm(y, mask))
+        y = tap(f"{self.name} / activation", zero(x + y if self.residual else y, mask))
+        return y, mask
+
+
+# --- sequences ------------------------------------------------------------------------------
+
+
+def sequence_blocks(in_width: int, size: Size, positions: tuple[int, ...]) -> nn.ModuleList:
+    """Words: short phrases (Kim 2014, arXiv:1408.5882). Samples: shapes of many lengths."""
+    (length,) = positions
+    words = in_width >= WORDS_FROM
+    kernels = (3, 5, 7) if words else (9, 19, 39)  # odd: as many neighbors on both sides
+    blocks: list[nn.Module] = []
+    for number in range(1, size.depth + 1):
+        inner = in_width if number == 1 else size.width
+        fitting = tuple(min(kernel, length // 2 * 2 + 1) for kernel in kernels)
+        blocks.append(Block(f"block {number}", inner, size.width, fitting, pool=length > LONG))
+        length = math.ceil(length / 2) if length > LONG else length
+    return nn.ModuleList(blocks)
+
+
+class Block(nn.Module):
+    """Convolutions of several lengths side by side (InceptionTime, Fawaz et al. 2020).
+
+    Each finds features of its own length; one branch takes the maximum of neighbors. From the
+    second block on the input is added (He et al. 2015), so that deep stacks still learn.
+    """
+
+    def __init__(
+        self, name: str, inner: int, outer: int, kernels: tuple[int, ...], *, pool: bool
+    ) -> None:
+        super().__init__()
+        self.name, self.pool, self.residual = name, pool, inner == outer
+        share = outer // (len(kernels) + 1)
+        # Long kernels over all features would be most of the cost: let them see a summary.
+        narrow = min(inner, max(8, outer // 4))
+        self.bottleneck = nn.Conv2d(inner, narrow, 1, bias=False) if narrow < inner else None
+        self.convolutions = nn.ModuleList(
+            nn.Conv2d(narrow, share, (1, kernel), padding=(0, kernel // 2), bias=False)
+            for kernel in kernels
+        )
+        self.neighbors = nn.Conv2d(inner, outer - share * len(kernels), 1, bias=False)
+        self.norm = Norm(outer)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Masked:
+        whole = features_second(x)
+        seen = whole if self.bottleneck is None else self.bottleneck(whole)
+        parts = [convolution(seen) for convolution in self.convolutions]
+        # Zeros beyond the ends, as padding has: the end of a series must not depend on its padding.
+        around = F.pad(whole, (1, 1))
+        parts.append(self.neighbors(F.max_pool2d(around, (1, 3), stride=1)))
+        y = tap(f"{self.name} / convolution", features_last(torch.cat(parts, dim=1)))
+        y = F.relu(self.norm(y, mask))
+        y = tap(f"{self.name} / activation", zero(x + y if self.residual else y, mask))
+        return halve(y, mask, (1, 2)) if self.pool else (y, mask)
+
+
+# --- parts of both --------------------------------------------------------------------------
+
+
+class Norm(nn.Module):
+    """Batch normalization (Ioffe & Szegedy 2015) over the positions that hold something."""
+
+    running_mean: Tensor
+    running_var: Tensor
+    momentum = 0.1  # share of the newest batch in the remembered mean and variance
+    eps = 1e-5
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width))
+        self.register_buffer("running_mean", torch.zeros(width))
+        self.register_buffer("running_var", torch.ones(width))
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """`(batch, height, width, features)` -> the same shape."""
+        remembered = self.running_mean, self.running_var
+        if mask is None:
+            several = x.numel() > x.shape[-1]  # the variance of a single value would be 0
+            whole = features_second(x)
+            learn = self.training and several
+            y = F.batch_norm(
+                whole, *remembered, self.weight, self.bias, learn, self.momentum, self.eps
+            )
+            return features_last(y)
+        mean, variance = self.moments(x, mask) if self.training else remembered
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return ((x.float() - mean) * scale + self.bias).to(x.dtype)
+
+    def moments(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and variance of each feature in this batch; remembers them for later."""
+        absent = ~mask[..., None]
+        count = mask.sum().clamp(min=2)
+        mean = x.float().masked_fill(absent, 0.0).sum((0, 1, 2)) / count
+        variance = (x.float() - mean).masked_fill(absent, 0.0).square().sum((0, 1, 2)) / count
+        self.running_mean.lerp_(mean.detach(), self.momentum)
+        self.running_var.lerp_(variance.detach() * count / (count - 1), self.momentum)
+        return mean, variance
+
+
+def zero(x: Tensor, mask: Tensor | None) -> Tensor:
+    """0 wherever nothing is, as the next convolution sees beyond the edge too."""
+    return x if mask is None else x.masked_fill(~mask[..., None], 0.0)
+
+
+def halve(x: Tensor, mask: Tensor | None, window: tuple[int, int]) -> Masked:
+    """The maximum of each window; a window cut by the edge counts, so that nothing is lost."""
+    if mask is not None:
+        x = x.masked_fill(~mask[..., None], torch.finfo(x.dtype).min)
+        pooled = F.max_pool2d(mask.float().unsqueeze(1), window, ceil_mode=True)
+        mask = pooled.squeeze(1) > 0
+    x = features_last(F.max_pool2d(features_second(x), window, ceil_mode=True))
+    return zero(x, mask), mask
+
+
+def features_second(x: Tensor) -> Tensor:
+    """`(batch, height, width, features)` -> `(batch, features, height, width)`, the same memory."""
+    return x.permute(0, 3, 1, 2)
+
+
+def features_last(x: Tensor) -> Tensor:
+    """`(batch, features, height, width)` -> `(batch, height, width, features)`."""
+    return x.permute(0, 2, 3, 1)
