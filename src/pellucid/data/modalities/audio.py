@@ -1,0 +1,355 @@
+"""Recordings: files of any rate become log-mel pictures `(frames, bands)` of one length.
+
+A recording is mixed to one channel, resampled, cut to its loudest part where it is longer than
+most, and turned into a picture; frames after its end are NaN. The layout says all of this.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from pellucid.data import mel
+from pellucid.data.cache import Unusable, decode_all, fingerprint, parallel, readable, remember
+from pellucid.data.columns import (
+    Drawing,
+    Entry,
+    Loaded,
+    Modality,
+    Progress,
+    RawColumn,
+    Reading,
+    modality,
+    silent,
+)
+from pellucid.data.files import locate, recognize_files
+from pellucid.errors import require
+
+ENDINGS = frozenset(
+    f".{ending}"
+    for ending in (
+        *("wav", "wave", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "au", "caf"),
+        *("m4a", "aac", "wma"),  # not decoded, but then the problem has a name
+    )
+)
+
+HIGHEST_RATE = 16_000
+"""Samples a second that are kept: pitch up to 8,000 Hz."""
+
+RATES = (1_000, 768_000)
+"""Rates of files that are believed."""
+
+LONGEST_CLIP = 10.0
+"""Seconds that a picture shows at most."""
+
+LONGEST_FILE = 1800.0
+"""Seconds of a file that is read at all."""
+
+LARGEST = 1_500_000_000
+"""Bytes that all pictures of a column may take."""
+
+BLOCK = 2**18
+"""Samples read at once."""
+
+CHUNK = 1024
+"""Recordings handled at once where whole columns are computed with."""
+
+Header = tuple[int, int, float]
+"""Rate, channels, seconds."""
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Recordings as pictures, and where to hear them.
+
+    mel: float16 `(rows, frames, bands, 1)`, log power, NaN after the end.
+    files: object `(rows,)` of Path or None.
+    """
+
+    mel: np.ndarray
+    files: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.mel)
+
+    def __getitem__(self, rows: Any) -> Clips:
+        return Clips(self.mel[rows], self.files[rows])
+
+
+@modality
+class AudioModality(Modality):
+    name = "audio"
+
+    def recognize(self, raw: RawColumn) -> Reading | None:
+        return recognize_files(raw, ENDINGS, "recordings")
+
+    def load(
+        self, raw: RawColumn, layout: dict[str, Any] | None = None, progress: Progress = silent
+    ) -> Loaded:
+        _soundfile()
+        files = locate(raw)
+        halves = 2 * len(files)
+        content = fingerprint(files, lambda done, total: progress(done, halves))
+        if layout is None:
+            layout = remember(f"audio layout {content}", lambda: _plan(files))
+        geometry = {key: layout[key] for key in ("rate", "samples", "hop", "bands")}
+        decoded = decode_all(
+            files,
+            partial(_picture, layout=layout),
+            key=f"audio {content} {geometry}",
+            shape=(layout["frames"], layout["bands"], 1),
+            dtype=np.float16,
+            progress=lambda done, total: progress(total + done, halves),
+        )
+        names = np.empty(len(files), dtype=object)
+        names[:] = files
+        return Loaded(Clips(decoded.values, names), layout, decoded.problems)
+
+    def fit(self, loaded: Loaded) -> dict[str, Any]:
+        """Mean and standard deviation of each band, over the frames that are there."""
+        mean, std = _moments(loaded.values.mel[..., 0])
+        frames, bands = loaded.values.mel.shape[1:3]
+        return {"frames": frames, "bands": bands, "mean": mean.tolist(), "std": std.tolist()}
+
+    def encode(self, loaded: Loaded, fitted: dict[str, Any]) -> np.ndarray:
+        """float32 `(rows, frames, bands, 1)`, each band standardized; NaN after the end."""
+        pictures = loaded.values.mel
+        encoded = np.empty(pictures.shape, dtype=np.float32)
+        np.subtract(pictures, np.asarray(fitted["mean"], dtype=np.float32)[:, None], out=encoded)
+        encoded /= np.asarray(fitted["std"], dtype=np.float32)[:, None]
+        return encoded
+
+    def entry(self, name: str, fitted: dict[str, Any]) -> Entry:
+        return Entry("project", (fitted["frames"], fitted["bands"]), 1, name)
+
+    def draw(self, loaded: Loaded, row: int) -> Drawing:
+        """The picture without its padding, and the sound it shows if the file is still there."""
+        picture = np.asarray(loaded.values.mel[row, :, :, 0], dtype=np.float32)
+        picture = picture[~np.isnan(picture[:, 0])]
+        rate = loaded.layout["rate"]
+        try:
+            wave = _clip(loaded.values.files[row], rate, loaded.layout["samples"])
+        except Unusable:
+            wave = None
+        return Drawing("audio", {"rate": rate, "wave": wave, "picture": picture})
+
+    def keys(self, loaded: Loaded) -> list[str | None]:
+        """About 100 bits a recording: where on an 8 x 8 grid does it get louder or higher?"""
+        pictures = loaded.values.mel
+        return [
+            _key(np.asarray(pictures[row, :, :, 0], dtype=np.float32))
+            for row in range(len(pictures))
+        ]
+
+
+# --- files ----------------------------------------------------------------------------------
+
+
+def _soundfile() -> ModuleType:
+    return require("soundfile", extra="audio", purpose="reading recordings")
+
+
+def _plan(files: list[Path | None]) -> dict[str, Any]:
+    """The layout of all pictures, from the headers of the files."""
+    headers, _ = parallel(files, _header)
+    good = [header for header in headers if header is not None]
+    rates = np.array([rate for rate, _, _ in good] or [HIGHEST_RATE])
+    seconds = np.array([length for *_, length in good] or [1.0])
+    found, counts = np.unique(rates, return_counts=True)
+    common = int(found[counts.argmax()])
+    rate = min(HIGHEST_RATE, common)
+    bands = mel.most_bands(rate)
+    clip = max(mel.WINDOW, min(LONGEST_CLIP, float(np.quantile(seconds, 0.95))))
+    clip, step = _fit_memory(clip, 0.005 if clip < 1.0 else 0.010, bands, len(files))
+    hop, samples = max(1, round(step * rate)), max(1, round(clip * rate))
+    why = [f"mono at {rate:,} Hz (most files: {common:,} Hz)"]
+    mixed = sum(channels > 1 for _, channels, _ in good)
+    if mixed:
+        why.append(f"{mixed:,} with several channels mixed to one")
+    longer = int((seconds > clip + step).sum())
+    why.append(f"{clip:.3g} s, which {len(seconds) - longer:,} of {len(seconds):,} fit into")
+    if longer:
+        why.append("longer ones keep their loudest part")
+    why.append(f"a frame every {1000 * hop / rate:.3g} ms, {bands} bands of pitch")
+    return {
+        "rate": rate,
+        "seconds": samples / rate,
+        "samples": samples,
+        "hop": hop,
+        "frames": mel.frame_count(samples, hop),
+        "bands": bands,
+        "why": "; ".join(why),
+    }
+
+
+def _fit_memory(clip: float, step: float, bands: int, rows: int) -> tuple[float, float]:
+    """Seconds of a clip and from frame to frame, so that all pictures fit into memory."""
+    frames = LARGEST / (2 * bands * max(rows, 1))
+    while clip / step > frames and step < 0.02:
+        step *= 2  # coarser frames lose less than shorter clips
+    return max(mel.WINDOW, min(clip, frames * step)), step
+
+
+def _header(path: Path | None) -> Header:
+    file = readable(path)
+    soundfile = _soundfile()
+    try:
+        facts = soundfile.info(str(file))
+    except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
+        raise Unusable(_explain(error, file)) from None
+    _believe(facts.samplerate)
+    return facts.samplerate, facts.channels, facts.frames / facts.samplerate
+
+
+def _believe(rate: int) -> None:
+    if not RATES[0] <= rate <= RATES[1]:
+        raise Unusable(f"a rate of {rate:,} samples a second can't be right")
+
+
+def _picture(path: Path | None, layout: dict[str, Any]) -> np.ndarray:
+    """float16 `(frames, bands, 1)`, NaN after the end."""
+    wave = _clip(path, layout["rate"], layout["samples"])
+    log_power = mel.log_mel(wave, rate=layout["rate"], hop=layout["hop"], bands=layout["bands"])
+    picture = np.full((layout["frames"], layout["bands"], 1), np.nan, dtype=np.float16)
+    picture[: len(log_power), :, 0] = log_power
+    return picture
+
+
+def _clip(path: Path | None, rate: int, samples: int) -> np.ndarray:
+    """Float32, at most `samples` at `rate`: the recording, or its loudest part."""
+    wave = read_wave(path, rate)
+    if len(wave) <= samples:
+        return wave
+    energy = np.concatenate([[0.0], np.cumsum(wave.astype(np.float64) ** 2)])
+    start = int(np.argmax(energy[samples:] - energy[:-samples]))
+    return wave[start : start + samples]
+
+
+def read_wave(path: Path | None, rate: int) -> np.ndarray:
+    """A whole recording as float32 `(samples,)`, its channels averaged, at `rate`.
+
+    Raises:
+        Unusable: It is broken, empty, silent, too long or no recording at all.
+    """
+    file = readable(path)
+    soundfile = _soundfile()
+    try:
+        with soundfile.SoundFile(str(file)) as sound:
+            _believe(sound.samplerate)
+            wave = _mono(sound, rate)
+            promised, original = sound.frames, sound.samplerate
+    except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
+        raise Unusable(_explain(error, file)) from None
+    _check(wave, len(wave) / rate, promised / original, file)
+    return wave
+
+
+def _mono(sound: Any, rate: int) -> np.ndarray:
+    """All samples of an open file, in blocks: a whole recording is held at the low rate only."""
+    soxr = require("soxr", extra="audio", purpose="resampling recordings")
+    if sound.frames > LONGEST_FILE * sound.samplerate:
+        minutes = sound.frames / sound.samplerate / 60
+        raise Unusable(f"too long: {minutes:,.0f} minutes; at most {LONGEST_FILE / 60:.0f}")
+    resampler = soxr.ResampleStream(sound.samplerate, rate, 1, dtype="float32", quality="HQ")
+    parts = []
+    while True:
+        block = sound.read(BLOCK, dtype="float32", always_2d=True)
+        if not np.isfinite(block).all():
+            raise Unusable("some samples are not a number or infinite")
+        mono = block.mean(axis=1, dtype=np.float32)
+        last = len(block) < BLOCK
+        parts.append(
+            mono if rate == sound.samplerate else resampler.resample_chunk(mono, last=last)
+        )
+        if last:
+            return np.concatenate(parts)
+
+
+def _check(wave: np.ndarray, seconds: float, promised: float, file: Path) -> None:
+    """Raise if the wave is not what the file promised, or holds nothing."""
+    wanted = _wav_size(file)
+    size = file.stat().st_size
+    if wanted is not None and wanted > size:
+        raise Unusable(f"truncated: {size:,} of {wanted:,} bytes")
+    if not len(wave):
+        raise Unusable("no samples")
+    if seconds < promised - 0.1 and seconds < 0.99 * promised:
+        raise Unusable(f"truncated: {seconds:.2f} of {promised:.2f} seconds")
+    if not np.abs(wave).max() > 2.0**-16:
+        raise Unusable("silent: every sample is zero")
+
+
+def _wav_size(file: Path) -> int | None:
+    """Bytes that a WAV file should have by its own header; None if it does not say.
+
+    libsndfile reads what is there of a file that breaks off, and does not tell.
+    """
+    with file.open("rb") as stream:
+        start = stream.read(12)
+        if start[:4] != b"RIFF" or start[8:] != b"WAVE":
+            return None
+        while len(head := stream.read(8)) == 8:
+            size = struct.unpack("<I", head[4:])[0]
+            if head[:4] == b"data":
+                # Programs that write into a pipe do not know the length: 0 or the largest number.
+                known = 0 < size < 0x7FFFFF00
+                return stream.tell() + size if known else None
+            stream.seek(size + size % 2, 1)
+    return None
+
+
+def _explain(error: Exception, file: Path) -> str:
+    """Why a recording can't be decoded, in a person's words."""
+    with file.open("rb") as stream:
+        start = stream.read(12)
+    if start[4:8] == b"ftyp" or file.suffix.lower() in (".m4a", ".aac", ".wma"):
+        return f"{file.suffix or 'this format'} is not supported: save it as WAV, FLAC, OGG or MP3"
+    known = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"\xff\xfb", b"\xff\xf3")
+    if start.startswith(known):
+        return f"truncated or damaged: {str(error).rpartition(': ')[2]}"
+    return f"not a recording (begins with {start[:8]!r})"
+
+
+# --- values ---------------------------------------------------------------------------------
+
+
+def _moments(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation `(bands,)` of `(rows, frames, bands)`, NaN left out."""
+    bands = pictures.shape[2]
+    count, total, squares = 0, np.zeros(bands), np.zeros(bands)
+    for start in range(0, len(pictures), CHUNK):
+        part = np.asarray(pictures[start : start + CHUNK], dtype=np.float32)
+        there = part[~np.isnan(part[..., 0])].astype(np.float64)
+        count += len(there)
+        total += there.sum(axis=0)
+        squares += (there**2).sum(axis=0)
+    mean = total / max(count, 1)
+    std = np.sqrt(np.maximum(squares / max(count, 1) - mean**2, 0.0))
+    return mean, np.where(std > 1e-3, std, 1.0)
+
+
+def _key(picture: np.ndarray) -> str | None:
+    """Signs of the differences on an 8 x 8 grid of means; None for silence and steady noise."""
+    there = picture[~np.isnan(picture[:, 0])]
+    if len(there) < 8 or np.ptp(there) < 1.0:
+        return None
+    grid = _means(_means(there, 8).T, 8).T  # (time, bands)
+    # A step of 0.25 in log power is about 1 dB: smaller differences are noise of the encoding.
+    louder = np.diff(grid, axis=0) > 0.25
+    higher = np.diff(grid, axis=1) > 0.25
+    if not louder.any() and not higher.any():
+        return None
+    return np.packbits(np.concatenate([louder.ravel(), higher.ravel()])).tobytes().hex()
+
+
+def _means(values: np.ndarray, parts: int) -> np.ndarray:
+    """Means of `parts` about equal stretches of the first axis."""
+    edges = np.linspace(0, len(values), parts + 1).astype(int)
+    sizes = np.diff(edges)[:, None]
+    return np.add.reduceat(values, edges[:-1], axis=0) / sizes
