@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -82,6 +83,8 @@ class Numbers(nn.Module):
     of Gorishniy et al. 2021, FT-Transformer), so that columns can be positions of a Transformer.
     """
 
+    roles: ClassVar[dict[str, str]] = {"direction": "embedding", "origin": "embedding"}
+
     def __init__(self, features: int, width: int) -> None:
         super().__init__()
         self.width = width
@@ -144,6 +147,8 @@ class Patches(nn.Module):
     Spectrograms `(batch, frames, bands, 1)` become their frames, long series windows of time.
     A patch that is partly outside is filled with 0; it is masked if all of it is masked.
     """
+
+    roles: ClassVar[dict[str, str]] = {"places": "embedding"}
 
     def __init__(
         self, entry: Entry, width: int, statistics: Statistics, patch: tuple[int, ...]

@@ -31,19 +31,17 @@ class Transformer(Network):
     Args:
         in_width: Floats at each position.
         size: `width` (even), `depth` blocks, `dropout` after attention and after the small network.
-        positions: `(how many,)`.
-        ordered: False if the positions have no order (columns of a table): no rotary positions.
+        positions: `(how many,)` for a sequence; `()` for a set, whose places mean nothing (the
+            columns of a table): no rotary positions then.
     """
 
     name = "transformer"
     ranks = frozenset({1})
 
-    def __init__(
-        self, in_width: int, size: Size, positions: tuple[int, ...], *, ordered: bool = True
-    ) -> None:
+    def __init__(self, in_width: int, size: Size, positions: tuple[int, ...]) -> None:
         super().__init__(in_width, size, positions)
         self.width = size.width
-        self.ordered = ordered
+        self.ordered = positions != ()
         self.enter = nn.Linear(in_width, size.width) if in_width != size.width else nn.Identity()
         self.blocks = nn.ModuleList(
             Block(f"block {number}", size.width, size.dropout)
