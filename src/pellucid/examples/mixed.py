@@ -132,6 +132,6 @@ def _save_picture(path: Path, windows: int, random: np.random.Generator) -> None
     pencil.polygon([(left - 2, eaves), (right + 2, eaves), ((left + right) / 2, 4)], fill=roof)
     for number in range(windows):
         x, y = left + 3 + 7 * (number % 3), eaves + 2 + 6 * (number // 3)
-        pencil.rectangle([x, y, x + 3, y + 3], fill=(255, 240, 170))
+        pencil.rectangle([x, y, x + 3, y + 3], fill=(44, 58, 84))
     pixels = np.asarray(picture) * daylight + random.normal(0, 6, (SIDE, SIDE, 3))
     image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
