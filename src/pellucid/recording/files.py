@@ -1,0 +1,176 @@
+"""How a run touches the disk, so that a kill at any moment leaves something readable.
+
+A file that changes is written beside its place and renamed over it; a file that grows is only
+appended to, and what a kill left of its last row or line is cut before the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as safetensors_bytes
+
+from pellucid.errors import BundleError
+
+Arrays = dict[str, np.ndarray]
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary name to write to; it takes the place of `path` if the block succeeds.
+
+    durable: wait until the disk has it. Without that a kill loses nothing either; only a power
+    cut may.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        yield beside
+        if durable:
+            _sync(beside)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    if durable:
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":  # Windows can't open a folder; its renames are journaled
+        return
+    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# --- JSON -----------------------------------------------------------------------------------
+
+
+def write_json(path: Path, data: Any, *, durable: bool = True) -> None:
+    """Write `data`; NumPy numbers and arrays become plain ones, NaN and infinities null."""
+    text = json.dumps(plain(data), indent=1, ensure_ascii=False, allow_nan=False)
+    with replacing(path, durable=durable) as beside:
+        beside.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file of a run; BundleError if it is damaged or gone."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _gone(path) from None
+    except (ValueError, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def plain(data: Any) -> Any:
+    """The same data as dicts, lists, strings and finite numbers; None where there is no number."""
+    if isinstance(data, Mapping):
+        return {str(key): plain(value) for key, value in data.items()}
+    if isinstance(data, np.ndarray):
+        return plain(data.tolist())
+    if isinstance(data, list | tuple | set | frozenset):
+        return [plain(value) for value in data]
+    if isinstance(data, np.generic):
+        return plain(data.item())
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, Path):
+        return str(data)
+    return data
+
+
+# --- tensors --------------------------------------------------------------------------------
+
+
+def write_arrays(
+    path: Path, arrays: Arrays, notes: dict[str, str] | None = None, *, durable: bool = True
+) -> int:
+    """Write named arrays as safetensors, with `notes` in the header; returns the bytes written."""
+    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    data = safetensors_bytes(whole, notes)
+    with replacing(path, durable=durable) as beside:
+        beside.write_bytes(data)
+    return len(data)
+
+
+def read_arrays(path: Path) -> Arrays:
+    """Read all arrays of a safetensors file; BundleError if it is damaged or gone."""
+    with opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """A safetensors file, to read some of its arrays; BundleError if it is damaged or gone."""
+    if not path.exists():
+        raise _gone(path)
+    try:
+        with safe_open(path, framework="numpy") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+# --- files that grow ------------------------------------------------------------------------
+
+
+def append(path: Path, data: bytes) -> None:
+    """Add to the end of a file, in one write."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab") as file:
+        file.write(data)
+
+
+def append_line(path: Path, data: Mapping[str, Any]) -> None:
+    """Add one JSON object on a line of its own."""
+    text = json.dumps(plain(data), ensure_ascii=False, allow_nan=False)
+    append(path, text.encode() + b"\n")
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a file that grows; a last line that a kill cut short is left out."""
+    data = path.read_bytes() if path.exists() else b""
+    try:
+        return [json.loads(line) for line in data[: data.rfind(b"\n") + 1].splitlines()]
+    except ValueError as error:
+        raise _damaged(path, error) from error
+
+
+def read_rows(path: Path, dtype: np.dtype[Any]) -> np.ndarray:
+    """The rows of a binary file that grows; a last row that a kill cut short is left out."""
+    data = path.read_bytes() if path.exists() else b""
+    return np.frombuffer(data, dtype, count=len(data) // dtype.itemsize).copy()
+
+
+def cut_torn_line(path: Path) -> None:
+    """Make a file of lines ready to grow again after a kill."""
+    if path.exists():
+        data = path.read_bytes()
+        os.truncate(path, data.rfind(b"\n") + 1)
+
+
+def _gone(path: Path) -> BundleError:
+    return BundleError(
+        f"the run has no {path.name}",
+        where=str(path),
+        fix="restore the file from a backup, or learn again",
+    )
+
+
+def _damaged(path: Path, error: Exception) -> BundleError:
+    return BundleError(
+        f"{path.name} is damaged and can't be read",
+        where=f"{path}: {error}",
+        fix="restore the file from a backup, or learn again",
+    )
