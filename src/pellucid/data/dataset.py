@@ -58,6 +58,14 @@ class Dataset:
         return replace(self, inputs=inputs, target=self.target.to(device))
 
 
+def entry_of(column: Column) -> Entry:
+    """How a fitted column enters the network; its group never collides with a shared one."""
+    entry = MODALITIES[column.modality].entry(column.name, column.fitted)
+    if entry.rank > 0 and entry.group in RESERVED:
+        return replace(entry, group=f"{entry.group} (column)")
+    return entry
+
+
 def encode(columns: list[Column], loaded: dict[str, Loaded], target: Tensor) -> Dataset:
     """Turn loaded input columns, fitted before, into a dataset.
 
@@ -68,11 +76,8 @@ def encode(columns: list[Column], loaded: dict[str, Loaded], target: Tensor) -> 
     entries: dict[str, Entry] = {}
     parts: dict[str, list[np.ndarray]] = {}
     for column in columns:
-        modality = MODALITIES[column.modality]
-        values = modality.encode(loaded[column.name], column.fitted)
-        entry = modality.entry(column.name, column.fitted)
-        if entry.rank > 0 and entry.group in RESERVED:
-            entry = replace(entry, group=f"{entry.group} (column)")
+        values = MODALITIES[column.modality].encode(loaded[column.name], column.fitted)
+        entry = entry_of(column)
         before = entries.get(entry.group)
         if entry.way == "lookup" and entry.rank == 0:
             values = values.reshape(len(values), 1) + np.int32(before.size if before else 0)

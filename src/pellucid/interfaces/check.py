@@ -1,0 +1,88 @@
+"""What would be learned from this data, without learning: `pellucid check`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from pellucid.config import Settings
+from pellucid.learning.planner import SECONDS, make_plan
+from pellucid.recipe.prepare import Prepared, ingredients, prepare
+from pellucid.recipe.watcher import Watcher
+
+QUICK_LOOK = 5.0
+"""Seconds of training that the plan is measured for at least."""
+
+
+def check(source: Any, settings: Settings, test: Any = None) -> dict[str, Any]:
+    """Everything that can be said before learning, as JSON-able data."""
+    prepared = prepare(source, replace(settings, keep_going=True), Watcher(), test)
+    ledger, recognized = prepared.ledger, prepared.recognized
+    first, _ = ingredients(prepared, *prepared.folds()[0])
+    allowed = settings.time or SECONDS[settings.effort]
+    plan = make_plan(first, settings, max(QUICK_LOOK, 0.75 * allowed), lambda text: None)
+    return {
+        "source": prepared.table.name,
+        "task": recognized.task,
+        "task_why": recognized.task_why,
+        "targets": recognized.targets,
+        "columns": [
+            {"name": c.name, "modality": c.modality, "role": c.role, "why": c.why}
+            for c in recognized.columns
+        ],
+        "rows": ledger.counts(),
+        "set_aside": [{"place": place, "why": why} for place, why in ledger.set_aside_items()],
+        "repaired": [{"place": place, "how": how} for place, how in ledger.repaired_items()],
+        "notes": [*prepared.table.notes, *prepared.notes],
+        "labels": _label_counts(prepared),
+        "plan": plan.as_json(),
+    }
+
+
+def show_check(found: dict[str, Any]) -> None:
+    """The same for people."""
+    print(f"{found['source']}: {found['task']} {', '.join(found['targets'])}")
+    print(f"  {found['task_why']}")
+    print("\ncolumns")
+    width = max(len(column["name"]) for column in found["columns"])
+    for column in found["columns"]:
+        kind = column["modality"] if column["role"] != "ignored" else "ignored"
+        role = " (target)" if column["role"] == "target" else ""
+        print(f"  {column['name']:<{width}}  {kind}{role}: {column['why']}")
+    print(
+        "\nrows     "
+        + ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found["rows"].items())
+    )
+    if found["labels"]:
+        print(
+            "classes  " + ", ".join(f"{name} {count:,}" for name, count in found["labels"].items())
+        )
+    for title, items, word in (
+        ("set aside", found["set_aside"], "why"),
+        ("repaired", found["repaired"], "how"),
+    ):
+        if items:
+            print(f"\n{title}")
+        for item in items[:10]:
+            print(f"  {item['place']}: {item[word]}")
+        if len(items) > 10:
+            print(f"  and {len(items) - 10:,} more")
+    if found["notes"]:
+        print("\nnoticed")
+    for note in found["notes"]:
+        print(f"  {note}")
+    plan = found["plan"]
+    families = ", ".join(f"{part}: {family}" for part, family in plan["network"].items())
+    print(f"\nwould train {families}: {plan['steps']:,} steps of {plan['batch']} rows")
+    for name, why in plan["why"].items():
+        print(f"  {name}: {why}")
+
+
+def _label_counts(prepared: Prepared) -> dict[str, int]:
+    """Usable rows of each class, most frequent first."""
+    classes = getattr(prepared.task, "classes", None)
+    if classes is None:
+        return {}
+    labels = prepared.task.labels(prepared.target)[prepared.rows]
+    counts = {name: int((labels == number).sum()) for number, name in enumerate(classes)}
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))

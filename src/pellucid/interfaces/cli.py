@@ -1,0 +1,322 @@
+"""The command line: `pellucid VERB ...`.
+
+Nothing heavy is imported here; each verb imports what it needs when it runs, so that `--help`
+answers at once. Progress goes to standard error, answers to standard output. Exit codes: 0 done,
+2 the user can mend it, 130 interrupted (the best model is saved), 1 a bug of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from pellucid import __version__
+from pellucid.config import Settings
+from pellucid.errors import ConfigError, PellucidError, did_you_mean
+from pellucid.interfaces.seconds import seconds_of
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    as_json = "--json" in words
+    try:
+        options = parser().parse_args(words)
+        code: int = options.run(options)
+        return code
+    except PellucidError as error:
+        if as_json:
+            print(json.dumps({"error": error.as_json()}, ensure_ascii=False), flush=True)
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has had enough (`pellucid predict ... | head`).
+        sys.stderr.close()
+        return 0
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in the same three lines as every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        fix = f"see '{self.prog} --help'"
+        if "invalid choice: '" in message:
+            word = message.split("invalid choice: '")[1].split("'")[0]
+            choices = message.partition("choose from ")[2].rstrip(")").replace("'", "")
+            fix = did_you_mean(word, choices.split(", "))
+        if "unrecognized arguments: --" in message:
+            word = message.split("unrecognized arguments: ")[1].split()[0].split("=")[0]
+            known = [name for action in self._actions for name in action.option_strings]
+            fix = did_you_mean(word, known) if known else fix
+        raise ConfigError(message, where=self.prog, fix=fix)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All verbs and their options."""
+    top = Parser(
+        prog="pellucid",
+        description="Deep learning you can see through: learn from your own data, see every step, "
+        "and hear honestly whether deep learning was needed.",
+        epilog="Start with:  pellucid demo digits   or   pellucid learn YOUR_FOLDER_OR_TABLE",
+    )
+    top.add_argument("--version", action="version", version=f"pellucid {__version__}")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=Parser)
+
+    learn = verbs.add_parser(
+        "learn", help="learn from a folder, a table, a zip, a .ts or .npz file"
+    )
+    learn.add_argument("source", help="where the examples are")
+    learn.add_argument("--target", help="column to predict; several numbers: A,B,C")
+    learn.add_argument("--test", metavar="SOURCE", help="a second source that is only for the exam")
+    _add_settings(learn)
+    learn.add_argument("--out", metavar="RUN", help="folder for the run (default: NAME.run)")
+    learn.add_argument("--plan", metavar="RUN", help="repeat the plan of another run exactly")
+    learn.add_argument("--no-report", action="store_true", help="don't write report.html")
+    _add_json(learn)
+    learn.set_defaults(run=_learn)
+
+    resume = verbs.add_parser("resume", help="go on with a run that was interrupted or killed")
+    resume.add_argument("run_folder", metavar="RUN")
+    _add_json(resume)
+    resume.set_defaults(run=_resume)
+
+    show = verbs.add_parser("show", help="what happened in a run; without RUN: all runs here")
+    show.add_argument("run_folder", metavar="RUN", nargs="?")
+    _add_json(show)
+    show.set_defaults(run=_show)
+
+    predict = verbs.add_parser("predict", help="answer new examples")
+    predict.add_argument("run_folder", metavar="RUN")
+    predict.add_argument(
+        "sources",
+        metavar="INPUT",
+        nargs="+",
+        help="file, folder, table, or one row as NAME=VALUE ...",
+    )
+    predict.add_argument(
+        "--model",
+        choices=("network", "baseline"),
+        help="who answers (default: the one that was kept)",
+    )
+    predict.add_argument("--out", metavar="FILE", help="write a .csv or .jsonl file")
+    _add_json(predict)
+    predict.set_defaults(run=_predict)
+
+    check = verbs.add_parser("check", help="what would be learned from this data, without learning")
+    check.add_argument("source")
+    check.add_argument("--target")
+    check.add_argument("--test", metavar="SOURCE")
+    _add_settings(check)
+    _add_json(check)
+    check.set_defaults(run=_check)
+
+    report = verbs.add_parser("report", help="write a run's report.html again")
+    report.add_argument("run_folder", metavar="RUN")
+    report.add_argument("--out", metavar="FILE")
+    report.set_defaults(run=_report)
+
+    demo = verbs.add_parser("demo", help="run a built-in example; without NAME: list them")
+    demo.add_argument("name", metavar="NAME", nargs="?")
+    _add_settings(demo)
+    demo.add_argument("--out", metavar="RUN")
+    _add_json(demo)
+    demo.set_defaults(run=_demo)
+    return top
+
+
+def _add_settings(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--time", help="time for the whole job, such as 90s, 3m or 1h")
+    verb.add_argument("--effort", default="normal", help="quick, normal or thorough")
+    verb.add_argument("--seed", type=int, default=0, help="same seed, same plan: same weights")
+    verb.add_argument("--network", default="auto", help="auto, mlp, tabm, cnn, rnn, transformer")
+    verb.add_argument("--task", default="auto", help="auto, classify, tags, grades, regress")
+    verb.add_argument(
+        "--as",
+        dest="kinds",
+        metavar="COLUMN=KIND",
+        action="append",
+        default=[],
+        help="read a column as number, category, date, text, image, audio, series, words or ignore",
+    )
+    verb.add_argument("--ignore", metavar="COLUMN", action="append", default=[])
+    verb.add_argument("--group", metavar="COLUMN", help="keep rows of equal value on one side")
+    verb.add_argument("--order", metavar="COLUMN", help="times: the exam is then the latest part")
+    verb.add_argument("--split", metavar="COLUMN", help="column that says train, valid or test")
+    verb.add_argument(
+        "--missing",
+        metavar="WORD",
+        action="append",
+        default=[],
+        help="a word that means 'no value'",
+    )
+    verb.add_argument("--keep", default="network", help="network, or best: whoever won")
+    verb.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="learn although more than a tenth of the rows can't be used",
+    )
+    verb.add_argument("--no-record", action="store_true", help="write no looks at the inside")
+    verb.add_argument(
+        "--no-pretrained", action="store_true", help="don't start from installed pretrained weights"
+    )
+
+
+def _add_json(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--json", action="store_true", help="answer in JSON on standard output")
+
+
+def settings_from(options: argparse.Namespace) -> Settings:
+    """The settings that the user typed."""
+    kinds = {}
+    for item in options.kinds:
+        name, equals, kind = item.rpartition("=")
+        if not equals:
+            raise ConfigError(
+                f"'{item}' does not say what to read the column as",
+                where="--as",
+                fix="write COLUMN=KIND, such as --as rating=category",
+            )
+        kinds[name] = kind
+    return Settings(
+        target=getattr(options, "target", None),
+        time=None if options.time is None else seconds_of(options.time),
+        effort=options.effort,
+        seed=options.seed,
+        network=options.network,
+        kinds=kinds,
+        task=options.task,
+        group=options.group,
+        order=options.order,
+        split=options.split,
+        ignore=tuple(options.ignore),
+        keep=options.keep,
+        keep_going=options.keep_going,
+        record=not options.no_record,
+        missing=tuple(options.missing),
+        pretrained=not options.no_pretrained,
+    )
+
+
+# --- verbs ----------------------------------------------------------------------------------
+
+
+def _learn(options: argparse.Namespace) -> int:
+    return _job(
+        options,
+        options.source,
+        settings_from(options),
+        options.test,
+        options.out,
+        plan=options.plan,
+        report=not options.no_report,
+    )
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from pellucid.interfaces import demo
+
+    if options.name is None:
+        demo.show_list(as_json=options.json)
+        return 0
+    source, target = demo.source_of(options.name)
+    options.target = target
+    return _job(options, source, settings_from(options), None, options.out or f"{options.name}.run")
+
+
+def _job(
+    options: argparse.Namespace,
+    source: Any,
+    settings: Settings,
+    test: Any,
+    out: str | None,
+    *,
+    plan: str | None = None,
+    report: bool = True,
+) -> int:
+    from pellucid.interfaces import api
+    from pellucid.interfaces.show import show_result
+    from pellucid.interfaces.terminal import Terminal
+
+    with Terminal() as watcher:
+        run = api.learn_with(
+            source, settings, watcher, test=test, out=out, plan_of=plan, report=report
+        )
+    return _ended(run, options.json, show_result)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from pellucid.interfaces import api
+    from pellucid.interfaces.show import show_result
+    from pellucid.interfaces.terminal import Terminal
+
+    with Terminal() as watcher:
+        run = api.resume_with(options.run_folder, watcher)
+    return _ended(run, options.json, show_result)
+
+
+def _ended(run: Any, as_json: bool, show_result: Any) -> int:
+    if as_json:
+        print(json.dumps(run.result(), ensure_ascii=False), flush=True)
+    else:
+        show_result(run)
+    return INTERRUPTED if run.status == "interrupted" else 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from pellucid.interfaces.show import show_run, show_runs
+    from pellucid.recording.run import Run, list_runs
+
+    if options.run_folder is None:
+        runs = list_runs(Path.cwd())
+        if options.json:
+            print(json.dumps([run.info for run in runs], ensure_ascii=False))
+        else:
+            show_runs(runs)
+        return 0
+    run = Run(options.run_folder)
+    if options.json:
+        print(json.dumps(run.info, ensure_ascii=False))
+    else:
+        show_run(run)
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from pellucid.interfaces.predict import predict_sources, write_answers
+
+    lines = predict_sources(options.run_folder, options.sources, options.model)
+    write_answers(lines, as_json=options.json, out=options.out)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from pellucid.interfaces.check import check, show_check
+
+    found = check(options.source, settings_from(options), options.test)
+    if options.json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        show_check(found)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from pellucid.interfaces.report import write_report
+    from pellucid.recording.run import Run
+
+    print(write_report(Run(options.run_folder), options.out))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+"""Answer new examples with a trained model."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pellucid.data import read
+from pellucid.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pellucid.export.bundle import Bundle
+
+
+def predict(bundle: Bundle, source: Any, model: str | None = None) -> list[dict[str, Any]]:
+    """One dict a row, in the order of the rows or of the sorted paths."""
+    if isinstance(source, Mapping) and not any(_is_column(value) for value in source.values()):
+        source = {name: [value] for name, value in source.items()}
+    table = read.read_for_prediction(source, [column.name for column in bundle.columns])
+    which = model or "kept"
+    return bundle.predict(table, which).lines(table.places)  # type: ignore[arg-type]
+
+
+def predict_sources(run: str, sources: list[str], model: str | None) -> list[dict[str, Any]]:
+    """Answers for what was typed: files, folders and tables, or one row as NAME=VALUE words."""
+    from pellucid.export.bundle import Bundle
+
+    bundle = Bundle.load_from(run)
+    known = {column.name for column in bundle.columns}
+    pairs = [source.partition("=") for source in sources]
+    if all(name in known and equals for name, equals, _ in pairs):
+        return predict(bundle, {name: [value] for name, _, value in pairs}, model)
+    lines: list[dict[str, Any]] = []
+    for source in sources:
+        found = predict(bundle, source, model)
+        lines += [{**line, "row": len(lines) + place} for place, line in enumerate(found)]
+        if len(sources) > 1:
+            for line in lines[-len(found) :]:
+                line["source"] = source
+    return lines
+
+
+def write_answers(lines: list[dict[str, Any]], *, as_json: bool, out: str | None) -> None:
+    """To standard output as JSON lines or a readable table; to `out` as .csv or .jsonl."""
+    if out is not None:
+        _write_file(lines, Path(out))
+        print(f"{len(lines):,} answers written to {out}", file=sys.stderr)
+        return
+    for line in lines:
+        print(json.dumps(line, ensure_ascii=False) if as_json else _readable(line))
+
+
+def _is_column(value: Any) -> bool:
+    return hasattr(value, "__len__") and not isinstance(value, str | bytes | Path)
+
+
+def _readable(line: dict[str, Any]) -> str:
+    if "error" in line:
+        return f"{line['row']:>6}  can't answer: {line['error']['what']}"
+    answer = line["answer"]
+    if isinstance(answer, float):
+        answer = f"{answer:.6g}"
+        if "low" in line:
+            answer += f"  (90 % of such answers are within {line['low']:.4g} .. {line['high']:.4g})"
+    elif isinstance(answer, list):
+        answer = ", ".join(answer) or "(none)"
+    sure = f"  {line['probability']:.1%}" if "probability" in line else ""
+    return f"{line['row']:>6}  {answer}{sure}"
+
+
+def _write_file(lines: list[dict[str, Any]], path: Path) -> None:
+    if path.suffix not in (".csv", ".jsonl"):
+        raise ConfigError(
+            f"answers can't be written as '{path.suffix or path.name}'",
+            where="--out",
+            fix="choose a name that ends with .csv or .jsonl",
+        )
+    with path.open("w", encoding="utf-8", newline="") as file:
+        if path.suffix == ".jsonl":
+            file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+            return
+        flat = [_flat(line) for line in lines]
+        names = list(dict.fromkeys(name for line in flat for name in line))
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(flat)
+
+
+def _flat(line: dict[str, Any]) -> dict[str, Any]:
+    """A line as cells: one column a class, lists joined by ;."""
+    cells: dict[str, Any] = {}
+    for name, value in line.items():
+        if name == "probabilities":
+            cells |= {f"probability {label}": share for label, share in value.items()}
+        elif name == "error":
+            cells["error"] = value["what"]
+        elif isinstance(value, dict):
+            cells |= value
+        else:
+            cells[name] = "; ".join(value) if isinstance(value, list) else value
+    return cells

@@ -1,0 +1,76 @@
+"""A run with its model: what `pellucid.learn` returns."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from pellucid.recording.run import Run
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from pellucid.export.bundle import Bundle
+
+
+class Trained(Run):
+    """Everything that happened in a run, and the model that came out of it."""
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The model with all that goes before and after it."""
+        from pellucid.export.bundle import Bundle
+
+        return Bundle.load_from(self.path)
+
+    def model(self) -> nn.Module:
+        """The (first) network as a plain `torch.nn.Module`, in eval mode."""
+        return self.bundle.members[0].model()
+
+    def predict(
+        self, source: Any, *, model: Literal["network", "baseline"] | None = None
+    ) -> list[dict[str, Any]]:
+        """Answer new examples: a path, a frame, arrays, or one row as a dict.
+
+        Returns:
+            One dict a row, in order: `row`, `answer` and what the task has of `probability`,
+            `probabilities`, `low`, `high`; or `row` and `error` where a row can't be read.
+        """
+        from pellucid.interfaces.predict import predict
+
+        return predict(self.bundle, source, model)
+
+    def result(self) -> dict[str, Any]:
+        """The run in one line, for machines."""
+        info, summary, verdict = self.info, self.summary, self.verdict
+        kept = info["kept"]
+        standing = {item["name"]: item for item in [verdict["network"], *verdict["baselines"]]}
+        best = versus(verdict)
+        families = list(dict.fromkeys(info["plan"]["network"].values()))
+        return {
+            "run": str(self.path),
+            "status": self.status,
+            "task": info["task"]["kind"],
+            "target": info["task"]["target"],
+            "metric": summary["metric"],
+            "score": summary["score"],
+            "low": summary["low"],
+            "high": summary["high"],
+            "network": " + ".join(families),
+            "kept": kept,
+            "network_score": standing["network"]["score"],
+            "baseline": best and {"name": best["name"], "score": best["score"]},
+            "verdict": verdict["sentence"],
+            "rows": info["rows"],
+            "seconds": info["seconds"],
+        }
+
+
+def versus(verdict: dict[str, Any]) -> dict[str, Any] | None:
+    """The classical method that the network was compared with."""
+    if not verdict["baselines"]:
+        return None
+    name = verdict["difference"]["versus"] if verdict["difference"] else None
+    found = [item for item in verdict["baselines"] if item["name"] == name]
+    chosen: dict[str, Any] = (found or verdict["baselines"])[0]
+    return chosen

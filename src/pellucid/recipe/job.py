@@ -1,0 +1,242 @@
+"""The whole job, top to bottom: from a source to a model that knows how good it is.
+
+read -> recognize -> ledger + split -> encode (fitted on training rows only) -> plan
+  -> train, recorded -> classical methods on the same rows -> exam on the sealed test rows, once
+  -> verdict -> bundle
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pellucid import __version__
+from pellucid.config import Plan, Settings
+from pellucid.data.columns import RawTable
+from pellucid.errors import BundleError, ConfigError
+from pellucid.export.bundle import Bundle
+from pellucid.learning.planner import SECONDS
+from pellucid.recipe.exam import Exam, Rival, compete, examine, summary, worth_showing
+from pellucid.recipe.prepare import Prepared, prepare
+from pellucid.recipe.record import Recording
+from pellucid.recipe.teach import Taught, teach
+from pellucid.recipe.watcher import Watcher
+from pellucid.recording.recorder import RunWriter
+from pellucid.recording.run import Run
+from pellucid.tasks import Task
+
+CLASSICAL_SHARE = 0.2
+"""Part of the time that the classical methods may take."""
+RESERVE = 0.05
+"""Part of the time kept for the exam, the report and small delays."""
+
+
+def learn(
+    source: Any,
+    settings: Settings,
+    watcher: Watcher,
+    *,
+    test: Any = None,
+    out: str | Path | None = None,
+    plan: Plan | None = None,
+) -> Run:
+    """Learn from a source; everything that happened is in the run that is returned.
+
+    Args:
+        source: A path, a frame, arrays; see `data/read.py`.
+        test: A second source that is only for the exam.
+        out: Folder for the run; by default the source's name with `.run`, here.
+        plan: Repeat this plan instead of making one.
+    """
+    started = time.perf_counter()
+    prepared = prepare(source, settings, watcher, test)
+    writer = RunWriter(Path(out) if out else default_folder(prepared.table))
+    _write_beginning(writer, prepared, settings, source, test)
+    return _finish(prepared, settings, watcher, writer, plan, started)
+
+
+def resume(run_folder: str | Path, watcher: Watcher, source: Any = None, test: Any = None) -> Run:
+    """Go on with a run that was killed; on a CPU it ends with bit-identical weights.
+
+    Args:
+        source, test: Needed again only if they were frames or arrays, which have no path.
+    """
+    started = time.perf_counter()
+    before = Run(run_folder)
+    if before.status == "done":
+        raise ConfigError(
+            "this run is done: there is nothing to resume",
+            where=str(run_folder),
+            fix="'pellucid show' tells what it found; to learn more, run 'pellucid learn' again",
+        )
+    if "plan" not in before.info:
+        raise ConfigError(
+            "the run stopped before it had a plan, so nothing was learned yet",
+            where=str(run_folder),
+            fix="start again with 'pellucid learn'",
+        )
+    settings = settings_of(before)
+    source = source if source is not None else before.info["source"]["path"]
+    test = test if test is not None else before.info["source"]["test"]
+    if source is None:
+        raise ConfigError(
+            "the run learned from data in memory, which is not kept",
+            where=str(run_folder),
+            fix="pass the same data again: pellucid.resume(run, source=...)",
+        )
+    prepared = prepare(source, settings, watcher, test)
+    if prepared.table.fingerprint != before.info["fingerprint"]:
+        raise BundleError(
+            "the data is not the same as when the run began",
+            where=str(source),
+            fix="put the old data back, or start again with 'pellucid learn'",
+        )
+    writer = RunWriter(Path(run_folder), resume=True)
+    plan = Plan.from_json(before.info["plan"])
+    return _finish(prepared, settings, watcher, writer, plan, started)
+
+
+def _finish(
+    prepared: Prepared,
+    settings: Settings,
+    watcher: Watcher,
+    writer: RunWriter,
+    plan: Plan | None,
+    started: float,
+) -> Run:
+    """From prepared rows to the end; the run says "failed" if anything goes wrong."""
+    recording = Recording(writer, prepared, looks=settings.record)
+    timing = {"reading": time.perf_counter() - started}
+    allowed = settings.time or SECONDS[settings.effort]
+    try:
+        left = max(1.0, allowed * (1 - CLASSICAL_SHARE - RESERVE) - timing["reading"])
+        taught = teach(prepared, settings, left, watcher, recording, plan)
+        timing["learning"] = taught.seconds
+        began = time.perf_counter()
+        rivals = compete(prepared, taught, settings, CLASSICAL_SHARE * allowed, watcher)
+        timing["classical methods"] = time.perf_counter() - began
+        bundle = _bundle(prepared, taught, rivals, settings)
+        watcher.stage("exam on the sealed test rows")
+        exam = examine(prepared, taught, bundle, rivals, settings)
+        _write_end(writer, prepared, taught, bundle, rivals, exam)
+    except BaseException:
+        writer.update(status="failed", seconds=time.perf_counter() - started)
+        raise
+    recording.forget_checkpoints()
+    writer.update(
+        status="interrupted" if taught.interrupted else "done",
+        seconds=time.perf_counter() - started,
+        timing=timing,
+        looks_at_test=1,
+    )
+    return Run(writer.folder)
+
+
+def _bundle(prepared: Prepared, taught: Taught, rivals: list[Rival], settings: Settings) -> Bundle:
+    """The network and the best classical method; who is kept follows from the held rows."""
+    task = prepared.task
+    bundle = Bundle(
+        task=task,
+        members=taught.members,
+        layouts={name: values.layout for name, values in prepared.loaded.items()},
+        calibration=taught.calibration(prepared),
+    )
+    if rivals:
+        best = rivals[0]
+        bundle.baseline, bundle.baseline_calibration = best.fitted, best.calibration
+        if settings.keep == "best" and not network_leads(prepared, taught, best):
+            bundle.kept = "baseline"
+    return bundle
+
+
+def network_leads(prepared: Prepared, taught: Taught, best: Rival) -> bool:
+    """Whether the network was at least as good on rows that neither had learned from."""
+    from pellucid.learning.evaluate import higher_is_better, score
+
+    task: Task = prepared.task
+    truth = task.truth(prepared.target[torch.from_numpy(taught.held)])
+    own = score(task.kind, task.metric, truth, taught.held_values)
+    better = own >= best.held_score if higher_is_better(task.metric) else own <= best.held_score
+    return bool(better)
+
+
+# --- what is written --------------------------------------------------------------------------
+
+
+def default_folder(table: RawTable) -> Path:
+    """`flowers/` -> `flowers.run` in the current folder."""
+    return Path(f"{Path(table.name.rstrip('/')).stem or 'data'}.run")
+
+
+def settings_of(run: Run) -> Settings:
+    """The settings that a run was started with."""
+    stored = dict(run.info["settings"])
+    stored["ignore"], stored["missing"] = tuple(stored["ignore"]), tuple(stored["missing"])
+    return Settings(**stored)
+
+
+def _write_beginning(
+    writer: RunWriter, prepared: Prepared, settings: Settings, source: Any, test: Any
+) -> None:
+    table, recognized = prepared.table, prepared.recognized
+    writer.ledger(prepared.ledger.table())
+    writer.update(
+        source={"name": table.name, "path": _path(source), "test": _path(test)},
+        task={**prepared.task.as_json(), "why": recognized.task_why},
+        settings=settings.as_json(),
+        columns=[column.as_json() for column in recognized.columns],
+        fingerprint=table.fingerprint,
+        rows=prepared.ledger.counts(),
+        notes=[*table.notes, *prepared.notes],
+        set_aside=prepared.ledger.set_aside_items()[:200],
+        repaired=prepared.ledger.repaired_items()[:200],
+        versions={
+            "pellucid": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "platform": sys.platform,
+        },
+        looks_at_test=0,
+    )
+
+
+def _path(source: Any) -> str | None:
+    """The absolute path of a source that is a path; None for data in memory."""
+    return str(Path(source).resolve()) if isinstance(source, str | Path) else None
+
+
+def _write_end(
+    writer: RunWriter,
+    prepared: Prepared,
+    taught: Taught,
+    bundle: Bundle,
+    rivals: list[Rival],
+    exam: Exam,
+) -> None:
+    task = prepared.task
+    bundle.save(writer.folder / "model")
+    kept_name = "network" if bundle.kept == "network" else rivals[0].fitted.name
+    kept = exam.values if bundle.kept == "network" else exam.others[kept_name]
+    field = "prediction" if task.kind == "regress" else "probability"
+    results = {"row": exam.rows, "target": exam.truth, field: exam.values}
+    for name, values in exam.others.items():
+        results[f"baseline.{name}.{field}"] = values
+    writer.save_result("test", results)
+    truth = task.truth(prepared.target[torch.from_numpy(taught.held)])
+    writer.save_result("valid", {"row": taught.held, "target": truth, field: taught.held_values})
+    writer.save_json("summary", summary(prepared, exam, kept, kept_name))
+    writer.save_json("examples", worth_showing(prepared, exam))
+    writer.save_json("verdict", exam.verdict.as_json())
+    writer.update(
+        network={**taught.description, "chosen": taught.chosen, "networks": len(taught.members)},
+        kept=kept_name,
+        calibration=bundle.calibration.as_json(),
+        baselines=[{"name": r.fitted.name, "why": r.fitted.why} for r in rivals],
+    )

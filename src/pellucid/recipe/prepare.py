@@ -1,0 +1,203 @@
+"""The whole job, top to bottom: from a source to a model that knows how good it is.
+
+read -> recognize -> ledger + split -> encode (fitted on training rows only) -> plan
+  -> train, recorded -> exam on the sealed test rows, once -> classical methods on the same rows
+  -> verdict -> bundle
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.config import Settings
+from pellucid.data import read
+from pellucid.data.columns import Column, Loaded, RawTable
+from pellucid.data.dataset import encode, entry_of
+from pellucid.data.duplicates import find_duplicates
+from pellucid.data.ledger import Ledger
+from pellucid.data.modalities import MODALITIES
+from pellucid.data.recognize import Recognized, recognize
+from pellucid.data.split import SplitRows, clusters_of, split_rows
+from pellucid.errors import DataError
+from pellucid.learning.planner import Ingredients
+from pellucid.recipe.watcher import Watcher
+from pellucid.tasks import TASKS, Task
+
+
+@dataclass
+class Prepared:
+    """A source, understood, checked and cut into parts; nothing is learned yet.
+
+    inputs: the input columns, not yet fitted. loaded: their decoded values, all rows.
+    target: encoded targets, all rows. split: of the usable rows `rows`.
+    """
+
+    table: RawTable
+    recognized: Recognized
+    loaded: dict[str, Loaded]
+    task: Task
+    target: Tensor
+    ledger: Ledger
+    split: SplitRows
+    rows: np.ndarray
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def inputs(self) -> list[Column]:
+        return [column for column in self.recognized.columns if column.role == "input"]
+
+    def part(self, name: str) -> np.ndarray:
+        """int64: rows of the table in 'train', 'valid' or 'test'."""
+        return self.ledger.rows(name)
+
+    def folds(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """(rows to learn from, rows to check by) for each network to train."""
+        if not self.split.folds:
+            return [(self.part("train"), self.part("valid"))]
+        learn = self.part("train")
+        held = [self.rows[fold] for fold in self.split.folds]
+        return [(np.setdiff1d(learn, fold), fold) for fold in held]
+
+
+def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None) -> Prepared:
+    """Read, recognize, decode and split a source; every row gets its fate.
+
+    Raises:
+        DataError: The source can't be learned from, with the reason and a way out.
+    """
+    watcher.stage("reading")
+    table = read.read(source, test=test, missing=settings.missing, split=settings.split)
+    for note in table.notes:
+        watcher.tell(note)
+    recognized = recognize(table, settings)
+    ledger = Ledger(table.places, table.refused)
+    for row, how in table.repaired.items():
+        ledger.repair(row, how)
+    watcher.stage("decoding")
+    inputs = [column for column in recognized.columns if column.role == "input"]
+    loaded = _load(table, inputs, ledger, watcher)
+    task, target = _question(table, recognized, ledger)
+    rows = ledger.usable()
+    if len(rows) < 2:
+        raise DataError(
+            f"only {len(rows)} of {len(table):,} rows can be used: {ledger.reasons_in_words()}",
+            where=table.name,
+            fix="mend the rows named in the ledger, or give more examples",
+        )
+    usable = {name: values.take(rows) for name, values in loaded.items()}
+    duplicates = find_duplicates(inputs, usable, len(rows))
+    groups = _group_keys(table, settings, rows)
+    split = split_rows(
+        task.labels(target[rows]),
+        clusters=clusters_of(len(rows), duplicates.keys, groups),
+        given=None if table.split is None else table.split[rows],
+        order=_order(table, settings, rows),
+        seed=settings.seed,
+    )
+    ledger.assign(rows, split.split)
+    ledger.check(keep_going=settings.keep_going)
+    notes = [*split.why, *([duplicates.why] if duplicates.why else []), *recognized.warnings]
+    prepared = Prepared(table, recognized, loaded, task, target, ledger, split, rows, notes)
+    _check_parts(prepared)
+    return prepared
+
+
+def _load(
+    table: RawTable, inputs: list[Column], ledger: Ledger, watcher: Watcher
+) -> dict[str, Loaded]:
+    loaded = {}
+    for column in inputs:
+        values = MODALITIES[column.modality].load(
+            table.columns[column.name], progress=watcher.progress
+        )
+        for row, why in values.problems.items():
+            ledger.set_aside(row, why)
+        for row, how in values.repairs.items():
+            ledger.repair(row, how)
+        loaded[column.name] = values
+    return loaded
+
+
+def _question(table: RawTable, recognized: Recognized, ledger: Ledger) -> tuple[Task, Tensor]:
+    """The task, its possible answers taken from the rows that are not given as test."""
+    targets = [table.column(name) for name in recognized.targets]
+    rows = ledger.usable()
+    if table.split is not None:
+        rows = rows[table.split[rows] != "test"]
+    if len(rows) == 0:
+        raise DataError(
+            f"no row can be used: {ledger.reasons_in_words() or 'there are none'}",
+            where=table.name,
+            fix="look at the rows named above, and mend or replace them",
+        )
+    task = TASKS[recognized.task].fit([target.take(rows) for target in targets])
+    target, problems = task.encode(targets)
+    for row, why in problems.items():
+        ledger.set_aside(row, why)
+    return task, target
+
+
+def _group_keys(table: RawTable, settings: Settings, rows: np.ndarray) -> list[object]:
+    if settings.group is None:
+        return [None] * len(rows)
+    return [
+        None if value != value else value for value in table.column(settings.group).values[rows]
+    ]
+
+
+def _order(table: RawTable, settings: Settings, rows: np.ndarray) -> np.ndarray | None:
+    if settings.order is None:
+        return None
+    column = table.column(settings.order)
+    if column.values.dtype.kind == "f":
+        return column.values[rows]
+    date = MODALITIES["date"]
+    times = date.load(column)
+    if times.problems or column.missing()[rows].any():
+        raise DataError(
+            "not every row has a time",
+            where=f"column '{settings.order}'",
+            fix="fill in the times, or leave out --order",
+        )
+    return np.asarray(times.values[rows]).astype("datetime64[us]").astype(np.float64)
+
+
+def _check_parts(prepared: Prepared) -> None:
+    counts = {name: len(prepared.part(name)) for name in ("train", "valid", "test")}
+    empty = [name for name in ("train", "test") if counts[name] == 0]
+    if empty:
+        raise DataError(
+            f"there are too few rows: nothing is left for {' and '.join(empty)}",
+            where=f"{prepared.table.name}, {len(prepared.rows):,} usable rows",
+            fix="give more examples: ten of each kind is a bare minimum",
+        )
+
+
+def ingredients(
+    prepared: Prepared, learn: np.ndarray, check: np.ndarray
+) -> tuple[Ingredients, list[Column]]:
+    """Everything for one network; its encoders are fitted on the rows it learns from, no others.
+
+    Returns:
+        The encoded rows, `learn` before `check`, and the fitted input columns.
+    """
+    columns = []
+    for column in prepared.inputs:
+        fitted = MODALITIES[column.modality].fit(prepared.loaded[column.name].take(learn))
+        columns.append(replace(column, fitted=fitted))
+    used = np.concatenate([learn, check])
+    loaded = {column.name: prepared.loaded[column.name].take(used) for column in columns}
+    data = Ingredients(
+        dataset=encode(columns, loaded, prepared.target[torch.from_numpy(used)]),
+        modalities={entry_of(column).group: column.modality for column in columns},
+        task=prepared.task,
+        rows=torch.arange(len(learn)),
+        valid=torch.arange(len(learn), len(used)),
+        folds=max(1, len(prepared.split.folds)),
+    )
+    return data, columns

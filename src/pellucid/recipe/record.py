@@ -1,0 +1,111 @@
+"""What a job writes into its run folder while it learns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pellucid.config import Plan
+from pellucid.learning.evaluate import score
+from pellucid.learning.learner import Learner
+from pellucid.learning.loop import Step
+from pellucid.learning.planner import Ingredients
+from pellucid.recipe.drawings import draw_row
+from pellucid.recipe.prepare import Prepared
+from pellucid.recording.checkpoint import load_checkpoint, save_checkpoint
+from pellucid.recording.recorder import RunWriter, record
+
+PROBE = 8
+"""Examples that are watched through the whole run."""
+
+
+class Recording:
+    """The run folder as the job sees it.
+
+    Args:
+        writer: Writes the folder.
+        prepared: The rows, to choose and draw the watched examples from.
+        looks: Whether the inside is looked at, or only figures are written.
+    """
+
+    def __init__(self, writer: RunWriter, prepared: Prepared, *, looks: bool) -> None:
+        self.writer, self.prepared, self.looks = writer, prepared, looks
+
+    def planned(self, plan: Plan) -> None:
+        self.writer.update(plan=plan.as_json(), seed=plan.seed, threads=plan.threads)
+
+    def record(
+        self, steps: Iterator[Step], learner: Learner, data: Ingredients, plan: Plan
+    ) -> Iterator[Step]:
+        """Write down every step of the network that is shown, and pass it on."""
+        task, learn = data.task, self.prepared.folds()[0][0]
+        truth = task.truth(data.dataset.target[data.valid])
+
+        def metric(output: Tensor) -> float:
+            return score(task.kind, task.metric, truth, task.prediction(output))
+
+        chosen = spread(task.labels(data.dataset.target[data.rows]), PROBE)
+        probe = data.dataset.take(data.rows[torch.tensor(chosen)]) if self.looks else None
+        if probe is not None:
+            rows = [int(learn[index]) for index in chosen]
+            self.writer.probe(
+                rows=rows,
+                places=[str(self.prepared.table.places[row]) for row in rows],
+                drawings=[draw_row(self.prepared, row) for row in rows],
+                inputs=probe.inputs,
+                target=probe.target,
+            )
+        return record(
+            steps,
+            folder=self.writer.folder,
+            model=learner.model,
+            loss=task.loss,
+            probe=probe,
+            plan=plan,
+            start=learner.number,
+            metric=metric,
+        )
+
+    def chosen(self, step: int, why: str) -> None:
+        self.writer.event("chosen", f"kept {why}", step=step)
+
+    def checkpoint(self, fold: int, state: dict[str, Any]) -> None:
+        """Make sure that a kill loses nothing that was learned up to here."""
+        save_checkpoint(self._place(fold), state, {"fold": fold, "step": state["number"]})
+
+    def unfinished(self, fold: int) -> dict[str, Any] | None:
+        """Where an earlier process had come with this fold, if it had begun it."""
+        if not (self._place(fold) / "state.safetensors").exists():
+            return None
+        return load_checkpoint(self._place(fold))[0]
+
+    def forget_checkpoints(self) -> None:
+        """The run is done: nothing will be resumed."""
+        for file in sorted((self.writer.folder / "checkpoint").glob("fold-*/state.*")):
+            file.unlink()
+        for folder in sorted((self.writer.folder / "checkpoint").glob("fold-*")):
+            folder.rmdir()
+
+    def _place(self, fold: int) -> Path:
+        return self.writer.folder / "checkpoint" / f"fold-{fold}"
+
+
+def spread(labels: Any, count: int) -> list[int]:
+    """Places of `count` rows, one of each label in turn, the first ones of each.
+
+    >>> spread([0, 0, 1, 0, 2], 4)
+    [0, 2, 4, 1]
+    """
+    queues: dict[int, list[int]] = {}
+    for place, label in enumerate(labels):
+        queues.setdefault(int(label), []).append(place)
+    chosen: list[int] = []
+    while len(chosen) < min(count, len(labels)):
+        for label in sorted(queues):
+            if queues[label] and len(chosen) < count:
+                chosen.append(queues[label].pop(0))
+    return chosen

@@ -1,0 +1,133 @@
+"""Learning itself: one network, or a bag of folds, each trained by the same loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from pellucid.config import Plan, Settings
+from pellucid.evidence.calibrate import Calibration, calibrate
+from pellucid.export.bundle import Member
+from pellucid.learning.learner import Learner, copy_state
+from pellucid.learning.loop import Step, train
+from pellucid.learning.planner import Ingredients, build, make_plan
+from pellucid.recipe.prepare import Prepared, ingredients
+from pellucid.recipe.record import Recording
+from pellucid.recipe.watcher import Watcher
+
+CHECKPOINT_SECONDS = 5.0
+"""A killed run loses at most about this much work."""
+
+
+@dataclass
+class Taught:
+    """What learning brought.
+
+    held: rows that were checked by a network that had not learned from them; held_values: its
+    answers there, `(held, classes | tags | targets)`. chosen: which weights were kept and why.
+    interrupted: whether somebody asked to stop early.
+    """
+
+    plan: Plan
+    members: list[Member]
+    held: np.ndarray
+    held_values: np.ndarray
+    chosen: list[str]
+    description: dict[str, Any]
+    seconds: float
+    interrupted: bool
+
+    def calibration(self, prepared: Prepared) -> Calibration:
+        """Fitted on the held rows."""
+        task = prepared.task
+        truth = task.truth(prepared.target[torch.from_numpy(self.held)])
+        return calibrate(task.kind, truth, self.held_values)
+
+
+def teach(
+    prepared: Prepared,
+    settings: Settings,
+    seconds: float,
+    watcher: Watcher,
+    recording: Recording,
+    plan: Plan | None = None,
+) -> Taught:
+    """Plan (unless a plan is given), train every fold, and keep what validation prefers.
+
+    Args:
+        seconds: Time for planning and training together; only the plan depends on it.
+        recording: Writes what happens; also knows what an earlier, killed process had done.
+    """
+    started = time.perf_counter()
+    folds = prepared.folds()
+    first, columns = ingredients(prepared, *folds[0])
+    if plan is None:
+        watcher.stage("planning")
+        plan = make_plan(first, settings, seconds, watcher.tell)
+    torch.set_num_threads(plan.threads)
+    recording.planned(plan)
+    watcher.planned(plan)
+    watcher.stage("learning")
+    taught = Taught(plan, [], np.empty(0, np.int64), np.empty((0, 0)), [], {}, 0.0, False)
+    held, values = [], []
+    for fold, (learn, check) in enumerate(folds):
+        data = first
+        if fold:
+            data, columns = ingredients(prepared, learn, check)
+        learner = _learn_fold(fold, plan, data, recording, watcher, taught)
+        evaluation, why = learner.choose(data.dataset, data.task, data.valid)
+        taught.members.append(Member(columns, learner.model.blueprint, copy_state(learner.model)))
+        taught.chosen.append(why)
+        if fold == 0:
+            taught.description = learner.model.describe()
+            recording.chosen(learner.number, why)
+        if evaluation is not None:
+            held.append(check)
+            values.append(data.task.prediction(evaluation.output))
+        if taught.interrupted:
+            break
+    if held:
+        order = np.argsort(np.concatenate(held), kind="stable")
+        taught.held = np.concatenate(held)[order]
+        taught.held_values = np.concatenate(values)[order]
+    taught.seconds = time.perf_counter() - started
+    return taught
+
+
+def _learn_fold(
+    fold: int, plan: Plan, data: Ingredients, recording: Recording, watcher: Watcher, taught: Taught
+) -> Learner:
+    own = fold_plan(plan, fold)
+    learner = Learner(build(own, data), own)
+    state = recording.unfinished(fold)
+    if state is not None:
+        learner.load_state_dict(state)
+    steps: Iterator[Step] = train(learner, data.dataset, data.task, data.rows, data.valid)
+    if fold == 0:
+        steps = recording.record(steps, learner, data, own)
+    saved = time.perf_counter()
+    try:
+        for step in steps:
+            watcher.step(step, fold, plan)
+            if watcher.stop_asked():
+                taught.interrupted = True
+                break
+            if time.perf_counter() - saved > CHECKPOINT_SECONDS:
+                recording.checkpoint(fold, learner.state_dict())
+                saved = time.perf_counter()
+    except KeyboardInterrupt:
+        taught.interrupted = True
+    finally:
+        steps.close()  # type: ignore[attr-defined]  # a generator: its recording is sealed now
+    recording.checkpoint(fold, learner.state_dict())
+    return learner
+
+
+def fold_plan(plan: Plan, fold: int) -> Plan:
+    """The same plan with random numbers of its own."""
+    return replace(plan, seed=plan.seed * 101 + fold)
