@@ -1,0 +1,228 @@
+"""Linear models: logistic regression for answers, ridge regression for numbers.
+
+With TF-IDF for texts, HOG for pictures and MFCC statistics for sounds they are the classical
+method of the field. scikit-learn fits them; a matrix product predicts.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from pellucid.baselines.baseline import (
+    FittedBaseline,
+    Problem,
+    State,
+    baseline,
+    judged,
+    settle,
+)
+from pellucid.baselines.features import FOR_LINEAR, Matrix, TableFeatures, left_out
+from pellucid.data.columns import Loaded
+from pellucid.learning.evaluate import Kind
+
+STRENGTHS = {
+    ("answers", "dense"): (0.01, 0.1, 1.0, 10.0),
+    ("answers", "sparse"): (1.0, 4.0, 16.0),
+    ("numbers", "dense"): (0.1, 1.0, 10.0, 100.0, 1000.0),
+    ("numbers", "sparse"): (0.1, 0.3, 1.0, 3.0, 10.0),
+}
+"""What is tried: C for answers (large: weak regularization), alpha for numbers (large: strong)."""
+SECONDS_PER_VALUE = 2e-7
+"""One feature that is not zero, one fit of about 100 passes, one core."""
+SECONDS_PER_TERM = 1e-6
+"""Finding one n-gram in a text."""
+NAMES = {
+    frozenset({"text"}): "TF-IDF + ",
+    frozenset({"image"}): "HOG + ",
+    frozenset({"audio"}): "MFCC statistics + ",
+}
+
+
+@dataclass
+class Scaler:
+    """Brings dense features to mean 0 and spread 1; sparse ones stay as they are."""
+
+    center: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def fit(cls, dense: np.ndarray) -> Scaler:
+        spread = dense.std(0)
+        constant = spread <= 1e-7 * np.maximum(np.abs(dense).max(0, initial=0), 1e-12)
+        return cls(dense.mean(0), np.where(constant, 1.0, spread))
+
+    def matrix(self, dense: np.ndarray, sparse: Matrix | None) -> Matrix:
+        scaled = (dense - self.center) / self.scale
+        if sparse is None:
+            return scaled
+        from scipy.sparse import csr_matrix, hstack
+
+        return hstack([csr_matrix(scaled), sparse], format="csr") if scaled.shape[1] else sparse
+
+
+@baseline
+@dataclass
+class Linear(FittedBaseline):
+    """`answer = features @ weights + bias`, through softmax or sigmoid where probabilities are due.
+
+    weights: `(features, outputs)`. bias: `(outputs,)`; minus infinity for a class that the
+    training rows lack.
+    """
+
+    method: ClassVar[str] = "linear"
+    kind: Kind = "classify"
+    features: TableFeatures = field(default_factory=lambda: TableFeatures([]))
+    scaler: Scaler = field(default_factory=lambda: Scaler(np.zeros(0), np.ones(0)))
+    weights: np.ndarray = field(default_factory=lambda: np.zeros((0, 1)))
+    bias: np.ndarray = field(default_factory=lambda: np.zeros(1))
+
+    @classmethod
+    def suits(cls, problem: Problem) -> bool:
+        seen = problem.modalities & set(FOR_LINEAR)
+        return bool(seen) and seen != {"series"}
+
+    @classmethod
+    def fit(cls, problem: Problem) -> Linear:
+        smaller = problem.at_most(affordable_rows(problem))
+        strengths = STRENGTHS[
+            "numbers" if problem.kind == "regress" else "answers",
+            "sparse" if "text" in problem.modalities else "dense",
+        ]
+        by_strength = [np.full((problem.rows, problem.outputs), np.nan) for _ in strengths]
+        for learn, judge in smaller.folds:
+            for found, fitted in zip(by_strength, fit_all(smaller, learn, strengths)):
+                found[judge] = fitted.predict(problem.look(judge))
+        best = settle(problem, by_strength)
+        [final] = fit_all(smaller, smaller.train, (strengths[best],))
+        final.name = NAMES.get(frozenset(problem.modalities), "") + model_name(problem.kind)
+        final.why = explain(problem, smaller, strengths, best)
+        final.out_of_fold = by_strength[best]
+        return final
+
+    def predict(self, loaded: dict[str, Loaded]) -> np.ndarray:
+        matrix = self.scaler.matrix(*self.features.blocks(loaded))
+        return link(self.kind, np.asarray(matrix @ self.weights, dtype=np.float64) + self.bias)
+
+    def own_state(self) -> State:
+        state = self.features.state()
+        own = {"weights": self.weights, "bias": self.bias}
+        own |= {"center": self.scaler.center, "scale": self.scaler.scale}
+        return State({"kind": self.kind, "features": state.json}, own | state.arrays, state.texts)
+
+    @classmethod
+    def own_restore(cls, state: State) -> Linear:
+        arrays = state.arrays
+        return cls(
+            kind=state.json["kind"],
+            features=TableFeatures.restore(State(state.json["features"], arrays, state.texts)),
+            scaler=Scaler(arrays["center"], arrays["scale"]),
+            weights=arrays["weights"],
+            bias=arrays["bias"],
+        )
+
+
+def model_name(kind: Kind) -> str:
+    return "ridge regression" if kind == "regress" else "logistic regression"
+
+
+def explain(problem: Problem, smaller: Problem, strengths: tuple[float, ...], best: int) -> str:
+    """Why it looks as it does: the strength, where it was chosen, and what was left out."""
+    symbol = "alpha" if problem.kind == "regress" else "C"
+    rows = len(np.unique(judged(problem.folds)))
+    text = f"{symbol} = {strengths[best]:g} was best of {len(strengths)} on {rows:,} held-out rows"
+    if len(smaller.train) < len(problem.train):
+        text += f"; learned from {len(smaller.train):,} of {len(problem.train):,} rows to save time"
+    return text + left_out(problem.columns, FOR_LINEAR)
+
+
+def affordable_rows(problem: Problem) -> float:
+    """How many rows to learn from so that all fits together take about `problem.seconds`."""
+    sample = problem.look(problem.train[:200])
+    rows = len(problem.train[:200])
+    dense, sparse = TableFeatures.fit(problem.columns, sample, FOR_LINEAR).blocks(sample)
+    terms = 0 if sparse is None else sparse.nnz / rows
+    fits = sum(4 for _ in problem.folds) + 1
+    outputs = 1 if problem.outputs == 2 else problem.outputs
+    per_row = fits * (dense.shape[1] + terms) * SECONDS_PER_VALUE * (1 + outputs / 8)
+    if "text" in problem.modalities:
+        per_row += terms * SECONDS_PER_TERM * (len(problem.folds) + 1)
+    return problem.seconds / per_row
+
+
+def fit_all(problem: Problem, rows: np.ndarray, strengths: tuple[float, ...]) -> list[Linear]:
+    """One model for each strength, all with the same features."""
+    seen, target = problem.look(rows), problem.target[rows]
+    features = TableFeatures.fit(problem.columns, seen, FOR_LINEAR)
+    dense, sparse = features.blocks(seen)
+    scaler = Scaler.fit(dense)
+    matrix = scaler.matrix(dense, sparse)
+    found = []
+    for strength in strengths:
+        weights, bias = solve(problem.kind, matrix, target, problem.outputs, strength)
+        found.append(
+            Linear(
+                kind=problem.kind,
+                features=features,
+                scaler=scaler,
+                weights=weights.astype(np.float32),
+                bias=bias,
+            )
+        )
+    return found
+
+
+def solve(
+    kind: Kind, matrix: Matrix, target: np.ndarray, outputs: int, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Weights `(features, outputs)` and bias `(outputs,)`."""
+    if kind == "regress":
+        return ridge(matrix, target, strength)
+    if kind == "tags":
+        parts = [logistic(matrix, target[:, tag], 2, strength) for tag in range(outputs)]
+        # Two-class weights: the logit of "yes" is the difference.
+        weights = np.stack([weight[:, 1] - weight[:, 0] for weight, _ in parts], 1)
+        return weights, np.array([np.clip(bias[1] - bias[0], -30, 30) for _, bias in parts])
+    return logistic(matrix, target, outputs, strength)
+
+
+def ridge(matrix: Matrix, target: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.linear_model import Ridge
+
+    fitted = Ridge(alpha=alpha).fit(matrix, target)
+    return np.atleast_2d(fitted.coef_).T, np.atleast_1d(fitted.intercept_)
+
+
+def logistic(
+    matrix: Matrix, target: np.ndarray, classes: int, strength: float
+) -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    weights, bias = np.zeros((matrix.shape[1], classes)), np.full(classes, -np.inf)
+    present = np.unique(target)
+    if len(present) == 1:
+        bias[present] = 0.0
+        return weights, bias
+    with warnings.catch_warnings():
+        # Stopping early only regularizes a little more; the held-out rows judge the result.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        fitted = LogisticRegression(C=strength, max_iter=300).fit(matrix, target)
+    if len(present) == 2:  # scikit-learn keeps the logit of the second class alone
+        weights[:, present[1]], bias[present] = fitted.coef_[0], (0.0, fitted.intercept_[0])
+    else:
+        weights[:, present], bias[present] = fitted.coef_.T, fitted.intercept_
+    return weights, bias
+
+
+def link(kind: Kind, logits: np.ndarray) -> np.ndarray:
+    """Numbers as they are; probabilities of tags, or of classes that exclude each other."""
+    if kind == "regress":
+        return logits
+    if kind == "tags":
+        return np.asarray(1 / (1 + np.exp(-np.clip(logits, -700, 700))))
+    powers = np.exp(logits - logits.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True))
