@@ -6,7 +6,6 @@ most, and turned into a picture; frames after its end are NaN. The layout says a
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +28,7 @@ from pellucid.data.columns import (
     silent,
 )
 from pellucid.data.files import locate, recognize_files
+from pellucid.data.near import shared_keys
 from pellucid.errors import require
 
 ENDINGS = frozenset(
@@ -59,6 +59,18 @@ BLOCK = 2**18
 
 CHUNK = 1024
 """Recordings handled at once where whole columns are computed with."""
+
+SAME = 0.05
+"""Difference, as a share of the contrast, up to which two recordings count as one."""
+
+FLAT = 0.25
+"""Contrast (of log power) below which a picture shows too little to be compared."""
+
+AUDIBLE = 9.0
+"""Log power below the loudest part (39 dB) that comparisons look at."""
+
+UNKNOWN = 2**60
+"""Samples that libsndfile reports for a file that does not say how long it is."""
 
 Header = tuple[int, int, float]
 """Rate, channels, seconds."""
@@ -140,12 +152,16 @@ class AudioModality(Modality):
         return Drawing("audio", {"rate": rate, "wave": wave, "picture": picture})
 
     def keys(self, loaded: Loaded) -> list[str | None]:
-        """About 100 bits a recording: where on an 8 x 8 grid does it get louder or higher?"""
+        """Recordings whose 8 x 8 areas differ by less than SAME of their contrast share a key."""
         pictures = loaded.values.mel
-        return [
-            _key(np.asarray(pictures[row, :, :, 0], dtype=np.float32))
-            for row in range(len(pictures))
-        ]
+        if not len(pictures):
+            return []
+        areas = np.stack([_coarse(picture[..., 0].astype(np.float32)) for picture in pictures])
+        known = ~np.isnan(areas[:, 0])
+        areas = np.nan_to_num(areas)
+        contrast = areas[:, :-1].std(axis=1)
+        radius = np.where(known & (contrast >= FLAT), SAME * contrast, 0.0)
+        return shared_keys(areas, radius * np.sqrt(areas.shape[1]))
 
 
 # --- files ----------------------------------------------------------------------------------
@@ -203,13 +219,18 @@ def _header(path: Path | None) -> Header:
         facts = soundfile.info(str(file))
     except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
         raise Unusable(_explain(error, file)) from None
-    _believe(facts.samplerate)
+    _believe(facts.samplerate, facts.frames)
     return facts.samplerate, facts.channels, facts.frames / facts.samplerate
 
 
-def _believe(rate: int) -> None:
+def _believe(rate: int, frames: int) -> None:
     if not RATES[0] <= rate <= RATES[1]:
         raise Unusable(f"a rate of {rate:,} samples a second can't be right")
+    if frames >= UNKNOWN:
+        raise Unusable("the file does not say how long it is (a stream?): save it anew")
+    if frames > LONGEST_FILE * rate:
+        minutes = frames / rate / 60
+        raise Unusable(f"too long: {minutes:,.0f} minutes; at most {LONGEST_FILE / 60:.0f}")
 
 
 def _picture(path: Path | None, layout: dict[str, Any]) -> np.ndarray:
@@ -241,7 +262,7 @@ def read_wave(path: Path | None, rate: int) -> np.ndarray:
     soundfile = _soundfile()
     try:
         with soundfile.SoundFile(str(file)) as sound:
-            _believe(sound.samplerate)
+            _believe(sound.samplerate, sound.frames)
             wave = _mono(sound, rate)
             promised, original = sound.frames, sound.samplerate
     except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
@@ -253,9 +274,6 @@ def read_wave(path: Path | None, rate: int) -> np.ndarray:
 def _mono(sound: Any, rate: int) -> np.ndarray:
     """All samples of an open file, in blocks: a whole recording is held at the low rate only."""
     soxr = require("soxr", extra="audio", purpose="resampling recordings")
-    if sound.frames > LONGEST_FILE * sound.samplerate:
-        minutes = sound.frames / sound.samplerate / 60
-        raise Unusable(f"too long: {minutes:,.0f} minutes; at most {LONGEST_FILE / 60:.0f}")
     resampler = soxr.ResampleStream(sound.samplerate, rate, 1, dtype="float32", quality="HQ")
     parts = []
     while True:
@@ -273,35 +291,52 @@ def _mono(sound: Any, rate: int) -> np.ndarray:
 
 def _check(wave: np.ndarray, seconds: float, promised: float, file: Path) -> None:
     """Raise if the wave is not what the file promised, or holds nothing."""
-    wanted = _wav_size(file)
     size = file.stat().st_size
+    wanted = _whole_size(file)
     if wanted is not None and wanted > size:
         raise Unusable(f"truncated: {size:,} of {wanted:,} bytes")
+    if _ogg_breaks_off(file):
+        raise Unusable(f"truncated: the recording breaks off after {size:,} bytes")
     if not len(wave):
         raise Unusable("no samples")
-    if seconds < promised - 0.1 and seconds < 0.99 * promised:
+    if seconds < promised - 0.05 and seconds < 0.99 * promised:
         raise Unusable(f"truncated: {seconds:.2f} of {promised:.2f} seconds")
     if not np.abs(wave).max() > 2.0**-16:
         raise Unusable("silent: every sample is zero")
 
 
-def _wav_size(file: Path) -> int | None:
-    """Bytes that a WAV file should have by its own header; None if it does not say.
+def _whole_size(file: Path) -> int | None:
+    """Bytes that a WAV or AIFF file should have by its own header; None if it does not say.
 
     libsndfile reads what is there of a file that breaks off, and does not tell.
     """
     with file.open("rb") as stream:
         start = stream.read(12)
+        if start[:4] == b"FORM":
+            return int.from_bytes(start[4:8], "big") + 8
         if start[:4] != b"RIFF" or start[8:] != b"WAVE":
             return None
         while len(head := stream.read(8)) == 8:
-            size = struct.unpack("<I", head[4:])[0]
+            size = int.from_bytes(head[4:], "little")
             if head[:4] == b"data":
                 # Programs that write into a pipe do not know the length: 0 or the largest number.
-                known = 0 < size < 0x7FFFFF00
-                return stream.tell() + size if known else None
+                return stream.tell() + size if 0 < size < 0x7FFFFF00 else None
             stream.seek(size + size % 2, 1)
     return None
+
+
+def _ogg_breaks_off(file: Path) -> bool:
+    """Whether an OGG file lacks its last page, which is marked as such (RFC 3533, flag 4)."""
+    with file.open("rb") as stream:
+        if stream.read(4) != b"OggS":
+            return False
+        stream.seek(max(0, file.stat().st_size - 2 * 65307))  # a page has at most 65,307 bytes
+        tail = stream.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if len(page) < 27 or not page[5] & 4:
+        return True
+    segments = page[27 : 27 + page[26]]
+    return len(page) < 27 + page[26] + sum(segments)
 
 
 def _explain(error: Exception, file: Path) -> str:
@@ -312,7 +347,8 @@ def _explain(error: Exception, file: Path) -> str:
         return f"{file.suffix or 'this format'} is not supported: save it as WAV, FLAC, OGG or MP3"
     known = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"FORM", b"caff", b".snd", b"\xff\xfb", b"\xff\xf3")
     if start.startswith(known):
-        return f"truncated or damaged: {str(error).rpartition(': ')[2]}"
+        size = file.stat().st_size
+        return f"truncated or damaged: no sound can be made of its {size:,} bytes"
     return f"not a recording (begins with {start[:8]!r})"
 
 
@@ -334,18 +370,15 @@ def _moments(pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, np.where(std > 1e-3, std, 1.0)
 
 
-def _key(picture: np.ndarray) -> str | None:
-    """Signs of the differences on an 8 x 8 grid of means; None for silence and steady noise."""
+def _coarse(picture: np.ndarray) -> np.ndarray:
+    """Float32 `(65,)`: an 8 x 8 grid of loudness and the length; NaN if there is too little."""
     there = picture[~np.isnan(picture[:, 0])]
-    if len(there) < 8 or np.ptp(there) < 1.0:
-        return None
-    grid = _means(_means(there, 8).T, 8).T  # (time, bands)
-    # A step of 0.25 in log power is about 1 dB: smaller differences are noise of the encoding.
-    louder = np.diff(grid, axis=0) > 0.25
-    higher = np.diff(grid, axis=1) > 0.25
-    if not louder.any() and not higher.any():
-        return None
-    return np.packbits(np.concatenate([louder.ravel(), higher.ravel()])).tobytes().hex()
+    if len(there) < 8:
+        return np.full(65, np.nan, dtype=np.float32)
+    # What is far below the loudest part is lost in MP3 and OGG, and is not heard either.
+    loud = np.maximum(there, there.max() - AUDIBLE)
+    grid = _means(_means(loud, 8).T, 8)
+    return np.append(grid.ravel(), np.log(len(there))).astype(np.float32)
 
 
 def _means(values: np.ndarray, parts: int) -> np.ndarray:

@@ -26,6 +26,7 @@ from pellucid.data.columns import (
     silent,
 )
 from pellucid.data.files import locate, recognize_files
+from pellucid.data.near import shared_keys
 from pellucid.errors import require
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ ENDINGS = frozenset(
         "heic",  # not decoded, but then the problem has a name
     )
 )
-FORMATS = ("PNG", "JPEG", "MPO", "BMP", "DIB", "GIF", "TIFF", "WEBP", "AVIF", "PPM")
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "TIFF", "WEBP", "AVIF", "PPM")
 """Formats that are opened; not all that Pillow knows (EPS would start another program)."""
 
 SIDES = (128, 96, 64, 48, 32)
@@ -55,8 +56,11 @@ GREY = {"1", "L", "LA", "La"}
 DEEP = {"I", "I;16", "I;16L", "I;16B", "I;16N", "F"}
 """Pillow's modes with more than 8 bits; their values have to be scaled."""
 
-SHADE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-"""Brightness of red, green and blue (ITU-R BT.601)."""
+SAME = 0.05
+"""Difference, as a share of the contrast, up to which two pictures count as one."""
+
+FLAT = 2.0
+"""Contrast (of 255) below which a picture shows too little to be compared."""
 
 NOT_FINITE = "some pixels are not a number or infinite"
 
@@ -107,15 +111,15 @@ class ImageModality(Modality):
         return Drawing("image", np.asarray(loaded.values[row]))
 
     def keys(self, loaded: Loaded) -> list[str | None]:
-        """64 bits a picture: is it brighter to the right? (dHash on 8 x 9 areas)"""
+        """Pictures whose 8 x 8 areas differ by less than SAME of their contrast share a key."""
         values = loaded.values
         if not len(values):
             return []
-        return [
-            key
-            for start in range(0, len(values), CHUNK)
-            for key in _difference_hash(values[start : start + CHUNK])
-        ]
+        parts = [_coarse(values[start : start + CHUNK]) for start in range(0, len(values), CHUNK)]
+        areas = np.concatenate(parts)
+        contrast = areas.std(axis=1)
+        radius = np.where(contrast >= FLAT, SAME * contrast, 0.0) * np.sqrt(areas.shape[1])
+        return shared_keys(areas, radius)
 
 
 # --- files ----------------------------------------------------------------------------------
@@ -281,6 +285,9 @@ def _explain(error: Exception, path: Path) -> str:
         return "HEIC is not supported: save it as JPEG or PNG"
     if not _looks_like_image(start):
         return f"not an image (begins with {start[:8]!r})"
+    wanted = _whole_size(start)
+    if wanted is not None and wanted > size:
+        return f"truncated: {size:,} of {wanted:,} bytes"
     if "truncated" in text.lower() or "end of file" in text.lower() or "eof" in text.lower():
         return f"truncated: the picture breaks off after {size:,} bytes"
     if isinstance(error, UnidentifiedImageError):
@@ -288,9 +295,19 @@ def _explain(error: Exception, path: Path) -> str:
     return f"damaged: {text or type(error).__name__}"
 
 
+def _whole_size(start: bytes) -> int | None:
+    """Bytes that a BMP or WebP file should have by its own header; None for other formats."""
+    if start[:2] == b"BM":
+        return int.from_bytes(start[2:6], "little")
+    if start[:4] == b"RIFF":
+        return int.from_bytes(start[4:8], "little") + 8
+    return None
+
+
 def _looks_like_image(start: bytes) -> bool:
     known = (b"\x89PNG", b"\xff\xd8", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-    return start.startswith(known) or start[8:12] == b"WEBP" or start[4:8] == b"ftyp"
+    netpbm = start[:1] == b"P" and start[1:2] in b"123456f"
+    return start.startswith(known) or netpbm or start[8:12] == b"WEBP" or start[4:8] == b"ftyp"
 
 
 # --- arrays ---------------------------------------------------------------------------------
@@ -452,16 +469,12 @@ def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 # --- near-duplicates ------------------------------------------------------------------------
 
 
-def _difference_hash(values: np.ndarray) -> list[str | None]:
-    """dHash of `(rows, height, width, channels)`; None for pictures of one color."""
-    grey = values.astype(np.float32)
-    grey = grey @ SHADE if values.shape[3] == 3 else grey[..., 0]
-    small = _areas(8, grey.shape[1]) @ grey @ _areas(9, grey.shape[2]).T  # (rows, 8, 9)
-    # Half a step of 255: noise does not flip the bits of even areas.
-    brighter = small[:, :, 1:] - small[:, :, :-1] > 0.5
-    bits = np.packbits(brighter.reshape(len(values), 64), axis=1)
-    plain = np.ptp(small, axis=(1, 2)) < 4
-    return [None if flat else row.tobytes().hex() for row, flat in zip(bits, plain)]
+def _coarse(values: np.ndarray) -> np.ndarray:
+    """Float32 `(rows, 8 * 8 * channels)`: mean colors of 8 x 8 areas."""
+    height, width = values.shape[1:3]
+    pixels = np.moveaxis(values, 3, 1).astype(np.float32)  # (rows, channels, height, width)
+    areas = _areas(8, height) @ pixels @ _areas(8, width).T
+    return np.asarray(areas.reshape(len(values), -1))
 
 
 def _areas(parts: int, size: int) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,19 @@ from pellucid.data.columns import (
     modality,
     silent,
 )
+from pellucid.data.near import shared_keys
 
 LONGEST = 4096
 """Steps of time that are kept; longer series are averaged down."""
 
 LARGEST = 1_500_000_000
 """Bytes that all series of a column may take."""
+
+POINTS = 32
+"""Means of stretches that series are compared by."""
+
+SAME = 0.02
+"""Difference, as a share of the spread, up to which two series count as one."""
 
 CHUNK = 4096
 """Series handled at once where whole columns are computed with."""
@@ -117,8 +123,16 @@ class SeriesModality(Modality):
         return Drawing("series", values[: _length(values)])
 
     def keys(self, loaded: Loaded) -> list[str | None]:
-        """The normalized shape at 16 places, rounded to halves; None for constant series."""
-        return [_key(np.asarray(row, dtype=np.float64)) for row in loaded.values]
+        """Series whose 32 means differ by less than SAME of their spread share a key."""
+        if not len(loaded.values):
+            return []
+        std = _moments(loaded.values)[1]
+        means = np.stack([_coarse(row.astype(np.float64), std) for row in loaded.values])
+        known = ~np.isnan(means[:, 0])
+        means = np.nan_to_num(means)
+        spread = means[:, :-1].reshape(len(means), POINTS, -1).std(axis=1).max(axis=1)
+        radius = np.where(known & (spread > 1e-6), SAME * spread, 0.0)
+        return shared_keys(means, radius * np.sqrt(means.shape[1]))
 
 
 # --- loading --------------------------------------------------------------------------------
@@ -286,16 +300,19 @@ def _length(values: np.ndarray) -> int:
     return int(there[-1]) + 1 if len(there) else 0
 
 
-def _key(values: np.ndarray) -> str | None:
-    """Hash of 16 means of a series `(time, channels)`, in halves of its standard deviation."""
+def _coarse(values: np.ndarray, std: np.ndarray) -> np.ndarray:
+    """Float64 `(POINTS * channels + 1,)`: means of stretches in units of `std`, and the length.
+
+    Missing stretches count as 0; NaN everywhere if the series is too short to compare.
+    """
     values = values[: _length(values)]
     if len(values) < 4:
-        return None
-    mean, std = _per_row(values[None])
-    if not (std > 1e-6 * np.maximum(np.abs(mean), 1e-6)).any():
-        return None
-    shape = np.nan_to_num((values - mean) / np.where(std > 0, std, 1.0))
-    edges = np.linspace(0, len(shape), min(16, len(shape)) + 1).astype(int)
-    means = np.add.reduceat(shape, edges[:-1], axis=0) / np.diff(edges)[:, None]
-    rounded = np.rint(2 * means).astype(np.int16)
-    return hashlib.blake2b(rounded.tobytes(), digest_size=12).hexdigest()
+        return np.full(POINTS * values.shape[1] + 1, np.nan)
+    edges = np.linspace(0, len(values), POINTS + 1)
+    start = edges[:-1].astype(int)
+    stop = np.maximum(np.ceil(edges[1:]).astype(int), start + 1)
+    there = ~np.isnan(values)
+    total = np.pad(np.cumsum(np.where(there, values, 0.0), axis=0), ((1, 0), (0, 0)))
+    count = np.pad(np.cumsum(there, axis=0), ((1, 0), (0, 0)))
+    means = (total[stop] - total[start]) / np.maximum(count[stop] - count[start], 1)
+    return np.append((means / std).ravel(), np.log(len(values)))
