@@ -123,7 +123,7 @@ def works(python: Path) -> bool:
 
 
 def version_of(python: Path) -> str:
-    command = [python, "-I", "-S", "-c", "import sys; print(sys.version, end='')"]
+    command = [str(python), "-I", "-S", "-c", "import sys; print(sys.version, end='')"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     return answer.stdout
 

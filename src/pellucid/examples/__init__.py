@@ -54,7 +54,7 @@ class Example:
         Made twice, the files of the first time are used again as they are.
 
         Raises:
-            DataError: a file or folder in the way was not made by this example.
+            DataError: files in the way are not this example's, or an older version's.
         """
         folder = Path(folder)
         about = folder / f"{self.name}.about.txt"

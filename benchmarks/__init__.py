@@ -1,0 +1,1 @@
+"""Measurements on open data; nothing here is needed to use Pellucid."""
