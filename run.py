@@ -262,7 +262,7 @@ def test(arguments: list[str]) -> int:
         [BIN / "ruff", "check", "."],
         [BIN / "ruff", "format", "--check", "."],
         [BIN / "mypy"],
-        [BIN / "lint-imports", "--no-timing"],
+        [BIN / "lint-imports", "--no-logo"],
     ]
     failed = []
     for check in checks:
