@@ -134,4 +134,4 @@ def _save_picture(path: Path, windows: int, random: np.random.Generator) -> None
         x, y = left + 3 + 7 * (number % 3), eaves + 2 + 6 * (number // 3)
         pencil.rectangle([x, y, x + 3, y + 3], fill=(44, 58, 84))
     pixels = np.asarray(picture) * daylight + random.normal(0, 6, (SIDE, SIDE, 3))
-    image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path)
+    image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(path, compress_level=1)

@@ -210,7 +210,7 @@ def _filled(lines: list[np.ndarray]) -> np.ndarray:
     """float64 (32, 32): the share of each pixel that lies inside the first and not in a hole."""
     image, pencil = _canvas()
     for line, ink in zip(lines, (255, 0), strict=False):
-        pencil.polygon(_fine(line), fill=ink)
+        pencil.polygon(_fine(line).ravel().tolist(), fill=ink)
     blocks = np.asarray(image).reshape(SIDE, FINE, SIDE, FINE)
     return blocks.mean(axis=(1, 3)) / 255
 
@@ -219,13 +219,14 @@ def _traced(lines: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Where closed lines run: bool (32, 32), and their direction there, float32 (32, 32)."""
     image, pencil = _canvas()
     for line in lines:
-        for begin, end in zip(line, np.roll(line, -1, axis=0), strict=True):
-            x, y = end - begin
-            degrees = int(np.degrees(np.arctan2(y, x))) % 180
-            pencil.line(_fine(np.stack([begin, end])), fill=degrees + 1)
-    ink = np.asarray(image).reshape(SIDE, FINE, SIDE, FINE).max(axis=(1, 3))
-    direction = np.where(ink > 0, ink.astype(np.float32) - 1, np.nan)
-    return ink > 0, direction.astype(np.float32)
+        ends = np.roll(line, -1, axis=0)
+        degrees = np.degrees(np.arctan2(*(ends - line).T[::-1])) % 180
+        strokes = np.concatenate([_fine(line), _fine(ends)], axis=1)
+        for stroke, ink in zip(strokes.tolist(), degrees.astype(int).tolist(), strict=True):
+            pencil.line(stroke, fill=ink + 1)
+    inked = np.asarray(image).reshape(SIDE, FINE, SIDE, FINE).max(axis=(1, 3))
+    direction = np.where(inked > 0, inked.astype(np.float32) - 1, np.nan)
+    return inked > 0, direction.astype(np.float32)
 
 
 def _near(corners: np.ndarray, reach: float = 1.5) -> np.ndarray:
@@ -245,9 +246,9 @@ def _canvas():  # type: ignore[no-untyped-def]
     return canvas, draw.Draw(canvas)
 
 
-def _fine(points: np.ndarray) -> list[tuple[float, float]]:
+def _fine(points: np.ndarray) -> np.ndarray:
     # Pillow's coordinates name the middle of a pixel, ours its upper left corner.
-    return [(float(x), float(y)) for x, y in points * FINE - 0.5]
+    return points * FINE - 0.5
 
 
 # --- all pictures -------------------------------------------------------------------------------
@@ -269,7 +270,7 @@ def write(folder: Path, each: int = EACH) -> Path:
             picture, truth = draw(name, random)
             files.append(f"{name}/{index:04d}.png")
             truths.append(truth)
-            image.fromarray(picture).save(source / files[-1])
+            image.fromarray(picture).save(source / files[-1], compress_level=1)
     _save_truth(folder / "shapes-truth.npz", files, truths)
     return source
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import random
 import re
 import sysconfig
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,12 +50,18 @@ def _paragraphs(project: str) -> Iterator[str]:
 
 
 def _docstrings(file: Path) -> Iterator[str]:
-    tree = ast.parse(file.read_bytes())
-    for node in ast.walk(tree):
+    """Of the module, its classes, functions and methods, from top to bottom."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the parser's remarks on other people's source
+        waiting: list[ast.stmt | ast.Module] = [ast.parse(file.read_bytes())]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
             docstring = ast.get_docstring(node)
             if docstring:
                 yield docstring
+        if isinstance(node, ast.Module | ast.ClassDef):
+            waiting.extend(reversed(node.body))
 
 
 def _files(project: str) -> list[Path]:
@@ -68,5 +76,10 @@ def _files(project: str) -> list[Path]:
             raise ImportError(f"{module} is a required package and not installed")
         folder = Path(spec.origin).parent
         left_out = {"test", "tests", "_vendored", "externals"}
-    inside = ((file.relative_to(folder), file) for file in folder.rglob("*.py"))
-    return [file for name, file in sorted(inside) if not left_out.intersection(name.parts)]
+    return sorted(_sources(folder, left_out))
+
+
+def _sources(folder: Path, left_out: set[str]) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if name not in left_out]
+        yield from (Path(place, name) for name in files if name.endswith(".py"))
