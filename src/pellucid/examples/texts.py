@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROJECTS = ("python", "numpy", "scipy", "scikit-learn")
-EACH = 600
+EACH = 500
 
 
-def write(folder: Path) -> Path:
+def write(folder: Path, each: int = EACH) -> Path:
     """`texts/numpy/0001.txt`: the first paragraph of a docstring, 8 to 120 words."""
     source = folder / "texts"
     taken: set[str] = set()
@@ -33,7 +33,7 @@ def write(folder: Path) -> Path:
             taken.add(text)
             (source / project / f"{count:04d}.txt").write_text(text + "\n", "utf-8")
             count += 1
-            if count == EACH:
+            if count == each:
                 break
     return source
 
