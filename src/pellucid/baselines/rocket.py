@@ -55,9 +55,9 @@ def clean(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     What is missing at the end is padding; gaps inside are filled by straight lines.
     """
     series = np.ascontiguousarray(np.moveaxis(values, 1, 2), dtype=np.float32)
-    there: np.ndarray = np.logical_not(np.isnan(series))
+    there = ~np.isnan(series)
     time = series.shape[2]
-    lengths = time - there.any(1)[:, ::-1].argmax(1)
+    lengths = time - np.flip(there.any(1), 1).argmax(1)
     lengths[~there.any((1, 2))] = 0
     within = np.arange(time) < lengths[:, None, None]
     for row, channel in np.argwhere((within & ~there).any(2)):

@@ -303,7 +303,8 @@ def r2(target: np.ndarray, prediction: np.ndarray) -> Score:
         total = weights.sum(1, keepdims=True)
         spread = weights @ squares - (weights @ centered) ** 2 / total
         # Rounding leaves a constant target a spread that is not quite zero.
-        spread = np.where(spread > 1e-12 * (weights @ target**2), spread, 0.0)
+        noise = 1e-12 * (weights @ squares) + 1e-24 * (weights @ target**2)
+        spread = np.where(spread > noise, spread, 0.0)
         return mean_where_defined(1 - ratio(weights @ errors, spread))
 
     return measure
