@@ -107,11 +107,12 @@ def test_a_full_mask_is_no_mask(name: str, rank: int) -> None:
 
 
 @every_masked_network
-def test_an_empty_example_is_harmless(name: str, rank: int) -> None:
+@pytest.mark.parametrize("empty", [slice(2, 3), slice(None)])
+def test_an_empty_example_is_harmless(name: str, rank: int, empty: slice) -> None:
     net = shaken(build(name, rank))
     x = inputs(4, rank)
     mask = torch.ones(x.shape[:-1], dtype=torch.bool)
-    mask[2] = False
+    mask[empty] = False
     pooled = Pool(SIZE.width)(*net(x, mask))
     assert pooled.isfinite().all()
     pooled.square().sum().backward()
