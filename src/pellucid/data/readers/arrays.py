@@ -1,0 +1,285 @@
+"""NumPy: arrays in memory, (X, y), .npy and .npz files."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.data.columns import RawColumn, RawTable
+from pellucid.data.readers.frames import column_values, content_hash, from_columns
+from pellucid.data.readers.places import Numbered
+from pellucid.data.readers.sniff import first_bytes, magic, not_this, unreadable
+from pellucid.errors import DataError
+
+MOST_COLUMNS = 10_000
+"""A wider matrix is refused: its columns could not be looked at one by one."""
+
+SPLITS = {
+    "train": "train",
+    "training": "train",
+    "val": "valid",
+    "valid": "valid",
+    "validation": "valid",
+    "dev": "valid",
+    "test": "test",
+    "testing": "test",
+}
+"""Words for a part of the data -> which part it is."""
+
+_INPUTS = frozenset(("x", "data", "images", "inputs", "features", "input", "image"))
+_TARGETS = frozenset(("y", "target", "targets", "labels", "label", "output"))
+
+
+def read_numpy(path: Path, words: frozenset[str]) -> RawTable:
+    """Read .npy or .npz; never unpickles.
+
+    Raises:
+        DataError: The file is broken, holds Python objects, or arrays that do not fit together.
+    """
+    found = magic(first_bytes(path))
+    expected = "a zip archive" if path.suffix.lower() == ".npz" else "a NumPy array"
+    if found != expected:
+        raise not_this(path, f"a NumPy file ({path.suffix})", found or "something else")
+    arrays = _load(path)
+    if path.suffix.lower() == ".npy":
+        raw = from_array(arrays[""], words, path.name)
+    else:
+        raw = from_named(arrays, words, path.name)
+    with path.open("rb") as file:
+        raw.fingerprint = hashlib.file_digest(
+            file, lambda: hashlib.blake2b(digest_size=16)
+        ).hexdigest()
+    return raw
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return {"": loaded}
+        with loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except ValueError as error:
+        if "pickle" in str(error).lower():
+            raise DataError(
+                f"'{path.name}' holds pickled Python objects, which can run code when opened",
+                where=str(path),
+                fix="save plain arrays: numbers, or texts with dtype str instead of object",
+            ) from error
+        raise _broken(path, error) from error
+    except (EOFError, zipfile.BadZipFile, KeyError, TypeError) as error:
+        raise _broken(path, error) from error
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def _broken(path: Path, error: Exception) -> DataError:
+    return DataError(
+        f"'{path.name}' is broken: {error}",
+        where=str(path),
+        fix="it may be cut off: copy or save it again",
+    )
+
+
+# --- one array --------------------------------------------------------------------------------
+
+
+def from_array(
+    array: np.ndarray,
+    words: frozenset[str],
+    name: str = "array",
+    names: Sequence[str] | None = None,
+) -> RawTable:
+    """X -> RawTable: (n, d) becomes d columns, more axes one column of images or series.
+
+    Args:
+        names: For (n, d): what the d columns are called, instead of x1 to xd.
+    """
+    notes: list[str] = []
+    if array.dtype.names:
+        return from_columns({field: array[field] for field in array.dtype.names}, words, name)
+    if isinstance(array, np.ma.MaskedArray):
+        array = np.ma.filled(array.astype(np.float64), np.nan)
+    _check_array(array, name)
+    if array.ndim <= 2:
+        matrix = array.reshape(len(array), -1)
+        width = matrix.shape[1]
+        titles = names if names is not None and len(names) == width else _numbered("x", width)
+        columns = {}
+        for position, title in enumerate(titles):
+            values, note = column_values(str(title), matrix[:, position], words, name)
+            columns[str(title)] = RawColumn(str(title), values)
+            notes += [f"'{title}': {note}"] if note else []
+    else:
+        values, kind, note = _axes(array)
+        columns = {kind: RawColumn(kind, values)}
+        notes.append(note)
+    places = Numbered(f"{name} row ", range(len(array)))
+    return RawTable(name, columns, places, notes=notes, fingerprint=content_hash(columns))
+
+
+def _check_array(array: np.ndarray, name: str) -> None:
+    shape = " x ".join(map(str, array.shape)) or "a single number"
+    if array.ndim == 0 or array.ndim > 4 or array.size == 0:
+        raise DataError(
+            f"an array of shape ({shape}) can't be learned from",
+            where=name,
+            fix="give rows first: (rows, columns), (rows, time, channels), "
+            "(rows, height, width) or (rows, height, width, channels)",
+        )
+    if array.dtype.kind not in "biufMmUSO" or (array.ndim > 2 and array.dtype.kind not in "biuf"):
+        raise DataError(
+            f"an array of type {array.dtype} can't be learned from",
+            where=name,
+            fix="convert it to real numbers first",
+        )
+    if array.ndim == 2 and array.shape[1] > MOST_COLUMNS:
+        raise DataError(
+            f"an array of {array.shape[1]} columns is too wide (limit {MOST_COLUMNS})",
+            where=name,
+            fix="if each row is a picture or a series, reshape it to (rows, height, width) "
+            "or (rows, time, channels)",
+        )
+
+
+def _numbered(letter: str, count: int) -> list[str]:
+    return [f"{letter}{position}" for position in range(1, count + 1)]
+
+
+def _axes(array: np.ndarray) -> tuple[np.ndarray, str, str]:
+    """The array with channels last, "image" or "series", and why."""
+    shape = array.shape
+    if array.ndim == 4:
+        if shape[1] in (1, 3, 4) and shape[3] not in (1, 3, 4):
+            note = f"shape {shape} is read as images with channels first"
+            return np.moveaxis(array, 1, 3), "image", note
+        return array, "image", f"shape {shape} is read as (rows, height, width, channels)"
+    square = shape[1] == shape[2] >= 8
+    if array.dtype in (np.uint8, np.bool_, np.uint16) or square:
+        why = "its pictures are square" if square else f"its values are {array.dtype}"
+        return array, "image", f"shape {shape} is read as images because {why}"
+    return array, "series", f"shape {shape} is read as (rows, time, channels)"
+
+
+# --- X and y ----------------------------------------------------------------------------------
+
+
+def from_pair(inputs: Any, answers: Any, words: frozenset[str], name: str = "(X, y)") -> RawTable:
+    """(X, y) -> RawTable with the target named.
+
+    Raises:
+        DataError: The two have different lengths or shapes that can't be used.
+    """
+    raw = from_array(as_array(inputs, name), words, name)
+    return _with_target(raw, as_array(answers, name), words)
+
+
+def as_array(values: Any, where: str) -> np.ndarray:
+    """Lists, tensors and the like as an array.
+
+    Raises:
+        DataError: They can't be put into one array.
+    """
+    try:
+        return np.ma.asarray(values) if np.ma.isMaskedArray(values) else np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"the values can't be put into one array: {error}",
+            where=where,
+            fix="give an array whose rows are all of one length",
+        ) from error
+
+
+def _with_target(raw: RawTable, answers: np.ndarray, words: frozenset[str]) -> RawTable:
+    if answers.ndim == 0 or len(answers) != len(raw):
+        count = 0 if answers.ndim == 0 else len(answers)
+        raise DataError(
+            f"X has {len(raw)} rows and y has {count}",
+            where=raw.name,
+            fix="give one answer for each row of X",
+        )
+    answers = answers[:, 0] if answers.ndim == 2 and answers.shape[1] == 1 else answers
+    if answers.ndim > 2:
+        raise DataError(
+            f"y has {answers.ndim} axes",
+            where=raw.name,
+            fix="give one answer a row (rows,) or several numbers a row (rows, k)",
+        )
+    if answers.ndim == 1:
+        parts = {"y": answers}
+    else:
+        parts = {f"y{index + 1}": answers[:, index] for index in range(answers.shape[1])}
+    for title, part in parts.items():
+        values, note = column_values(title, part, words, raw.name)
+        raw.columns[title] = RawColumn(title, values)
+        raw.notes += [f"'{title}': {note}"] if note else []
+    raw.target = ",".join(parts)
+    raw.fingerprint = content_hash(raw.columns)
+    return raw
+
+
+# --- named arrays -----------------------------------------------------------------------------
+
+
+def from_named(data: Mapping[str, Any], words: frozenset[str], name: str) -> RawTable:
+    """Arrays by name -> RawTable: X and y, x_train ... y_test, or one column a name.
+
+    Raises:
+        DataError: The arrays do not fit together.
+    """
+    parts = _parts(data)
+    if parts:
+        tables = [_part(data, part, found, words, name) for part, found in parts.items()]
+        return tables[0] if len(tables) == 1 else _stack(tables, list(parts), name)
+    arrays = {
+        key: np.asarray(value) if not isinstance(value, (list, tuple)) else value
+        for key, value in data.items()
+    }
+    if not arrays:
+        raise DataError(f"'{name}' holds no arrays", where=name, fix="save X and y into it")
+    return from_columns(arrays, words, name)
+
+
+def _parts(data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """'' or a split -> {"x": key, "y": key}, where the names follow one of the usual patterns."""
+    parts: dict[str, dict[str, str]] = {}
+    for key in data:
+        pieces = str(key).lower().replace("-", "_").split("_")
+        splits = [SPLITS[piece] for piece in pieces if piece in SPLITS]
+        rest = [piece for piece in pieces if piece not in SPLITS]
+        if len(rest) != 1 or len(splits) > 1:
+            continue
+        role = "x" if rest[0] in _INPUTS else "y" if rest[0] in _TARGETS else None
+        if role:
+            parts.setdefault(splits[0] if splits else "", {})[role] = key
+    complete = {part: found for part, found in parts.items() if "x" in found}
+    has_y = any("y" in found for found in complete.values())
+    if "" in complete and not has_y and len(data) > 1:
+        return {}  # a column that happens to be called "data"
+    order = ("train", "valid", "test")
+    if "train" in complete:
+        return {part: complete[part] for part in order if part in complete}
+    return {"": complete[""]} if "" in complete else {}
+
+
+def _part(
+    data: Mapping[str, Any], part: str, found: dict[str, str], words: frozenset[str], name: str
+) -> RawTable:
+    label = f"{name} {part}".strip()
+    inputs = as_array(data[found["x"]], label)
+    names = data.get("feature_names")
+    raw = from_array(inputs, words, label, None if names is None else list(names))
+    if "y" in found:
+        raw = _with_target(raw, as_array(data[found["y"]], label), words)
+    return raw
+
+
+def _stack(tables: list[RawTable], parts: list[str], name: str) -> RawTable:
+    from pellucid.data.readers.join import join
+
+    return join(tables, parts, name, why=f"the arrays of {name} are named so")
