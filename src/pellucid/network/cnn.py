@@ -141,7 +141,11 @@ def sequence_blocks(in_width: int, size: Size, positions: tuple[int, ...]) -> nn
     for number in range(1, size.depth + 1):
         inner = in_width if number == 1 else size.width
         fitting = tuple(min(kernel, length // 2 * 2 + 1) for kernel in kernels)
-        blocks.append(Block(f"block {number}", inner, size.width, fitting, pool=length > LONG))
+        # Long kernels over all features would be most of the cost: let them see a summary.
+        narrow = inner if words else min(inner, max(8, size.width // 4))
+        blocks.append(
+            Block(f"block {number}", inner, narrow, size.width, fitting, pool=length > LONG)
+        )
         length = math.ceil(length / 2) if length > LONG else length
     return nn.ModuleList(blocks)
 
@@ -149,18 +153,24 @@ def sequence_blocks(in_width: int, size: Size, positions: tuple[int, ...]) -> nn
 class Block(nn.Module):
     """Convolutions of several lengths side by side (InceptionTime, Fawaz et al. 2020).
 
-    Each finds features of its own length; one branch takes the maximum of neighbors. From the
-    second block on the input is added (He et al. 2015), so that deep stacks still learn.
+    Each finds features of its own length, in `narrow` summaries of its `inner` inputs; one branch
+    takes the maximum of neighbors. Where the widths agree, the input is added (He et al. 2015), so
+    that deep stacks still learn.
     """
 
     def __init__(
-        self, name: str, inner: int, outer: int, kernels: tuple[int, ...], *, pool: bool
+        self,
+        name: str,
+        inner: int,
+        narrow: int,
+        outer: int,
+        kernels: tuple[int, ...],
+        *,
+        pool: bool,
     ) -> None:
         super().__init__()
         self.name, self.pool, self.residual = name, pool, inner == outer
         share = outer // (len(kernels) + 1)
-        # Long kernels over all features would be most of the cost: let them see a summary.
-        narrow = min(inner, max(8, outer // 4))
         self.bottleneck = nn.Conv2d(inner, narrow, 1, bias=False) if narrow < inner else None
         self.convolutions = nn.ModuleList(
             nn.Conv2d(narrow, share, (1, kernel), padding=(0, kernel // 2), bias=False)
