@@ -116,7 +116,7 @@ def resamples(
     chunk = max(1, CELLS // rows)
     for first in range(0, draws, chunk):
         count = min(chunk, draws - first)
-        picked = order[(start + generator.random((count, rows)) * size).astype(np.int64)]
-        flat = picked + np.arange(count)[:, None] * rows
-        counts = np.bincount(flat.ravel(), minlength=count * rows)
+        picked = order[generator.integers(start, start + size, (count, rows))]
+        picked += np.arange(count)[:, None] * rows
+        counts = np.bincount(picked.ravel(), minlength=count * rows)
         yield counts.reshape(count, rows).astype(np.float64)

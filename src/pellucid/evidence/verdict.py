@@ -9,7 +9,6 @@ only if the 95 % interval of the difference leaves out zero; else the simpler mo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +20,9 @@ from pellucid.learning.evaluate import Kind, answers, higher_is_better, score, s
 CONSTANT = "constant answer"
 DRAWS = 10_000
 FEW_ROWS = 30
-MOST_CELLS = 400_000_000
-"""Rows times draws; beyond 40,000 test rows fewer draws are as good, the interval is narrow."""
+FEWEST_DRAWS = 1_000
+MOST_CELLS = 50_000_000
+"""Rows times draws: some seconds. With more test rows fewer draws do, the interval is narrow."""
 IN_POINTS = frozenset(
     {
         "accuracy",
@@ -87,10 +87,13 @@ class Difference:
     p: float | None = None
 
     @property
+    def leaves_out_zero(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+    @property
     def real(self) -> bool:
         """Whether chance in picking the test rows can't explain it."""
-        apart = self.low > 0 or self.high < 0
-        return apart and (self.p is None or self.p < 0.05)
+        return self.leaves_out_zero and (self.p is None or self.p < 0.05)
 
     def as_json(self) -> dict[str, Any]:
         return {key: plain(value) for key, value in vars(self).items()}
@@ -146,47 +149,49 @@ def verdict(
     ours, theirs = standing(network), tuple(standing(one) for one in baselines)
     if not baselines:
         sentence = (
-            f"Not compared: there is no classical method for this data; {ours_only(ours, metric)}."
+            f"Not compared: no classical method suits this data; {metric} {ours.score:.3g}"
+            f" [{ours.low:.3g}, {ours.high:.3g}]."
         )
         return Verdict(sentence, network.name, metric, len(target), ours, theirs, None)
     rival = best_on_validation(baselines, metric)
-    compared = difference(kind, metric, target, network, rival, seed, groups)
-    constant = next((one for one in baselines if one.name == CONSTANT), None)
-    learned = constant is None or (
-        difference(kind, metric, target, network, constant, seed, groups).low > 0
-    )
+    against = [rival, *(one for one in baselines if one.name == CONSTANT)]
+    compared, *constant = differences(kind, metric, target, network, against, seed, groups)
+    learned = all(one.low > 0 for one in constant)
     winner, sentence = decide(compared, learned, metric, len(target), network, rival)
     return Verdict(sentence, winner, metric, len(target), ours, theirs, compared)
 
 
-def best_on_validation(contenders: Iterable[Contender], metric: str) -> Contender:
+def best_on_validation(contenders: list[Contender], metric: str) -> Contender:
     """The best on validation rows; of equals the first, and lists go from simple to complex."""
     sign = 1 if higher_is_better(metric) else -1
-    return max(
-        contenders, key=lambda one: -np.inf if np.isnan(one.valid_score) else sign * one.valid_score
-    )
+    defined = [one for one in contenders if not np.isnan(one.valid_score)]
+    return max(defined or contenders, key=lambda one: sign * one.valid_score)
 
 
-def difference(
+def differences(
     kind: Kind,
     metric: str,
     target: np.ndarray,
     network: Contender,
-    rival: Contender,
+    rivals: list[Contender],
     seed: int,
     groups: np.ndarray | None = None,
-) -> Difference:
-    """How much better the network is than the rival on the same rows, with its 95 % interval."""
-    measures = [scorer(kind, metric, target, one.prediction) for one in (network, rival)]
+) -> list[Difference]:
+    """How much better the network is than each rival on the same rows, with 95 % intervals."""
+    measures = [scorer(kind, metric, target, one.prediction) for one in (network, *rivals)]
     sign = 1 if higher_is_better(metric) else -1
     once = np.ones((1, len(target)))
-    value = sign * float(measures[0](once)[0] - measures[1](once)[0])
+    values = [sign * float(measure(once)[0]) for measure in measures]
     strata = target if metric in CLASS_WISE and kind == "classify" else None
-    draws = int(min(DRAWS, max(1_000, MOST_CELLS // len(target))))
-    values = bootstrap(measures, len(target), draws, seed, strata, groups)
-    low, high = middle(sign * (values[:, 0] - values[:, 1]))
-    p = mcnemar(kind, target, network, rival) if metric == "accuracy" and groups is None else None
-    return Difference(value, low, high, rival.name, p)
+    draws = int(min(DRAWS, max(FEWEST_DRAWS, MOST_CELLS // len(target))))
+    drawn = sign * bootstrap(measures, len(target), draws, seed, strata, groups)
+    found = []
+    for number, rival in enumerate(rivals, start=1):
+        low, high = middle(drawn[:, 0] - drawn[:, number])
+        exact = metric == "accuracy" and groups is None
+        p = mcnemar(kind, target, network, rival) if exact else None
+        found.append(Difference(values[0] - values[number], low, high, rival.name, p))
+    return found
 
 
 def mcnemar(kind: Kind, target: np.ndarray, one: Contender, other: Contender) -> float:
@@ -212,34 +217,42 @@ def decide(
 ) -> tuple[str, str]:
     """The winner's name and the sentence."""
     if compared.real and compared.value > 0:
-        gap = better_by(compared, metric, rows)
-        return (
-            network.name,
-            f"Yes: the network is better than {the(rival)} by {gap}{costs(network, rival)}.",
+        gap = better_by(compared, metric)
+        return network.name, (
+            f"Yes: the network is better than {the(rival)} by {gap}{costs(network, rival)}."
         )
     if compared.real:
-        gap = better_by(compared, metric, rows)
-        return (
-            rival.name,
-            f"No: {the(rival)} {is_are(rival)} better by {gap}{costs(rival, network)}.",
-        )
+        gap = better_by(compared, metric)
+        verb = "are" if plural(rival) else "is"
+        return rival.name, f"No: {the(rival)} {verb} better by {gap}{costs(rival, network)}."
     if not learned:
-        return CONSTANT, (
-            f"No: nothing was learned that shows on {rows:,} test rows; always giving the same"
-            f" answer is as good (difference to {the(rival)}: {span(compared, metric)})."
-        )
-    if rows < FEW_ROWS:
-        reason = f"{rows:,} test rows are too few to tell them apart"
-    else:
-        reason = "no measurable difference"
+        return CONSTANT, f"No: {nothing_learned(compared, metric, rows, rival)}."
     return rival.name, (
-        f"No: {reason} ({span(compared, metric)}), so the simpler model, {the(rival)}, is enough"
-        f"{costs(rival, network)}."
+        f"No: {why_open(compared, metric, rows)}, the simpler model is enough:"
+        f" {the(rival)}{costs(rival, network, ', which ')}."
     )
 
 
-def ours_only(ours: Standing, metric: str) -> str:
-    return f"{metric} {ours.score:.3g} [{ours.low:.3g}, {ours.high:.3g}]"
+def nothing_learned(compared: Difference, metric: str, rows: int, rival: Contender) -> str:
+    """The network is not measurably better than answering always the same."""
+    difference = f"(difference to {the(rival)}: {span(compared, metric)})"
+    if rows < FEW_ROWS:
+        return f"{rows:,} test rows are too few to show that anything was learned {difference}"
+    return (
+        f"nothing was learned that shows on {rows:,} test rows, always giving the same answer is"
+        f" as good {difference}"
+    )
+
+
+def why_open(compared: Difference, metric: str, rows: int) -> str:
+    """Why neither can be called better."""
+    if rows < FEW_ROWS:
+        return f"{rows:,} test rows are too few to tell them apart ({span(compared, metric)})"
+    if compared.p is not None and compared.leaves_out_zero:
+        return (
+            f"no measurable difference ({span(compared, metric)}, but exact p = {compared.p:.2g})"
+        )
+    return f"no measurable difference ({span(compared, metric)})"
 
 
 def the(one: Contender) -> str:
@@ -247,11 +260,11 @@ def the(one: Contender) -> str:
     return f"the {one.name}" if one.name == CONSTANT else one.name
 
 
-def is_are(one: Contender) -> str:
-    return "are" if one.name.endswith("trees") else "is"
+def plural(one: Contender) -> bool:
+    return one.name.endswith("trees")
 
 
-def better_by(compared: Difference, metric: str, rows: int) -> str:
+def better_by(compared: Difference, metric: str) -> str:
     """'2.1 points [0.8, 3.4]', or '3.2 in RMSE [1.1, 5.0]' for other units; always positive."""
     value, low, high = abs(compared.value), compared.low, compared.high
     if compared.value < 0:
@@ -279,26 +292,35 @@ def bare(value: float, metric: str) -> str:
     return "0.0" if text == "-0.0" else text
 
 
-def costs(one: Contender, other: Contender) -> str:
-    """What `one` costs beside `other`, where they differ by half or more; '' if nowhere."""
-    plural = "" if is_are(one) == "are" else "s"
-    parts = [
-        compare(one.seconds, other.seconds, f"train{plural}", "faster", "slower"),
-        compare(one.ms_per_row, other.ms_per_row, f"answer{plural}", "faster", "slower"),
-        compare(one.bytes, other.bytes, is_are(one), "smaller", "larger"),
+def costs(one: Contender, other: Contender, joint: str = " and ") -> str:
+    """What `one` costs beside `other`: ' and trains 40 times faster, but is 3 times larger'.
+
+    Only where the two differ by half or more; '' if nowhere. joint: how the gains begin.
+    """
+    ending = "" if plural(one) else "s"
+    compared = [
+        (other.seconds, one.seconds, f"train{ending}", "faster", "slower"),
+        (other.ms_per_row, one.ms_per_row, f"answer{ending}", "faster", "slower"),
+        (other.bytes, one.bytes, "are" if plural(one) else "is", "smaller", "larger"),
     ]
-    said = [part for part in parts if part]
-    if not said:
-        return ""
-    return " and " + (said[0] if len(said) == 1 else ", ".join(said[:-1]) + " and " + said[-1])
+    gains = [f"{verb} {times(a / b)} {good}" for a, b, verb, good, _ in compared if apart(a, b)]
+    pains = [f"{verb} {times(b / a)} {bad}" for a, b, verb, _, bad in compared if apart(b, a)]
+    but = ", but " if gains or joint == " and " else joint
+    return (joint + listed(gains) if gains else "") + (but + listed(pains) if pains else "")
 
 
-def compare(mine: float, other: float, verb: str, less: str, more: str) -> str:
-    """'train 40 times faster'; '' where the two are within half of each other."""
-    if not (mine > 0 and other > 0) or 1 / 1.5 < mine / other < 1.5:
-        return ""
-    ratio, word = (other / mine, less) if mine < other else (mine / other, more)
-    return f"{verb} {ratio:.2g} times {word}" if ratio < 10 else f"{verb} {ratio:,.0f} times {word}"
+def apart(larger: float, smaller: float) -> bool:
+    """Whether the first is at least half as large again."""
+    return smaller > 0 and larger >= 1.5 * smaller
+
+
+def times(ratio: float) -> str:
+    return f"{ratio:.2g} times" if ratio < 10 else f"{ratio:,.0f} times"
+
+
+def listed(parts: list[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    return parts[0] if len(parts) == 1 else ", ".join(parts[:-1]) + " and " + parts[-1]
 
 
 def plain(value: Any) -> Any:
