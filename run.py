@@ -155,21 +155,21 @@ def pip(*arguments: str, environment: dict[str, str] | None = None) -> None:
 
 def try_pip(*arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
     settings = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1", **(environment or {})}
-    process = subprocess.Popen(
-        [PYTHON, "-m", "pip", arguments[0], "--no-color", *arguments[1:]],
+    command = [str(PYTHON), "-m", "pip", arguments[0], "--no-color", *arguments[1:]]
+    lines = []
+    with subprocess.Popen(
+        command,
         env={**os.environ, **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-    )
-    lines = []
-    for line in process.stdout or ():
-        lines.append(line)
-        download = re.match(r"\s*Downloading (?:.*/)?(\S+\.(?:whl|gz)) \(.*[MG]B\)", line)
-        if download:
-            print(f"    {line.strip()}", flush=True)
-    return process.wait(), "".join(lines)
+    ) as process:
+        for line in process.stdout or ():
+            lines.append(line)
+            if re.match(r"\s*Downloading \S+\.(whl|gz) \(.*[MG]B\)", line):
+                print(f"    {line.strip()}", flush=True)
+    return process.returncode, "".join(lines)
 
 
 def compile_packages() -> None:
