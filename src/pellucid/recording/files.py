@@ -97,7 +97,7 @@ def write_arrays(
     path: Path, arrays: Arrays, notes: dict[str, str] | None = None, *, durable: bool = True
 ) -> int:
     """Write named arrays as safetensors, with `notes` in the header; returns the bytes written."""
-    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     data = safetensors_bytes(whole, notes)
     with replacing(path, durable=durable) as beside:
         beside.write_bytes(data)

@@ -16,6 +16,7 @@ flattened tensor. A look without an update (the first one, for instance) has NaN
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,7 +59,7 @@ class Part:
         """The shape of what is kept."""
         if len(self.strides) == len(self.shape):
             return tuple(-(-size // stride) for size, stride in zip(self.shape, self.strides))
-        return (-(-int(np.prod(self.shape)) // self.strides[0]),)
+        return (-(-math.prod(self.shape) // self.strides[0]),)
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class LooksWriter:
         }
         start = 0
         for part in self._parts:
-            end = start + int(np.prod(part.kept))
+            end = start + math.prod(part.kept)
             arrays[part.key] = values[:, start:end].reshape(-1, *part.kept)
             start = end
         notes = {"schema": "1", "parts": json.dumps([asdict(part) for part in self._parts])}

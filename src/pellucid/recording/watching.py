@@ -6,6 +6,7 @@ and every module is in the mode afterwards in which it was before.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -127,7 +128,7 @@ def axis_strides(shape: tuple[int, ...], cap: int) -> tuple[int, ...]:
     """
     strides = [1] * len(shape)
     kept = list(shape)
-    while np.prod(kept, dtype=np.int64) > cap and max(kept) > 1:
+    while math.prod(kept) > cap and max(kept) > 1:
         longest = max(range(len(kept)), key=lambda axis: (kept[axis], axis))
         strides[longest] *= 2
         kept[longest] = -(-shape[longest] // strides[longest])
@@ -145,7 +146,7 @@ def plan_parts(sight: Sight, examples: int) -> list[Part]:
         ]
         sizes = {"activation": 0, "weight": 0, "update": 0}
         for part in parts:
-            sizes[part.group.removesuffix("_gradient")] += 2 * int(np.prod(part.kept))
+            sizes[part.group.removesuffix("_gradient")] += 2 * math.prod(part.kept)
         large = sum(sizes.values()) > LOOK_BYTES
         if not large or (activations <= 16 and parameters <= 16):
             return parts
@@ -160,7 +161,7 @@ def _part(
 ) -> Part:
     if group.startswith("activation") and shape[:1] == (examples,):
         return Part(group, name, shape, (1, *axis_strides(shape[1:], activations)))
-    stride = flat_stride(int(np.prod(shape)), parameters)
+    stride = flat_stride(math.prod(shape), parameters)
     return Part(group, name, shape, (1,) * len(shape) if stride == 1 else (stride,))
 
 
@@ -228,6 +229,8 @@ class Watcher:
         self.looks = LooksWriter(folder / "looks", fold=fold, keep=keep)
         forget_weights(folder / "weights", keep)
         self._weights_apart = _weights_apart(model, len(schedule))
+        self._shapes: list[tuple[str, str, torch.Size]] = []
+        self._parts: list[Part] = []
         self._before: dict[str, Tensor] = {}
         self._before_step = -1
         self._flushed, self._flush_cost = perf_counter(), 0.0
@@ -278,9 +281,11 @@ class Watcher:
             name: value - self._before[name] if known else torch.full_like(value, torch.nan)
             for name, value in weights.items()
         }
-        parts = plan_parts(sight, len(self.probe.rows))
-        row = row_of(step, sight, parts)
-        self.looks.add(parts, row)
+        shapes = [(g, n, v.shape) for g, part in sight.parts.items() for n, v in part.items()]
+        if shapes != self._shapes:
+            self._shapes, self._parts = shapes, plan_parts(sight, len(self.probe.rows))
+        row = row_of(step, sight, self._parts)
+        self.looks.add(self._parts, row)
         return row.values.nbytes
 
     @torch.no_grad()
