@@ -135,8 +135,17 @@ class Plan:
     """Group -> names of the random changes made to its training examples."""
     pretrained: dict[str, str] = field(default_factory=dict)
     """Group -> name of the weights it starts from."""
+    shortened: dict[str, int] = field(default_factory=dict)
+    """If the machine was slower than planned: from `step` of `fold` on, a run has `steps` steps."""
     why: dict[str, str] = field(default_factory=dict)
     """Field -> the reason for its value."""
+
+    def steps_at(self, fold: int, number: int) -> int:
+        """How many steps the network of `fold` makes, as known after `number` of them."""
+        cut = self.shortened
+        if cut and (fold, number) >= (cut["fold"], cut["step"]):
+            return cut["steps"]
+        return self.steps
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

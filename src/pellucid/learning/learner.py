@@ -89,6 +89,11 @@ class Learner:
         }
         return Evaluation(evaluation.loss, evaluation.error, evaluation.output, better)
 
+    def shorten(self, steps: int) -> None:
+        """End after `steps` steps instead; the schedule follows, so the rate still reaches zero."""
+        self.plan = replace(self.plan, steps=steps)
+        self._slow_down()
+
     # --- at the end ---------------------------------------------------------------------------
 
     def choose(self, dataset: Dataset, task: Task, valid: Tensor) -> tuple[Evaluation | None, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -34,10 +35,13 @@ from pellucid.network.assemble import Blueprint, Model, blueprint, family_of
 from pellucid.tasks import Task
 
 SECONDS = {"quick": 15.0, "normal": 120.0, "thorough": 900.0}
-"""Time for learning when the user names none; small data needs far less."""
+"""Time for the whole job when the user names none; small data needs far less."""
 EFFORT = {"quick": 0.4, "normal": 1.0, "thorough": 2.0}
 """Factor on the most passes worth making."""
+FEW_ROWS = 3_000
+"""Tables with fewer rows get the plain network (measured: the ensemble is no better there)."""
 MEASURE_SECONDS = 0.25
+FEWEST_STEPS = 20
 EVALUATIONS = 20
 """Looks at the validation rows over a run."""
 TRUSTED = 1.05
@@ -73,37 +77,25 @@ def make_plan(data: Ingredients, settings: Settings, seconds: float, say: Say = 
         say: Told what is being measured.
     """
     recipe, plan = _start(data, settings)
-    why = dict(plan.why)
     share = seconds / data.folds
     for size in reversed(recipe.sizes):
         plan = _with_size(plan, data, recipe, size)
         say(f"measuring {recipe.family} of width {size.width} and depth {size.depth}")
-        speeds = {
-            name: _step_seconds(data, replace(plan, precision=name)) for name in _precisions(data)
-        }
-        precision = min(speeds, key=speeds.__getitem__)
-        per_step = speeds[precision]
+        plan, per_step = _fastest(data, plan)
         per_epoch = per_step * max(1, len(data.rows) // plan.batch)
-        if share >= recipe.epochs[0] * per_epoch or size == recipe.sizes[0]:
+        if share >= recipe.epochs[0] * per_epoch:
             break
     most = max(1, round(recipe.epochs[1] * EFFORT[settings.effort]))
     epochs = min(most, 0.9 * share / per_epoch)
-    steps = max(20, round(epochs * max(1, len(data.rows) // plan.batch)))
-    why |= {
-        "sizes": f"the largest of {len(recipe.sizes)} that leaves time for {recipe.epochs[0]} passes",
-        "precision": ", ".join(
-            f"{name} takes {s * 1000:.3g} ms a step" for name, s in speeds.items()
-        ),
-        "steps": f"{epochs:.3g} passes over {len(data.rows):,} rows: "
-        + (f"more than {most} rarely help" if epochs == most else f"what fits into {share:.0f} s"),
+    steps = max(FEWEST_STEPS, round(epochs * max(1, len(data.rows) // plan.batch)))
+    sizes = f"the largest of {len(recipe.sizes)} that leaves time for {recipe.epochs[0]} passes"
+    limit = f"more than {most} rarely help" if epochs == most else f"what fits into {share:.0f} s"
+    why = plan.why | {
+        "sizes": sizes if len(recipe.sizes) > 1 else recipe.why,
+        "steps": f"{epochs:.3g} passes over {len(data.rows):,} rows: {limit}",
     }
-    plan = replace(
-        plan,
-        precision=precision,
-        steps=steps,
-        evaluate_every=max(1, steps // EVALUATIONS),
-        why=why,
-    )
+    evaluate_every = max(1, steps // EVALUATIONS)
+    plan = replace(plan, steps=steps, evaluate_every=evaluate_every, why=why)
     if epochs >= WORTH_CHANGING:
         plan = _with_trusted_changes(plan, data, recipe, say)
     return plan
@@ -167,7 +159,7 @@ def _recipe(data: Ingredients, with_positions: list[str], groups: list[str], ask
     if asked != "auto":
         family_of(asked)  # raises if there is no such network
     if not with_positions:
-        recipe = SMALL_TABLE if len(data.rows) * data.folds < 3_000 else TABLE
+        recipe = SMALL_TABLE if len(data.rows) + len(data.valid) < FEW_ROWS else TABLE
         if asked == "auto":
             return recipe
         if asked in ("cnn", "rnn"):
@@ -215,11 +207,27 @@ def _with_size(plan: Plan, data: Ingredients, recipe: Recipe, size: Size) -> Pla
 # --- measuring ------------------------------------------------------------------------------
 
 
-def _precisions(data: Ingredients) -> tuple[str, ...]:
-    """16-bit floats are tried where they can pay: never for tables, whose numbers are few."""
-    if not any(entry.rank > 0 for entry in data.dataset.entries.values()):
-        return ("fp32",)
-    return ("fp32", "bf16")
+def _fastest(data: Ingredients, plan: Plan) -> tuple[Plan, float]:
+    """The plan with the precision and number of threads that make a step fastest, and its seconds.
+
+    16-bit floats are tried where they can pay: not for tables, whose layers are small. There one
+    thread is tried instead: for small layers several wait for each other more than they compute.
+    """
+    table = not any(entry.rank > 0 for entry in data.dataset.entries.values())
+    cores = torch.get_num_threads()
+    ways: list[tuple[Literal["fp32", "bf16"], int]] = [("fp32", cores)]
+    ways.append(("fp32", 1) if table else ("bf16", cores))
+    speeds = {}
+    for precision, count in dict.fromkeys(ways):
+        torch.set_num_threads(count)
+        speeds[precision, count] = _step_seconds(data, replace(plan, precision=precision))
+    torch.set_num_threads(cores)
+    precision, count = min(speeds, key=speeds.__getitem__)
+    measured = ", ".join(
+        f"{name} on {n} threads {1000 * seconds:.3g} ms" for (name, n), seconds in speeds.items()
+    )
+    why = plan.why | {"precision": f"a step takes, measured: {measured}"}
+    return replace(plan, precision=precision, threads=count, why=why), speeds[precision, count]
 
 
 def _step_seconds(data: Ingredients, plan: Plan) -> float:

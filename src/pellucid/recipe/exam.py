@@ -139,7 +139,7 @@ def summary(prepared: Prepared, exam: Exam, kept: np.ndarray, kept_name: str) ->
     }
     if task.kind in ("classify", "grades"):
         found["classes"] = getattr(task, "classes", [])
-        found["confusion"] = confusion(exam.truth, exam.values).tolist()
+        found["confusion"] = confusion(task.kind, exam.truth, exam.values).tolist()
     return found
 
 

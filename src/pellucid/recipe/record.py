@@ -38,6 +38,12 @@ class Recording:
     def planned(self, plan: Plan) -> None:
         self.writer.update(plan=plan.as_json(), seed=plan.seed, threads=plan.threads)
 
+    def shortened(self, plan: Plan) -> None:
+        """The machine was slower than planned; from this step on there are fewer steps."""
+        cut = plan.shortened
+        self.writer.update(plan=plan.as_json())
+        self.writer.event("shortened", f"the run now ends at step {cut['steps']}", **cut)
+
     def record(
         self, steps: Iterator[Step], learner: Learner, data: Ingredients, plan: Plan
     ) -> Iterator[Step]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +23,8 @@ from pellucid.recipe.watcher import Watcher
 
 CHECKPOINT_SECONDS = 5.0
 """A killed run loses at most about this much work."""
+TOO_SLOW = 1.25
+"""Learning that would take longer than planned by this factor is shortened, once."""
 
 
 @dataclass
@@ -69,28 +72,31 @@ def teach(
     if plan is None:
         watcher.stage("planning")
         plan = make_plan(first, settings, seconds, watcher.tell)
-    torch.set_num_threads(plan.threads)
     recording.planned(plan)
     watcher.planned(plan)
     watcher.stage("learning")
     taught = Taught(plan, [], np.empty(0, np.int64), np.empty((0, 0)), [], {}, 0.0, False)
     held, values = [], []
-    for fold, (learn, check) in enumerate(folds):
-        data = first
-        if fold:
-            data, columns = ingredients(prepared, learn, check)
-        learner = _learn_fold(fold, plan, data, recording, watcher, taught)
-        evaluation, why = learner.choose(data.dataset, data.task, data.valid)
-        taught.members.append(Member(columns, learner.model.blueprint, copy_state(learner.model)))
-        taught.chosen.append(why)
-        if fold == 0:
-            taught.description = learner.model.describe()
-            recording.chosen(learner.number, why)
-        if evaluation is not None:
-            held.append(check)
-            values.append(data.task.prediction(evaluation.output))
-        if taught.interrupted:
-            break
+    pace = Pace(plan, seconds - (time.perf_counter() - started))
+    with threads(plan.threads):
+        for fold, (learn, check) in enumerate(folds):
+            data = first
+            if fold:
+                data, columns = ingredients(prepared, learn, check)
+            learner = _learn_fold(fold, data, recording, watcher, taught, pace)
+            evaluation, why = learner.choose(data.dataset, data.task, data.valid)
+            taught.members.append(
+                Member(columns, learner.model.blueprint, copy_state(learner.model))
+            )
+            taught.chosen.append(why)
+            if fold == 0:
+                taught.description = learner.model.describe()
+                recording.chosen(learner.number, why)
+            if evaluation is not None:
+                held.append(check)
+                values.append(data.task.prediction(evaluation.output))
+            if taught.interrupted:
+                break
     if held:
         order = np.argsort(np.concatenate(held), kind="stable")
         taught.held = np.concatenate(held)[order]
@@ -99,21 +105,71 @@ def teach(
     return taught
 
 
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with so many threads inside the block: results may depend on their number."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+class Pace:
+    """Watches the clock for the plan: if the machine turns out slower, steps are cut, once.
+
+    What was cut is written into the plan, so that repeating or resuming it gives the same weights.
+    """
+
+    def __init__(self, plan: Plan, seconds: float) -> None:
+        self.seconds, self.folds = seconds, plan.folds
+        self.began = time.perf_counter()
+        self.done = 0
+
+    def shorter(self, plan: Plan, fold: int, number: int) -> Plan | None:
+        """The plan with fewer steps, if what is left would not fit; asked after each step."""
+        self.done += 1
+        spent = time.perf_counter() - self.began
+        if plan.shortened or spent < 0.15 * self.seconds:
+            return None
+        each = spent / self.done
+        left = (plan.folds - fold) * plan.steps - number
+        if spent + each * left <= TOO_SLOW * self.seconds:
+            return None
+        affordable = max(0.0, self.seconds - spent) / each
+        steps = max(number + 1, int((number + affordable) / (plan.folds - fold)))
+        return replace(plan, shortened={"fold": fold, "step": number, "steps": steps})
+
+
 def _learn_fold(
-    fold: int, plan: Plan, data: Ingredients, recording: Recording, watcher: Watcher, taught: Taught
+    fold: int,
+    data: Ingredients,
+    recording: Recording,
+    watcher: Watcher,
+    taught: Taught,
+    pace: Pace,
 ) -> Learner:
-    own = fold_plan(plan, fold)
+    own = fold_plan(taught.plan, fold)
     learner = Learner(build(own, data), own)
     state = recording.unfinished(fold)
     if state is not None:
         learner.load_state_dict(state)
+    learner.shorten(taught.plan.steps_at(fold, learner.number))
     steps: Iterator[Step] = train(learner, data.dataset, data.task, data.rows, data.valid)
     if fold == 0:
         steps = recording.record(steps, learner, data, own)
     saved = time.perf_counter()
     try:
         for step in steps:
-            watcher.step(step, fold, plan)
+            cut = pace.shorter(taught.plan, fold, step.number)
+            if cut is not None:
+                taught.plan = cut
+                recording.shortened(cut)
+                watcher.tell("this machine is slower than planned: learning is shortened")
+            if learner.plan.steps != taught.plan.steps_at(fold, step.number):
+                learner.shorten(taught.plan.steps_at(fold, step.number))
+            watcher.step(step, fold, taught.plan)
             if watcher.stop_asked():
                 taught.interrupted = True
                 break
