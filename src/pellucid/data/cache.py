@@ -282,22 +282,24 @@ def _write(path: Path, value: Any) -> None:
 
 def _prune(folder: Path, spare: Path) -> None:
     """Drop the entries unused for longest until `LIMIT` holds, and drafts that nobody finished."""
-    files = []
+    entries: dict[str, tuple[float, int]] = {}  # stem -> last use, bytes
     for path in folder.iterdir():
         try:
             facts = path.stat()
         except FileNotFoundError:  # another run pruned it
             continue
-        if path.suffix == ".part" and time.time() - facts.st_mtime > 24 * 3600:
+        if path.suffix != ".part":
+            used, size = entries.get(path.stem, (0.0, 0))
+            entries[path.stem] = max(used, facts.st_mtime), size + facts.st_size
+        elif time.time() - facts.st_mtime > 24 * 3600:
             _drop(path)
-        elif path.suffix != ".part":
-            files.append((facts.st_mtime, facts.st_size, path))
-    total = sum(size for _, size, _ in files)
-    for _, size, path in sorted(files):
+    total = sum(size for _, size in entries.values())
+    for stem, (_, size) in sorted(entries.items(), key=lambda entry: entry[1]):
         if total <= LIMIT:
             return
-        if path.stem != spare.stem:
-            _drop(path)
+        if stem != spare.stem:
+            _drop(folder / f"{stem}.npy")
+            _drop(folder / f"{stem}.json")
             total -= size
 
 

@@ -43,8 +43,9 @@ def _sample(raw: RawColumn) -> list[str]:
     if raw.values.ndim != 1 or raw.values.dtype != object:
         return []
     present = np.flatnonzero(~raw.missing())
-    chosen = present[np.unique(np.linspace(0, len(present) - 1, SAMPLE, dtype=int))]
-    values = raw.values[chosen] if len(present) else []
+    if not len(present):
+        return []
+    values = raw.values[present[np.unique(np.linspace(0, len(present) - 1, SAMPLE, dtype=int))]]
     return list(values) if all(isinstance(v, str) for v in values) else []
 
 

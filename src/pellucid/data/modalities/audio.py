@@ -34,7 +34,7 @@ from pellucid.errors import require
 ENDINGS = frozenset(
     f".{ending}"
     for ending in (
-        *("wav", "wave", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "au", "caf"),
+        *("wav", "wave", "flac", "ogg", "oga", "opus", "mp3", "aif", "aiff"),
         *("m4a", "aac", "wma"),  # not decoded, but then the problem has a name
     )
 )
@@ -60,7 +60,7 @@ BLOCK = 2**18
 CHUNK = 1024
 """Recordings handled at once where whole columns are computed with."""
 
-SAME = 0.05
+SAME = 0.08
 """Difference, as a share of the contrast, up to which two recordings count as one."""
 
 FLAT = 0.25
@@ -181,7 +181,9 @@ def _plan(files: list[Path | None]) -> dict[str, Any]:
     common = int(found[counts.argmax()])
     rate = min(HIGHEST_RATE, common)
     bands = mel.most_bands(rate)
-    clip = max(mel.WINDOW, min(LONGEST_CLIP, float(np.quantile(seconds, 0.95))))
+    # A few long recordings (a cymbal that rings on) must not make pictures of mostly nothing.
+    usual = min(float(np.quantile(seconds, 0.95)), 4 * float(np.median(seconds)))
+    clip = max(mel.WINDOW, min(LONGEST_CLIP, usual))
     clip, step = _fit_memory(clip, 0.005 if clip < 1.0 else 0.010, bands, len(files))
     hop, samples = max(1, round(step * rate)), max(1, round(clip * rate))
     why = [f"mono at {rate:,} Hz (most files: {common:,} Hz)"]

@@ -210,8 +210,8 @@ def _short_side(sizes: np.ndarray, rows: int, pixels: float) -> int:
 def _header(path: Path | None) -> Header:
     with _open(path) as image:
         width, height = image.size
-        # Asking a PNG for its orientation would decode it.
-        turned = image.format != "PNG" or "exif" in image.info
+        # Asking a PNG for its orientation would decode it; Pillow turns TIFF by itself.
+        turned = image.format != "TIFF" and (image.format != "PNG" or "exif" in image.info)
         if turned and image.getexif().get(0x0112, 1) in (5, 6, 7, 8):
             width, height = height, width
         return image.mode, width, height, image.has_transparency_data
