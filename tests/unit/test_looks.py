@@ -61,6 +61,18 @@ def test_ends_of_epochs_are_found_and_capped() -> None:
     assert len([step for step in range(1, 51) if epoch_counts(step, step, 50)]) == 50
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 20_000), st.floats(0.001, 1.0))
+def test_a_run_is_never_looked_at_more_often_than_the_cap(steps: int, share: float) -> None:
+    pace = Pace(look_schedule(steps), Clock(), floor=1e9, disk=10**12)
+    looked = [
+        step
+        for step in range(1, steps + 1)
+        if pace.due(step) or pace.epoch_due(step, ended_epoch(step, step * share))
+    ]
+    assert len(looked) + 2 <= CAP  # step 0, and the best one
+
+
 def test_dear_looks_are_made_less_often_and_cheap_ones_more_often_again() -> None:
     clock = Clock()
     pace = Pace(look_schedule(200), clock, floor=1.0, disk=10**9)

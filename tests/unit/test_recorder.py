@@ -178,6 +178,28 @@ def test_stopping_early_makes_the_last_step_the_one_looked_at(tmp_path: Path) ->
     assert run.info["recording"]["looks"] == len(run.recorded_steps)
 
 
+def test_a_shortened_run_looks_at_its_new_last_step(tmp_path: Path) -> None:
+    by_hand = made(10_000)
+    for step in recording(by_hand, tmp_path, 151):
+        if step.number == 100:
+            by_hand.learner.shorten(151)
+    looks = Run(tmp_path).looks()
+    assert looks.steps[-1] == 151
+    assert looks.at(151).parameters["layer.weight"].update == 1
+
+
+def test_a_resumed_run_goes_on_counting_what_recording_cost(tmp_path: Path) -> None:
+    run_through(made(), tmp_path, 10)
+    first = Run(tmp_path).info["recording"]
+    by_hand = made()
+    by_hand.learner.number = 10
+    run_through(by_hand, tmp_path, 12, start=10)
+    second = Run(tmp_path).info["recording"]
+    assert second["cost_seconds"] > first["cost_seconds"] > 0
+    assert second["training_seconds"] >= first["training_seconds"]
+    assert (first["looks"], second["looks"]) == (11, 13)
+
+
 def test_after_an_error_everything_so_far_is_there_but_nothing_more_is_looked_at(
     tmp_path: Path,
 ) -> None:

@@ -25,6 +25,7 @@ OWN = (
     "probe/probe.json",
     "probe/inputs.safetensors",
     "checkpoint/state.*",
+    "checkpoint/fold-*/state.*",
     "results/*.safetensors",
     "results/summary.json",
     "results/examples.json",

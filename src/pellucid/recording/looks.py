@@ -1,6 +1,7 @@
 """Looks on disk: what the inside of the network was at recorded steps.
 
-`looks/index.json` says which steps were recorded and where: `recorded` [[step, chunk, row]].
+`looks/index.json` says which steps were recorded and where: `recorded` [[step, chunk, row]], and
+what recording the run has cost so far (`cost_seconds`).
 A chunk `looks/00003.safetensors` holds up to 16 looks, looks first:
 
     steps u32 (looks,)   loss f32 (looks,): on the watched examples
@@ -100,13 +101,18 @@ class LooksWriter:
         folder: `looks/` of a run.
         fold: Which network of a bag is watched.
         keep: Looks after this step are forgotten (the run is resumed there); -1: all.
+
+    cost_seconds: s that recording took so far, a resumed run's earlier part included.
     """
 
     def __init__(self, folder: Path, *, fold: int, keep: int) -> None:
         self.folder, self.fold = folder, fold
-        index = read_json(folder / "index.json") if (folder / "index.json").exists() else {}
-        entries = index.get("recorded", [])
-        self.recorded = [entry for entry in entries if entry[0] <= keep]
+        self.cost_seconds = 0.0
+        self.recorded: list[list[int]] = []
+        if keep >= 0 and (folder / "index.json").exists():
+            index = read_json(folder / "index.json")
+            self.cost_seconds = index["cost_seconds"]
+            self.recorded = [entry for entry in index["recorded"] if entry[0] <= keep]
         self._chunk = max((entry[1] for entry in self.recorded), default=-1) + 1
         self._parts: list[Part] = []
         self._rows: list[Row] = []
@@ -132,7 +138,12 @@ class LooksWriter:
         """Bring everything so far to disk."""
         if self._rows:
             self._write_chunk(durable=False)
-        index = {"schema": 1, "fold": self.fold, "recorded": sorted(self.recorded)}
+        index = {
+            "schema": 1,
+            "fold": self.fold,
+            "recorded": sorted(self.recorded),
+            "cost_seconds": round(self.cost_seconds, 3),
+        }
         write_json(self.folder / "index.json", index, durable=False)
 
     def _seal(self) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
@@ -71,7 +71,7 @@ def record(
     budget: float = 3.0,
     start: int = 0,
     metric: Callable[[Tensor], float] | None = None,
-) -> Iterator[Step]:
+) -> Generator[Step, None, None]:
     """Write down every step, and pass it on.
 
     Stop with `break` or `close()`: the last look is made then, so do it before the model changes
@@ -83,14 +83,15 @@ def record(
         model: The plain model whose weights are learned.
         loss: Output and target -> loss per row `(batch,)` or its mean.
         probe: The fixed examples to look at; None: write figures only (other folds of a bag).
-        plan: Its `steps` say when the last step is.
+        plan: Its `steps` say when the last step is; what `Learner.plan` says later counts more.
         fold: Which network of a bag this is.
         budget: Seconds recording may cost; in long runs 1 % of the training time if that is more.
         start: Updates that were made before; what was written of later ones is forgotten.
         metric: Output on the validation rows -> the task's main metric.
     """
-    clock, began = Clock(), perf_counter()
-    rows = _Rows(folder, metric, steps=plan.steps, fold=fold, start=start)
+    began = perf_counter()
+    rows = _Rows(folder, metric, fold=fold, start=start)
+    clock = Clock(trained=rows.seconds_before)
     watcher = None
     if probe is not None:
         watcher = Watcher(
@@ -98,7 +99,7 @@ def record(
             start=start,
         )  # fmt: skip
     step = None
-    clock.spent = perf_counter() - began
+    clock.spent += perf_counter() - began
     try:
         asked = perf_counter()
         for step in steps:
@@ -116,8 +117,10 @@ def record(
         # After any other error the weights may be half updated: nothing is looked at then.
         rows.flush()
         if watcher:
-            watcher.looks.flush()
-            _report_cost(folder, budget, clock, len(watcher.looks.recorded))
+            watcher.flush()
+        if watcher or fold == 0:
+            looks = len(watcher.looks.recorded) if watcher else 0
+            _report_cost(folder, budget, clock, looks)
 
 
 def _finish(step: Step | None, watcher: Watcher | None, clock: Clock) -> None:
@@ -146,11 +149,10 @@ class _Rows:
         folder: Path,
         metric: Callable[[Tensor], float] | None,
         *,
-        steps: int,
         fold: int,
         start: int,
     ) -> None:
-        self.folder, self.metric, self.steps, self.fold = folder, metric, steps, fold
+        self.folder, self.metric, self.fold = folder, metric, fold
         self.seconds_before = rewind_steps(folder / "steps.bin", fold, start)
         _rewind_events(folder / "events.jsonl", fold, start)
         self._rows: list[tuple[float, ...]] = []
@@ -160,19 +162,20 @@ class _Rows:
 
     def add(self, step: Step, trained: float, watcher: Watcher | None) -> None:
         """Note one step, made after `trained` seconds, and let the watcher look."""
-        number = step.number
+        number, last = step.number, step.learner.plan.steps
         epoch = ended_epoch(number, step.epoch)
         next_epoch = ended_epoch(number + 1, step.epoch * (number + 1) / number)
-        looked = watcher is not None and watcher.after(number, epoch=epoch, next_epoch=next_epoch)
+        looked = watcher is not None and watcher.after(
+            number, last=last, epoch=epoch, next_epoch=next_epoch
+        )
         flags = (EPOCH_END if epoch else 0) | (LOOKED if looked else 0)
         valid = score = math.nan
         if step.evaluation is not None:
             valid, score = self._evaluated(number, step.evaluation)
             flags |= EVALUATED | (BEST if step.evaluation.best else 0)
-        if epoch_counts(number, epoch, self.steps):
+        if epoch_counts(number, epoch, last):
             self._event(number, "epoch", f"epoch {epoch} ended", {"epoch": epoch})
-        seconds = self.seconds_before + trained
-        row = (number, step.epoch, seconds, self.fold, flags, 0, step.rate, 0, valid, score)
+        row = (number, step.epoch, trained, self.fold, flags, 0, step.rate, 0, valid, score)
         self._rows.append(row)
         self._losses.append(step.loss)
         self._norms.append(step.gradient_norm)

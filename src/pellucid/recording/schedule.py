@@ -24,7 +24,7 @@ def look_schedule(steps: int, cap: int = PLANNED) -> list[int]:
     >>> look_schedule(5)
     [0, 1, 2, 3, 4, 5]
     >>> [step for step in look_schedule(10_000) if 200 < step < 300]
-    [207, 219, 232, 246, 261, 277, 294]
+    [206, 218, 231, 245, 260, 276, 293]
     """
     evenly = max(1, steps // 192)
     chosen, step = [], 0
@@ -98,6 +98,11 @@ class Pace:
         self.clock, self.floor, self.disk = clock, floor, disk
         self.stride = 1
         self.costs: deque[float] = deque(maxlen=7)
+
+    def end_at(self, last: int) -> None:
+        """The run was shortened (or not, after all): it will end after `last` steps."""
+        kept = {step: index for step, index in self.index.items() if step < last}
+        self.index, self.last = {**kept, last: self.index.get(last, len(kept))}, last
 
     @property
     def allowed(self) -> float:

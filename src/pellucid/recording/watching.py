@@ -234,16 +234,20 @@ class Watcher:
         self._before: dict[str, Tensor] = {}
         self._before_step = -1
         self._flushed, self._flush_cost = perf_counter(), 0.0
+        clock.spent += self.looks.cost_seconds
         if start not in self.looks:
             self._look(start)
         self._prepare(start + 1)
 
-    def after(self, step: int, *, epoch: int = 0, next_epoch: int = 0) -> bool:
+    def after(self, step: int, *, last: int, epoch: int = 0, next_epoch: int = 0) -> bool:
         """After an update: look if it is time; returns whether it was.
 
+        last: the step that will be the last one, as far as is known now.
         epoch: number of the epoch (1, 2, ...) that ended with this step; 0: none.
         next_epoch: the same for the next step.
         """
+        if last != self.pace.last:
+            self.pace.end_at(last)
         due = self.pace.due(step) or self.pace.epoch_due(step, epoch)
         if due:
             self._look(step)
@@ -263,6 +267,11 @@ class Watcher:
             if best not in self.looks:
                 self._see(best, look(self.model, self.probe, self.loss, state))
             write_weights(self.folder / "weights", best, state, exact=True)
+        self.flush()
+
+    def flush(self) -> None:
+        """Bring everything so far to disk."""
+        self.looks.cost_seconds = self.pace.clock.spent
         self.looks.flush()
 
     def _look(self, step: int) -> None:
@@ -303,7 +312,7 @@ class Watcher:
         """Let others see what is new after 2 s, or less often where flushing is slow."""
         now = perf_counter()
         if now - self._flushed > max(2.0, 1000 * self._flush_cost):
-            self.looks.flush()
+            self.flush()
             self._flushed = perf_counter()
             self._flush_cost = self._flushed - now
 
