@@ -17,7 +17,7 @@ import numpy as np
 from pellucid.config import Choice, Settings
 from pellucid.data.columns import Column, RawColumn, RawTable, Reading
 from pellucid.data.glance import name_words, present, shown
-from pellucid.data.leaks import Leak, find_leaks
+from pellucid.data.leaks import LOOK, Leak, find_leaks
 from pellucid.data.modalities import MODALITIES
 from pellucid.data.target import Question, find_targets, read_question, target_values
 from pellucid.errors import ConfigError, DataError, did_you_mean
@@ -117,7 +117,9 @@ def recognize(table: RawTable, settings: Settings) -> Recognized:
 
 
 def rank_readings(raw: RawColumn) -> list[tuple[str, Reading]]:
-    """All modalities' claims on a column, the surest first."""
+    """All modalities' claims on a column, the surest first; none if it is empty."""
+    if raw.missing().all():
+        return []
     claims = [(name, kind.recognize(raw)) for name, kind in MODALITIES.items()]
     found = [(name, reading) for name, reading in claims if reading is not None]
     return sorted(found, key=lambda item: -item[1].sure)
@@ -159,7 +161,7 @@ def _read_input(
     found: Recognized,
 ) -> Column:
     """Decide one column that is not the target, and note what else it could be."""
-    best = readings[0][0] if readings else ""
+    best = readings[0][0] if readings else "category"
     by_setting = _role_by_setting(raw.name, settings)
     if by_setting:
         return Column(raw.name, best, "ignored", by_setting)
@@ -167,6 +169,10 @@ def _read_input(
     if asked is not None:
         _check_forced(table, raw, asked)
         return Column(raw.name, asked, "input", f"as asked by --as {raw.name}={asked}")
+    for kind, reading in readings:
+        if kind in _FILES and reading.sure <= 0.15:
+            found.warnings.append(f"column '{raw.name}' is left out: {reading.why}")
+            return Column(raw.name, kind, "ignored", reading.why)
     reason = _nothing_to_learn(raw, readings)
     if reason:
         return Column(raw.name, best, "ignored", f"{reason}; {_option(raw.name, best)} to keep it")
@@ -176,9 +182,6 @@ def _read_input(
             where=f"{table.name}, column '{raw.name}': {raw.values.dtype} {raw.values.shape}",
             fix=f"leave it out with --ignore {shlex.quote(raw.name)}",
         )
-    if readings[0][1].sure <= 0.15 and readings[0][0] in _FILES:
-        found.warnings.append(f"column '{raw.name}': {readings[0][1].why}; left out")
-        return Column(raw.name, best, "ignored", readings[0][1].why)
     return _take_best(raw, readings, found)
 
 
@@ -268,21 +271,19 @@ def _nothing_to_learn(raw: RawColumn, readings: list[tuple[str, Reading]]) -> st
 def _constant(raw: RawColumn) -> bool:
     """One value throughout; where some rows lack it, its being there may say something."""
     missing = raw.missing()
-    there = raw.values[~missing]
+    there = _there(raw)
     return bool(np.all(there == there[0])) and (not missing.any() or missing.mean() < 0.01)
 
 
 def _names_the_row(raw: RawColumn, values: np.ndarray, kind: str) -> str:
     """Why the values only tell rows apart (ids, row numbers, codes); '' if they don't."""
-    if len(values) < 10 or len(set(values.tolist())) < len(values):
-        return ""
-    there = raw.values[~raw.missing()]
-    if len(set(there.tolist())) < len(there):
+    fractions = values.dtype.kind == "f" and bool(np.any(values != np.round(values)))
+    if len(values) < 10 or fractions or not (_unlike(values) and _unlike(_there(raw))):
         return ""
     words = name_words(raw.name)
     named = bool(words & _ID_WORDS) or not words
-    if kind == "number":
-        numbers = MODALITIES["number"].load(RawColumn(raw.name, there)).values
+    if kind == "number" or values.dtype.kind == "f":
+        numbers = MODALITIES["number"].load(RawColumn(raw.name, _there(raw))).values
         return _names_the_row_by_number(numbers, words, named)
     texts = [str(value).strip() for value in values]
     if kind == "text" and np.mean([len(text.split()) for text in texts]) > 2:
@@ -290,6 +291,16 @@ def _names_the_row(raw: RawColumn, values: np.ndarray, kind: str) -> str:
     if named:
         return f"named like an id, and no value comes twice ({shown(texts[0])} ...)"
     return _names_the_row_by_code(texts)
+
+
+def _there(raw: RawColumn) -> np.ndarray:
+    return raw.values[~raw.missing()]
+
+
+def _unlike(values: np.ndarray) -> bool:
+    """Whether no value comes twice."""
+    different = set(values.tolist()) if values.dtype == object else np.unique(values)
+    return len(different) == len(values)
 
 
 def _names_the_row_by_number(numbers: np.ndarray, words: frozenset[str], named: bool) -> str:
@@ -357,25 +368,38 @@ def _check_leaks(table: RawTable, settings: Settings, found: Recognized) -> None
     if found.task == "tags":
         return
     classes = found.task == "classify"
-    compared = {
-        column.name: values
-        for column in found.columns
-        if column.role != "target" and (values := _comparable(table, column)) is not None
-    }
+    rows = _labeled_rows(len(table), found.unlabeled)
     by_name = {column.name: column for column in found.columns}
+    compared = {
+        name: values
+        for name, column in by_name.items()
+        if column.role != "target"
+        and (values := _comparable(table.columns[name].take(rows), column)) is not None
+    }
     for target in found.target_columns():
-        values = target_values(target, table.columns[target.name]).values
+        values = target_values(target, table.columns[target.name].take(rows)).values
         for leak in find_leaks(compared, values, classes=classes and values.dtype == object):
             _act_on(leak, by_name[leak.column], target.name, settings, found)
 
 
-def _comparable(table: RawTable, column: Column) -> np.ndarray | None:
+def _labeled_rows(count: int, unlabeled: dict[int, str]) -> np.ndarray:
+    """int64: rows with a target, at most as many as are looked at for leaks."""
+    labeled = np.ones(count, dtype=bool)
+    labeled[list(unlabeled)] = False
+    rows = np.flatnonzero(labeled)
+    if len(rows) <= LOOK:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, LOOK, replace=False))
+
+
+def _comparable(raw: RawColumn, column: Column) -> np.ndarray | None:
     """A column's values as leaks are looked for: float64, or object of str; None if neither."""
-    raw = table.columns[column.name]
     if raw.values.ndim > 1 or column.modality not in ("number", "category", "date", "text"):
         return None
     if raw.missing().all():
         return None
+    if raw.values.dtype.kind == "f" and column.role == "ignored":
+        return raw.values  # an id that rises with the target is told by its size
     if column.modality == "text":
         return None if column.role == "input" else raw.values
     values = MODALITIES[column.modality].load(raw).values

@@ -16,7 +16,6 @@ from pellucid.config import Settings
 from pellucid.data.columns import Column, RawColumn, RawTable, Reading
 from pellucid.data.glance import name_words, present, shown
 from pellucid.data.modalities import MODALITIES
-from pellucid.data.modalities.number import describe
 from pellucid.errors import ConfigError, DataError, did_you_mean
 
 TASK_NAMES = ("classify", "tags", "grades", "regress")
@@ -243,7 +242,7 @@ def _task_readings(
         return [TaskReading("tags", 0.9, why), TaskReading("classify", 0.3, why)]
     if number is not None and (number.sure >= 0.5 or raw.values.dtype.kind == "f"):
         values = MODALITIES["number"].load(raw).values
-        return _numeric(raw.name, values[np.isfinite(values)])
+        return _numeric(raw.name, values[np.isfinite(values)], number.why)
     if kind in ("category", "text"):
         return _textual(present(raw))
     return []
@@ -258,10 +257,9 @@ def _textual(values: np.ndarray) -> list[TaskReading]:
     return [TaskReading("classify", 0.95, f"{len(counts):,} different words: {first}{more}")]
 
 
-def _numeric(name: str, values: np.ndarray) -> list[TaskReading]:
+def _numeric(name: str, values: np.ndarray, why: str) -> list[TaskReading]:
     """A target of numbers: class codes, grades on a scale, or amounts?"""
     different, counts = np.unique(values, return_counts=True)
-    why = describe(different)
     if len(different) == 2:
         return [TaskReading("classify", 0.95, f"two values, {different[0]:g} and {different[1]:g}")]
     if len(different) < 2:
@@ -275,9 +273,10 @@ def _numeric(name: str, values: np.ndarray) -> list[TaskReading]:
         few = len(different) <= 10 and len(values) >= 10 * len(different)
         return _votes(why, 0.35 if few else 0.1, 0.3 if few and even else 0, 0.7 if few else 0.95)
     if words & _CLASS_WORDS and len(different) <= max(30, len(values) / 20):
-        return _votes(f"{why}, and the name says that they are classes", 0.9, 0.3, 0.2)
-    if words & _AMOUNT_WORDS:
-        return _votes(f"{why}, and the name says that they are amounts", 0.35, 0.1, 0.85)
+        return _votes(f"{why}, and the name says that they are classes", 0.9, 0.1, 0.2)
+    if words & (_AMOUNT_WORDS | _GRADE_WORDS):
+        few = 0.35 if len(different) <= 30 else 0.1
+        return _votes(f"{why}, and the name says that they are amounts", few, 0.1, 0.85)
     return _votes_of_codes(different, counts, why)
 
 

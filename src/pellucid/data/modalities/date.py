@@ -161,7 +161,7 @@ def _judge_numbers(name: str, numbers: np.ndarray) -> Reading | None:
     if not unit:
         return None
     if unit == "digits":
-        return Reading(0.93 if len(np.unique(numbers)) > 2 else 0.3, "dates written like 20240131")
+        return Reading(0.96 if len(np.unique(numbers)) > 2 else 0.3, "dates written like 20240131")
     return Reading(0.97, f"moments counted in {'milli' if unit == 'ms' else ''}seconds since 1970")
 
 

@@ -37,6 +37,7 @@ _WRITTEN = re.compile(
     r"\s*(?P<after>[^\d\s.,+\-−()][^\d()]{0,11})?\)?",
     re.IGNORECASE,
 )
+_PLAIN_NUMBER = re.compile(r"[+\-]?\d*\.?\d*(e[+\-]?\d+)?", re.IGNORECASE)
 _LEADING_ZERO = re.compile(r"0\d+")
 _INFINITE = re.compile(r"[+\-−]?(inf|infinity|∞)", re.IGNORECASE)
 _SPACES_IN_NUMBERS = "'’\u00a0\u202f "
@@ -160,11 +161,12 @@ def describe(different: np.ndarray) -> str:
 
 
 def _describe_format(texts: Sequence[str], layout: dict[str, str]) -> str:
-    if layout == PLAIN:
-        return ""
-    example = next((text for text in texts if not text.isdigit()), texts[0])
-    number = parse(example, layout)
-    return f", written like {shown(example)}" + (f" = {number:.15g}" if number is not None else "")
+    """An example of what a plain reader of numbers would not understand; '' if there is none."""
+    for text in texts:
+        number = None if _PLAIN_NUMBER.fullmatch(text) else parse(text, layout)
+        if number is not None:
+            return f", written like {shown(text)} = {number:.15g}"
+    return ""
 
 
 # --- how are numbers written? ---------------------------------------------------------------
