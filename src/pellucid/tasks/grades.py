@@ -23,7 +23,7 @@ class Grades(Classify):
     """Targets int64 `(rows,)`, 0 is the lowest grade; output `(rows, grades - 1)` logits."""
 
     kind = "grades"
-    metric = "grade error"
+    metric = "quadratic kappa"
 
     def __init__(self, name: str, classes: list[str]) -> None:
         super().__init__(name, classes)
