@@ -262,13 +262,14 @@ def test_a_resumed_recording_continues_the_first(tmp_path: Path) -> None:
 def test_recording_costs_at_most_what_it_may(tmp_path: Path) -> None:
     for _ in recorded(learner(plan(1)), tmp_path / "warm"):  # what is needed only once a process
         pass
-    for _ in recorded(learner(plan(400)), tmp_path / "free"):
+    for _ in recorded(learner(plan(400)), tmp_path / "free", budget=3.0):
         pass
     free = Run(tmp_path / "free").info["recording"]
+    assert 0 < free["cost_seconds"] <= free["budget_seconds"] == 3.0
     budget = free["cost_seconds"] / 4
     for _ in recorded(learner(plan(400)), tmp_path / "tight", budget=budget):
         pass
     tight = Run(tmp_path / "tight").info["recording"]
-    # The looks at 0, 1, 2, last and best are made whatever they cost; hence the slack.
-    assert tight["cost_seconds"] < 2 * budget
+    # No sharper figure: a busy machine may stall in the looks that are always made.
+    assert tight["cost_seconds"] < free["cost_seconds"]
     assert 5 <= tight["looks"] < free["looks"] / 2

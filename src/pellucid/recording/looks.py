@@ -121,6 +121,10 @@ class LooksWriter:
             if int(path.stem) >= self._chunk:
                 path.unlink()
 
+    def bytes(self) -> int:
+        """What the looks take on the disk."""
+        return sum(path.stat().st_size for path in self.folder.glob("[0-9]*.safetensors"))
+
     def __contains__(self, step: int) -> bool:
         return any(entry[0] == step for entry in self.recorded)
 

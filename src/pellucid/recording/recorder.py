@@ -47,7 +47,7 @@ from pellucid.recording.steps import (
     append_steps,
     rewind_steps,
 )
-from pellucid.recording.watching import Loss, Watcher
+from pellucid.recording.watching import Loss, Observer
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,9 +92,9 @@ def record(
     began = perf_counter()
     rows = _Rows(folder, metric, fold=fold, start=start)
     clock = Clock(trained=rows.seconds_before)
-    watcher = None
+    observer = None
     if probe is not None:
-        watcher = Watcher(
+        observer = Observer(
             folder, model, probe, loss, fold=fold, steps=plan.steps, clock=clock, floor=budget,
             start=start,
         )  # fmt: skip
@@ -105,29 +105,29 @@ def record(
         for step in steps:
             received = perf_counter()
             clock.trained += received - asked
-            rows.add(step, clock.trained, watcher)
+            rows.add(step, clock.trained, observer)
             clock.spent += perf_counter() - received
             yield step
             asked = perf_counter()
-        _finish(step, watcher, clock)
+        _finish(step, observer, clock)
     except GeneratorExit:
-        _finish(step, watcher, clock)
+        _finish(step, observer, clock)
         raise
     finally:
         # After any other error the weights may be half updated: nothing is looked at then.
         rows.flush()
-        if watcher:
-            watcher.flush()
-        if watcher or fold == 0:
-            looks = len(watcher.looks.recorded) if watcher else 0
+        if observer:
+            observer.flush()
+        if observer or fold == 0:
+            looks = len(observer.looks.recorded) if observer else 0
             _report_cost(folder, budget, clock, looks)
 
 
-def _finish(step: Step | None, watcher: Watcher | None, clock: Clock) -> None:
-    if step is None or watcher is None:
+def _finish(step: Step | None, observer: Observer | None, clock: Clock) -> None:
+    if step is None or observer is None:
         return
     began = perf_counter()
-    watcher.finish(step.number, step.learner.best_number, step.learner.best)
+    observer.finish(step.number, step.learner.best_number, step.learner.best)
     clock.spent += perf_counter() - began
 
 
@@ -160,12 +160,12 @@ class _Rows:
         self._norms: list[Tensor] = []
         self._flushed = perf_counter()
 
-    def add(self, step: Step, trained: float, watcher: Watcher | None) -> None:
-        """Note one step, made after `trained` seconds, and let the watcher look."""
+    def add(self, step: Step, trained: float, observer: Observer | None) -> None:
+        """Note one step, made after `trained` seconds, and let the observer look."""
         number, last = step.number, step.learner.plan.steps
         epoch = ended_epoch(number, step.epoch)
         next_epoch = ended_epoch(number + 1, step.epoch * (number + 1) / number)
-        looked = watcher is not None and watcher.after(
+        looked = observer is not None and observer.after(
             number, last=last, epoch=epoch, next_epoch=next_epoch
         )
         flags = (EPOCH_END if epoch else 0) | (LOOKED if looked else 0)

@@ -89,7 +89,7 @@ class Pace:
         schedule: Steps that would be looked at if looks were free.
         clock: What training and recording took so far.
         floor: Seconds that may always be spent.
-        disk: Bytes that all looks may take.
+        disk: Bytes that the looks to come may take.
     """
 
     def __init__(self, schedule: list[int], clock: Clock, *, floor: float, disk: int) -> None:
@@ -97,6 +97,7 @@ class Pace:
         self.last = schedule[-1]
         self.clock, self.floor, self.disk = clock, floor, disk
         self.stride = 1
+        self._size = 0
         self.costs: deque[float] = deque(maxlen=7)
 
     def end_at(self, last: int) -> None:
@@ -110,8 +111,9 @@ class Pace:
         return max(self.floor, 0.01 * self.clock.trained)
 
     def affordable(self) -> bool:
-        """Whether one more look leaves enough for the last and the best one."""
-        return self.clock.spent + 3 * self._cost <= self.allowed
+        """Whether one more look leaves enough time and disk for the last and the best one."""
+        in_time = self.clock.spent + 3 * self._cost <= self.allowed
+        return in_time and 3 * self._size <= self.disk
 
     def due(self, step: int) -> bool:
         """Whether this step is to be looked at by plan."""
@@ -127,11 +129,11 @@ class Pace:
     def looked(self, step: int, seconds: float, size: int) -> None:
         """A look at `step` took so long and so many bytes: choose how dense the next ones are."""
         self.costs.append(seconds)
+        self.disk, self._size = self.disk - size, size
         if step < 2:  # the first look warms caches up and says little about the next
             return
         left = [index for known, index in self.index.items() if known > step]
         seconds_left = 0.8 * (self._allowed_in_all(step) - self.clock.spent)
-        self.disk -= size
         self.stride = power_of_two(
             max(
                 len(left) * self._cost / max(seconds_left, 1e-3),

@@ -33,7 +33,7 @@ ACTIVATION_VALUES = 16_384
 """Values that are kept of one watched value for one example."""
 LOOK_BYTES = 512 * 1024
 """Where a look would take more, fewer values of each tensor are kept."""
-LOOKS_BYTES, WEIGHTS_BYTES = 128 * 2**20, 128 * 2**20
+LOOKS_BYTES, WEIGHTS_BYTES = 64 * 2**20, 64 * 2**20
 """Where a run would take more, there are fewer looks, or fewer of them with all weights."""
 WEIGHTS_CAP = 128
 """Steps whose weights are kept whole."""
@@ -196,7 +196,7 @@ def _statistics(tensors: list[Tensor]) -> np.ndarray:
 # --- looks along a run ----------------------------------------------------------------------
 
 
-class Watcher:
+class Observer:
     """Looks at a network while it learns, as often as the budget allows.
 
     Args:
@@ -224,9 +224,10 @@ class Watcher:
     ) -> None:
         self.folder, self.model, self.probe, self.loss = folder, model, probe, loss
         schedule = look_schedule(steps)
-        self.pace = Pace(schedule, clock, floor=floor, disk=LOOKS_BYTES)
         keep = start if start else -1
         self.looks = LooksWriter(folder / "looks", fold=fold, keep=keep)
+        disk = LOOKS_BYTES - self.looks.bytes()
+        self.pace = Pace(schedule, clock, floor=floor, disk=disk)
         forget_weights(folder / "weights", keep)
         self._weights_apart = _weights_apart(model, len(schedule))
         self._shapes: list[tuple[str, str, torch.Size]] = []
