@@ -21,6 +21,7 @@ from pellucid.network.family import Masked, Network
 from pellucid.network.tap import tap
 
 EXAMPLES = 5_000  # rows that statistics are taken from; their mean is then known to about 1 %
+MOST_FLOATS = 20_000_000  # of them at most, 160 MB: fewer rows if each is large
 LONGEST = 144  # positions that an RNN or Transformer reads at most, before it reads windows
 
 
@@ -44,7 +45,7 @@ class Statistics:
     @classmethod
     def of(cls, values: Tensor) -> Statistics:
         """Measure encoded training values `(rows, *positions, size)`; NaN is left out."""
-        step = max(1, len(values) // EXAMPLES)
+        step = max(1, math.ceil(len(values) / EXAMPLES), math.ceil(values.numel() / MOST_FLOATS))
         flat = values[::step].reshape(-1, values.shape[-1]).double()
         mean = flat.nanmean(0)
         spread = (flat - mean).square().nanmean(0).sqrt()
