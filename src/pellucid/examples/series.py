@@ -1,4 +1,4 @@
-"""Cylinder, bell and funnel: the classic made-up series (Saito 1994), as one wide table."""
+"""Cylinder, bell and funnel: the classic made-up series (Saito 1994), as one long table."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ SHAPES = ("bell", "cylinder", "funnel")
 
 
 def write(folder: Path) -> Path:
-    """`series.csv`: 900 rows; columns `t000` to `t127` and `shape`."""
+    """`series.csv`: 900 series of 128 rows each, in the columns `id`, `time`, `value`, `shape`."""
     random = np.random.default_rng(SEED)
     shapes = random.permutation(np.repeat(SHAPES, EACH))
     path = folder / "series.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*(f"t{step:03d}" for step in range(STEPS)), "shape"])
-        for shape in shapes:
-            writer.writerow([*(f"{value:.4f}" for value in one(str(shape), random)), shape])
+        writer.writerow(["id", "time", "value", "shape"])
+        for number, shape in enumerate(shapes.tolist()):
+            for step, value in enumerate(one(shape, random)):
+                writer.writerow([number, step, f"{value:.4f}", shape])
     return path
 
 
