@@ -311,6 +311,11 @@ def test_one_class_is_an_error() -> None:
     assert "at least one other class" in caught.value.fix
 
 
+def test_a_label_of_one_class_is_not_passed_over_for_another_column() -> None:
+    with pytest.raises(DataError, match="nothing to tell apart in the target 'label'"):
+        recognize(table(label=cycle("a"), x=NOISE), Settings())
+
+
 def test_constant_number_is_an_error() -> None:
     with pytest.raises(DataError, match="nothing to tell apart in the target 'y'"):
         recognize(table(x=NOISE, y=cycle(3.5)), Settings(target="y"))

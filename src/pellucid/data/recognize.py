@@ -132,7 +132,9 @@ def _check_settings(table: RawTable, settings: Settings) -> None:
     named = [(f"--as {name}={kind}", name) for name, kind in settings.kinds.items()]
     named += [(f"--ignore {name}", name) for name in settings.ignore]
     for option in ("group", "order", "split"):
-        if (name := getattr(settings, option)) is not None:
+        name = getattr(settings, option)
+        read_already = option == "split" and table.split is not None
+        if name is not None and not read_already:
             named.append((f"--{option} {name}", name))
     for option, name in named:
         if name not in table.columns:

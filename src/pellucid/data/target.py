@@ -99,7 +99,7 @@ def find_targets(table: RawTable, settings: Settings, readings: Readings) -> tup
     used |= {name for name, kind in settings.kinds.items() if kind == "ignore"}
     names = [name for name in table.columns if name not in used]
     possible = [name for name in names if _can_be_target(table.columns[name], readings[name])]
-    found = _by_name(possible)
+    found = _by_name(names, possible)
     if found:
         return [found], "found by its name; --target to change"
     if len(possible) > 0 and len(names) > 1:
@@ -136,8 +136,12 @@ def _named_targets(table: RawTable, wanted: str) -> list[str]:
     return names
 
 
-def _by_name(names: list[str]) -> str | None:
-    """The column whose name says that it is the target."""
+def _by_name(names: list[str], possible: list[str]) -> str | None:
+    """The column whose name says that it is the target.
+
+    A column called 'label' is the target even if it can't be one: an error that says why is worth
+    more than a model of something else.
+    """
     plain = {name: "".join(filter(str.isalnum, name.casefold())) for name in names}
     for wanted in _NAMES:
         # A column 'y' beside a column 'x' is a coordinate rather than the answer.
@@ -147,10 +151,10 @@ def _by_name(names: list[str]) -> str | None:
         if found:
             return found[0]
     for words in ({"target"}, {"label"}, {"outcome"}):
-        found = [name for name in names if name_words(name) & words]
+        found = [name for name in possible if name_words(name) & words]
         if len(found) == 1:
             return found[0]
-    found = [name for name in names if plain[name].removeprefix("is") in _LIKELY]
+    found = [name for name in possible if plain[name].removeprefix("is") in _LIKELY]
     return found[0] if len(found) == 1 else None
 
 
@@ -243,9 +247,13 @@ def _task_readings(
     if number is not None and (number.sure >= 0.5 or raw.values.dtype.kind == "f"):
         values = MODALITIES["number"].load(raw).values
         return _numeric(raw.name, values[np.isfinite(values)], number.why)
-    if kind in ("category", "text"):
-        return _textual(present(raw))
-    return []
+    if kind not in ("category", "text"):
+        return []
+    found = _textual(present(raw))
+    if words >= 0.3:
+        why = next(item.why for name, item in readings if name == "words")
+        found.append(TaskReading("tags", 0.4, why))
+    return found
 
 
 def _textual(values: np.ndarray) -> list[TaskReading]:
@@ -275,8 +283,8 @@ def _numeric(name: str, values: np.ndarray, why: str) -> list[TaskReading]:
     if words & _CLASS_WORDS and len(different) <= max(30, len(values) / 20):
         return _votes(f"{why}, and the name says that they are classes", 0.9, 0.1, 0.2)
     if words & (_AMOUNT_WORDS | _GRADE_WORDS):
-        few = 0.35 if len(different) <= 30 else 0.1
-        return _votes(f"{why}, and the name says that they are amounts", few, 0.1, 0.85)
+        codes_too = 0.35 if len(different) <= 30 else 0.1
+        return _votes(f"{why}, and the name says that they are amounts", codes_too, 0.1, 0.85)
     return _votes_of_codes(different, counts, why)
 
 

@@ -117,6 +117,9 @@ class Number(Modality):
 
 def _judge_text(name: str, texts: list[str]) -> Reading | None:
     """How sure texts are numbers; None for codes, where the digits are only a name."""
+    first = texts[:500]
+    if sum(any(map(str.isdigit, text)) for text in first) < 0.3 * len(first):
+        return None
     padded = sum(bool(_LEADING_ZERO.fullmatch(text)) for text in texts)
     long = sum(sum(map(str.isdigit, text)) > _DIGITS_A_FLOAT_HOLDS for text in texts)
     phones = sum(text.startswith("+") and len(text) > 8 for text in texts)

@@ -97,6 +97,8 @@ def split(value: object, delimiter: str) -> list[str]:
 
 def _judge(texts: list[str]) -> Reading | None:
     delimiter = _delimiter(texts)
+    if not delimiter or sum(delimiter in text for text in texts) < 0.1 * len(texts):
+        return None
     lists = [split(text, delimiter) for text in texts]
     parts = Counter(word for words in lists for word in words)
     several = sum(len(words) > 1 for words in lists) / len(texts)
