@@ -32,9 +32,9 @@ GOLDEN = (np.sqrt(5) + 1) / 2
 ALPHAS = np.logspace(-3, 3, 10)
 MOST_ROWS = 4_000
 """Ridge regression solves a system of rows x rows."""
-CELLS = 120_000
-"""Values that are pooled at a time: they stay in the processor's cache."""
-SECONDS_PER_VALUE = 4e-9
+CELLS = 32_000
+"""Cuts times kernels times rows that are pooled at a time: they stay in the processor's cache."""
+SECONDS_PER_VALUE = 8e-9
 """One moment of one channel-summed output cut at one threshold, pooled in all four ways."""
 
 
@@ -97,17 +97,16 @@ class Layer:
     padded: np.ndarray
 
     def outputs(self, series: np.ndarray, which: np.ndarray, padded: bool) -> np.ndarray:
-        """float32 `(rows, kernels, time)`: the chosen kernels slid over the series."""
-        import torch
-        from torch.nn.functional import conv1d
+        """The chosen kernels slid over series `(rows, channels, time)`.
 
-        padding = KERNEL // 2 * self.dilation if padded else 0
-        weights = torch.from_numpy(self.weights[which])
-        with torch.no_grad():
-            found = conv1d(
-                torch.from_numpy(series), weights, padding=padding, dilation=self.dilation
-            )
-        return found.numpy()
+        float32 `(time, rows, kernels)`: with time first, sums over it run through whole rows.
+        """
+        ends = KERNEL // 2 * self.dilation if padded else 0
+        wide = np.pad(np.moveaxis(series, 2, 0), ((ends, ends), (0, 0), (0, 0)))
+        time = len(wide) - (KERNEL - 1) * self.dilation
+        shifted = [wide[at * self.dilation :][:time] for at in range(KERNEL)]
+        seen = np.stack(shifted, -1).reshape(time, len(series), -1)  # channels x 9 places
+        return np.asarray(seen @ self.weights[which].reshape(len(which), -1).T)
 
     def halves(self) -> Iterator[tuple[np.ndarray, bool]]:
         """The kernels that look beyond the ends, then those that do not."""
@@ -171,60 +170,72 @@ def find_thresholds(
     for which, padded in layer.halves():
         outputs = layer.outputs(series[rows[which]], which, padded)
         for at, kernel in enumerate(which):
-            end = max(1, lengths[rows[kernel]]) if padded else outputs.shape[2]
-            layer.thresholds[kernel] = np.quantile(outputs[at, at, :end], places[kernel])
+            end = max(1, lengths[rows[kernel]]) if padded else len(outputs)
+            layer.thresholds[kernel] = np.quantile(outputs[:end, at, at], places[kernel])
 
 
 # --- pooling ----------------------------------------------------------------------------------
 
 
 def pool(outputs: np.ndarray, thresholds: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """float32 `(rows, kernels, cuts, 4)` of outputs `(rows, kernels, time)`.
+    """float32 `(rows, kernels, cuts, 4)` of outputs `(time, rows, kernels)`.
 
     Of the moments above each threshold: their share, mean excess, mean moment (-1 without any)
     and longest unbroken stretch. Moments from `lengths` on do not count.
     """
-    rows, count, time = outputs.shape
-    flat = np.ascontiguousarray(outputs.reshape(rows * count, time).T)  # time first: fast sums
+    time, rows, count = outputs.shape
+    flat = outputs.reshape(time, rows * count)
+    cuts = np.tile(thresholds.T, (1, rows))  # (cuts, rows * kernels)
     ends = np.repeat(lengths, count)
-    beyond = None if (lengths >= time).all() else np.arange(time)[:, None] >= ends
-    moment = np.arange(time, dtype=np.float32)
-    counter = np.arange(1, time + 1, dtype=np.int16)[:, None]
-    sums = np.stack([np.ones(time, dtype=np.float32), moment])
-    found = np.zeros((rows * count, thresholds.shape[1], 4), dtype=np.float32)
-    for cut in range(thresholds.shape[1]):
-        excess = flat - np.tile(thresholds[:, cut], rows)
+    uneven = bool((lengths < time).any())
+    excess, above, number, gain, later, stretch, longest = np.zeros((7, *cuts.shape), np.float32)
+    yes = np.zeros(cuts.shape, dtype=bool)
+    # One pass through time over arrays that stay in the cache: whole-array operations would be
+    # several times slower, they wait for memory.
+    for moment in range(time):
+        np.subtract(flat[moment], cuts, out=excess)
         np.maximum(excess, 0, out=excess)
-        if beyond is not None:
-            excess[beyond] = 0
-        above = excess > 0
-        above_count, moments = sums @ above.astype(np.float32)
-        # Counting on from the last moment that was not above gives the length of each stretch.
-        last_below = np.where(above, np.int16(0), counter)
-        np.maximum.accumulate(last_below, axis=0, out=last_below)
-        some = np.maximum(above_count, 1)
-        found[:, cut, 0] = above_count / np.maximum(ends, 1)
-        found[:, cut, 1] = sums[0] @ excess / some
-        found[:, cut, 2] = np.where(above_count > 0, moments / some, -1)
-        found[:, cut, 3] = (counter - last_below).max(0)
-    return found.reshape(rows, count, thresholds.shape[1], 4)
+        if uneven:
+            np.multiply(excess, moment < ends, out=excess)
+        np.greater(excess, 0, out=yes)
+        np.copyto(above, yes)
+        number += above
+        gain += excess
+        later += number  # in the end: the sum over the moments above of (time - moment)
+        stretch += 1
+        stretch *= above
+        np.maximum(longest, stretch, out=longest)
+    some = np.maximum(number, 1)
+    when = np.where(number > 0, (time * number - later) / some, -1)
+    found = np.stack([number / np.maximum(ends, 1), gain / some, when, longest], -1)
+    return np.moveaxis(found.reshape(-1, rows, count, 4), 0, 2).astype(np.float32)
 
 
 def transform(layers: list[Layer], series: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     """float32 `(rows, features)`."""
-    chunk = max(1, CELLS // (series.shape[2] * KERNELS // 2))
+    import os
+    from concurrent.futures import ThreadPoolExecutor
+
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    # One thread a layer: products of this size are too small to be shared between cores.
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as workers:
+        parts = workers.map(lambda layer: pooled(layer, series, lengths), layers)
+        return np.concatenate(list(parts), 1)
+
+
+def pooled(layer: Layer, series: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """float32 `(rows, features)` of one layer, for as many rows as fit the cache at a time."""
+    chunk = max(1, CELLS // layer.thresholds.size)
     parts = []
     for start in range(0, len(series), chunk):
         some, ends = series[start : start + chunk], lengths[start : start + chunk]
-        columns = []
-        for layer in layers:
-            for which, padded in layer.halves():
-                outputs = layer.outputs(some, which, padded)
-                counted = ends if padded else np.full(len(some), outputs.shape[2])
-                columns.append(
-                    pool(outputs, layer.thresholds[which], counted).reshape(len(some), -1)
-                )
-        parts.append(np.concatenate(columns, 1))
+        halves = []
+        for which, padded in layer.halves():
+            outputs = layer.outputs(some, which, padded)
+            counted = ends if padded else np.full(len(some), len(outputs))
+            halves.append(pool(outputs, layer.thresholds[which], counted).reshape(len(some), -1))
+        parts.append(np.concatenate(halves, 1))
     return np.concatenate(parts)
 
 

@@ -133,11 +133,11 @@ class TextTopics(Features):
 
 def main_directions(matrix: Matrix, count: int) -> np.ndarray:
     """float64 `(features, count)`: the right singular vectors of the largest singular values."""
-    from scipy.sparse.linalg import svds
+    from sklearn.utils.extmath import randomized_svd
 
     count = min(count, min(matrix.shape) - 1)
     if count < 1 or matrix.nnz == 0:
         return np.zeros((matrix.shape[1], 1))
-    start = np.full(min(matrix.shape), 1.0)  # ARPACK's own start is random
-    _, _, vectors = svds(matrix, k=count, v0=start)
-    return np.ascontiguousarray(vectors[::-1].T)
+    # ARPACK's own start is random; this one repeats.
+    _, _, vectors = randomized_svd(matrix, count, random_state=0)
+    return np.ascontiguousarray(vectors.T)

@@ -202,6 +202,7 @@ def parameters(problem: Problem, rows: int) -> dict[str, Any]:
         "feature_fraction": 0.8,
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
+        "min_data_per_group": int(np.clip(rows // 50, 3, 100)),
         "lambda_l2": 1.0,
         "seed": problem.seed,
         "deterministic": True,
