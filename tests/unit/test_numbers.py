@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pellucid.network.numbers import Periodic, PiecewiseLinear
+from pellucid.network.numbers import Periodic, PiecewiseLinear, Plain
 from pellucid.network.tap import watch
 
 
@@ -102,6 +102,13 @@ def test_shapes_taps_and_gradients(module: nn.Module) -> None:
     for name, parameter in module.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
+
+
+def test_plain_numbers_are_vectors_of_length_one() -> None:
+    x = torch.randn(4, 3)
+    vectors = Plain()(x)
+    assert vectors.shape == (4, 3, Plain.width)
+    assert torch.equal(vectors.flatten(1), x)
 
 
 def test_periodic_against_numpy() -> None:

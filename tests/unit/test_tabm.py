@@ -66,27 +66,14 @@ def test_heads_against_one_member_at_a_time() -> None:
         torch.testing.assert_close(heads(x)[:, member], expected)
 
 
-@pytest.mark.parametrize("chunks", [None, [4, 4, 2, 2]])
-def test_members_differ_from_the_first_layer_on(chunks: list[int] | None) -> None:
+def test_members_differ_from_the_first_layer_on() -> None:
     torch.manual_seed(0)
-    network = TabM(12, Size(16, 2), chunks=chunks)
+    network = TabM(12, Size(16, 2))
     with watch() as seen:
         network(torch.randn(32, 12))
     first = seen["layer 1 / sum"].detach()  # (batch, members, width)
     for member in range(1, network.members):
         assert (first[:, member] - first[:, 0]).norm() > 0.1 * first[:, 0].norm()
-
-
-def test_a_chunk_is_weighed_as_a_whole() -> None:
-    network = TabM(6, Size(4, 1), chunks=[4, 2])
-    stretch = network.layers[0].stretch_in
-    assert torch.equal(stretch[:, :4], stretch[:, :1].expand(-1, 4))
-    assert not torch.equal(stretch[:, 4], stretch[:, 0])
-
-
-def test_chunks_must_add_up() -> None:
-    with pytest.raises(ValueError, match="chunks add up to 5, not to in_width 6"):
-        TabM(6, Size(4, 1), chunks=[3, 2])
 
 
 def test_only_the_shared_matrices_go_to_muon() -> None:

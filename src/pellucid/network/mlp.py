@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import ClassVar
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid.config import Size
@@ -28,13 +29,12 @@ class Mlp(Network):
         self.width = size.width
         widths = [in_width] + [size.width] * size.depth
         self.layers = nn.ModuleList(_layer(*pair) for pair in pairwise(widths))
-        self.bend = nn.SiLU()
         self.dropout = nn.Dropout(size.dropout)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Masked:
         for number, layer in enumerate(self.layers, start=1):
             x = tap(f"layer {number} / sum", layer(x))
-            x = self.dropout(tap(f"layer {number} / activation", self.bend(x)))
+            x = self.dropout(tap(f"layer {number} / activation", F.silu(x)))
         return x, mask
 
 

@@ -16,6 +16,20 @@ from torch import Tensor, nn
 from pellucid.network.tap import tap
 
 
+class Plain(nn.Module):
+    """Each number as it is, a vector of length 1: for tables with too few rows to learn bends from.
+
+    TabM with it was better than with bins on breast cancer, wine and diabetes (110 to 360 rows to
+    learn from).
+    """
+
+    width = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Numbers `(batch, features)` -> vectors `(batch, features, 1)`."""
+        return x[:, :, None]
+
+
 class PiecewiseLinear(nn.Module):
     """Each number's place among the training values, bin by bin, then a linear map of its own.
 

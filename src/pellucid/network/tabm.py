@@ -9,11 +9,11 @@ than the answer of one network that cost as much.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid.config import Size
@@ -31,15 +31,18 @@ class SharedLinear(nn.Module):
 
     def __init__(self, members: int, in_width: int, width: int) -> None:
         super().__init__()
-        bound = 1 / math.sqrt(in_width)
-        self.weight = nn.Parameter(torch.empty(width, in_width).uniform_(-bound, bound))
+        self.weight = nn.Parameter(torch.empty(width, in_width))
         self.stretch_in = nn.Parameter(torch.ones(members, in_width))
         self.stretch_out = nn.Parameter(torch.ones(members, width))
-        self.bias = nn.Parameter(torch.empty(members, width).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(members, width))
+        nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
         """`(batch, members or 1, in_width)` -> `(batch, members, width)`."""
-        return torch.addcmul(self.bias, (x * self.stretch_in) @ self.weight.T, self.stretch_out)
+        # Under 16-bit autocast values between layers are 16-bit: staying there halves the memory
+        # traffic, which takes half of the time.
+        sums = (x * self.stretch_in.to(x.dtype)) @ self.weight.T
+        return torch.addcmul(self.bias.to(sums.dtype), sums, self.stretch_out.to(sums.dtype))
 
 
 @network
@@ -52,29 +55,20 @@ class TabM(Network):
         in_width: Floats of a row, all features together.
         size: Width and depth of each member.
         positions: Always ().
-        chunks: How many neighboring floats belong to each feature. A member weighs a whole feature
-            at first, so that members differ in which features they listen to. None: every float
-            by itself, with a random sign.
     """
 
     name = "tabm"
     ranks = frozenset({0})
     members: ClassVar[int] = 16
 
-    def __init__(
-        self,
-        in_width: int,
-        size: Size,
-        positions: tuple[int, ...] = (),
-        *,
-        chunks: Sequence[int] | None = None,
-    ) -> None:
+    def __init__(self, in_width: int, size: Size, positions: tuple[int, ...] = ()) -> None:
         super().__init__(in_width, size, positions)
         self.width = size.width
         widths = [in_width] + [size.width] * size.depth
         layers = [SharedLinear(self.members, *pair) for pair in pairwise(widths)]
-        with torch.no_grad():
-            layers[0].stretch_in.copy_(_first_stretch(self.members, in_width, chunks))
+        # The members must differ before the first matrix mixes features, or they stay alike.
+        signs = 2.0 * torch.randint(0, 2, (self.members, in_width)) - 1.0
+        layers[0].stretch_in.data.copy_(signs)
         self.layers = nn.ModuleList(layers)
         self.dropout = nn.Dropout(size.dropout)
 
@@ -82,20 +76,8 @@ class TabM(Network):
         x = x.flatten(1)[:, None, :]  # every member starts from the same row
         for number, layer in enumerate(self.layers, start=1):
             x = tap(f"layer {number} / sum", layer(x))
-            x = self.dropout(tap(f"layer {number} / activation", x.relu()))
+            x = self.dropout(tap(f"layer {number} / activation", F.silu(x)))
         return x, mask
-
-
-def _first_stretch(members: int, in_width: int, chunks: Sequence[int] | None) -> Tensor:
-    """How each member weighs its inputs at the start, `(members, in_width)`.
-
-    The members must differ before the first matrix mixes features, or they stay alike.
-    """
-    if chunks is None:
-        return 2.0 * torch.randint(0, 2, (members, in_width)) - 1.0
-    if sum(chunks) != in_width:
-        raise ValueError(f"chunks add up to {sum(chunks)}, not to in_width {in_width}")
-    return torch.randn(members, len(chunks)).repeat_interleave(torch.tensor(chunks), dim=1)
 
 
 class Heads(nn.Module):
