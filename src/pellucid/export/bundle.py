@@ -104,6 +104,7 @@ class Bundle:
 
     members: the networks whose mean is the answer; one, or the folds of a bag.
     layouts: column -> geometry found at training. kept: what `predict` uses unless told otherwise.
+    gathered: id and time columns, if it learned from series gathered from a long table.
     """
 
     task: Task
@@ -113,6 +114,7 @@ class Bundle:
     baseline: FittedBaseline | None = None
     baseline_calibration: Calibration = field(default_factory=Calibration)
     kept: Literal["network", "baseline"] = "network"
+    gathered: tuple[str, str] | None = None
     # --- answers ------------------------------------------------------------------------------
 
     @property
@@ -198,6 +200,7 @@ class Bundle:
             "calibration": self.calibration.as_json(),
             "baseline_calibration": self.baseline_calibration.as_json(),
             "kept": self.kept,
+            "gathered": self.gathered,
             "baseline": None,
         }
         if self.baseline is not None:
@@ -260,6 +263,7 @@ def _read_1(folder: Path, head: Mapping[str, Any]) -> Bundle:
             baseline=baseline,
             baseline_calibration=Calibration.from_json(head["baseline_calibration"]),
             kept=head["kept"],
+            gathered=tuple(head["gathered"]) if head["gathered"] else None,
         )
     except (KeyError, TypeError, OSError, json.JSONDecodeError) as error:
         raise BundleError(

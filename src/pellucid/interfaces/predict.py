@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.data import read
-from pellucid.errors import ConfigError
+from pellucid.data.columns import RawTable
+from pellucid.data.readers.long import gather_long
+from pellucid.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from pellucid.export.bundle import Bundle
@@ -20,7 +22,11 @@ def predict(bundle: Bundle, source: Any, model: str | None = None) -> list[dict[
     """One dict a row, in the order of the rows or of the sorted paths."""
     if isinstance(source, Mapping) and not any(_is_column(value) for value in source.values()):
         source = {name: [value] for name, value in source.items()}
-    table = read.read_for_prediction(source, [column.name for column in bundle.columns])
+    columns = [column.name for column in bundle.columns]
+    if bundle.gathered is not None:
+        table = _gathered(source, bundle.gathered, columns)
+    else:
+        table = read.read_for_prediction(source, columns)
     which = model or "kept"
     return bundle.predict(table, which).lines(table.places)  # type: ignore[arg-type]
 
@@ -52,6 +58,15 @@ def write_answers(lines: list[dict[str, Any]], *, as_json: bool, out: str | None
         return
     for line in lines:
         print(json.dumps(line, ensure_ascii=False) if as_json else _readable(line))
+
+
+def _gathered(source: Any, by: tuple[str, str], columns: list[str]) -> RawTable:
+    """A long table as one row for each series; series already in rows are taken as they are."""
+    try:
+        table = read.read_for_prediction(source, list(by))
+    except DataError:
+        return read.read_for_prediction(source, columns)
+    return gather_long(table, *by)
 
 
 def _is_column(value: Any) -> bool:

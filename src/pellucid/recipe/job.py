@@ -149,6 +149,7 @@ def _bundle(prepared: Prepared, taught: Taught, rivals: list[Rival], settings: S
         members=taught.members,
         layouts={name: values.layout for name, values in prepared.loaded.items()},
         calibration=taught.calibration(prepared),
+        gathered=prepared.gathered,
     )
     if rivals:
         best = rivals[0]

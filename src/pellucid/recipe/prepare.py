@@ -21,7 +21,8 @@ from pellucid.data.dataset import encode, entry_of
 from pellucid.data.duplicates import find_duplicates
 from pellucid.data.ledger import Ledger
 from pellucid.data.modalities import MODALITIES
-from pellucid.data.recognize import Recognized, recognize
+from pellucid.data.readers.long import gather_long, looks_long
+from pellucid.data.recognize import Recognized, recognize, target_values
 from pellucid.data.split import SplitRows, clusters_of, split_rows
 from pellucid.errors import DataError
 from pellucid.learning.planner import Ingredients
@@ -34,7 +35,8 @@ class Prepared:
     """A source, understood, checked and cut into parts; nothing is learned yet.
 
     inputs: the input columns, not yet fitted. loaded: their decoded values, all rows.
-    target: encoded targets, all rows. split: of the usable rows `rows`.
+    target: encoded targets, all rows. split: of the usable rows `rows`. gathered: the id and time
+    columns of a long table whose rows were gathered into series.
     """
 
     table: RawTable
@@ -45,6 +47,7 @@ class Prepared:
     ledger: Ledger
     split: SplitRows
     rows: np.ndarray
+    gathered: tuple[str, str] | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -71,13 +74,15 @@ def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None)
         DataError: The source can't be learned from, with the reason and a way out.
     """
     watcher.stage("reading")
-    table = read.read(source, test=test, missing=settings.missing, split=settings.split)
+    table, gathered = _read(source, settings, test)
     for note in table.notes:
         watcher.tell(note)
     recognized = recognize(table, settings)
     ledger = Ledger(table.places, table.refused)
     for row, how in table.repaired.items():
         ledger.repair(row, how)
+    for row, why in recognized.unlabeled.items():
+        ledger.set_aside(row, why)
     watcher.stage("decoding")
     inputs = [column for column in recognized.columns if column.role == "input"]
     loaded = _load(table, inputs, ledger, watcher)
@@ -91,7 +96,7 @@ def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None)
         )
     usable = {name: values.take(rows) for name, values in loaded.items()}
     duplicates = find_duplicates(inputs, usable, len(rows))
-    groups = _group_keys(table, settings, rows)
+    groups = _group_keys(table, recognized, rows)
     split = split_rows(
         task.labels(target[rows]),
         clusters=clusters_of(len(rows), duplicates.keys, groups),
@@ -102,9 +107,30 @@ def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None)
     ledger.assign(rows, split.split)
     ledger.check(keep_going=settings.keep_going)
     notes = [*split.why, *([duplicates.why] if duplicates.why else []), *recognized.warnings]
-    prepared = Prepared(table, recognized, loaded, task, target, ledger, split, rows, notes)
+    if recognized.group is not None:
+        notes.append(
+            f"rows of equal '{recognized.group.value}' stay together: {recognized.group.why}"
+        )
+    prepared = Prepared(
+        table, recognized, loaded, task, target, ledger, split, rows, gathered, notes
+    )
     _check_parts(prepared)
     return prepared
+
+
+def _read(source: Any, settings: Settings, test: Any) -> tuple[RawTable, tuple[str, str] | None]:
+    """The source as a table of examples; a long table's rows are gathered into series."""
+    table = read.read(
+        source, test=test, missing=settings.missing, split=settings.split, target=settings.target
+    )
+    long = looks_long(table) if settings.order is None else None
+    if long is None:
+        return table, None
+    whole = gather_long(table, long.id, long.time)
+    if settings.target is not None and settings.target not in whole.columns:
+        return table, None  # the target changes with time: each row is an example of its own
+    whole.notes.append(f"one series for each '{long.id}': {long.why}")
+    return whole, (long.id, long.time)
 
 
 def _load(
@@ -125,7 +151,9 @@ def _load(
 
 def _question(table: RawTable, recognized: Recognized, ledger: Ledger) -> tuple[Task, Tensor]:
     """The task, its possible answers taken from the rows that are not given as test."""
-    targets = [table.column(name) for name in recognized.targets]
+    targets = [
+        target_values(column, table.column(column.name)) for column in recognized.target_columns()
+    ]
     rows = ledger.usable()
     if table.split is not None:
         rows = rows[table.split[rows] != "test"]
@@ -142,12 +170,11 @@ def _question(table: RawTable, recognized: Recognized, ledger: Ledger) -> tuple[
     return task, target
 
 
-def _group_keys(table: RawTable, settings: Settings, rows: np.ndarray) -> list[object]:
-    if settings.group is None:
+def _group_keys(table: RawTable, recognized: Recognized, rows: np.ndarray) -> list[object]:
+    if recognized.group is None:
         return [None] * len(rows)
-    return [
-        None if value != value else value for value in table.column(settings.group).values[rows]
-    ]
+    values = table.column(recognized.group.value).values[rows]
+    return [None if value != value else value for value in values]
 
 
 def _order(table: RawTable, settings: Settings, rows: np.ndarray) -> np.ndarray | None:

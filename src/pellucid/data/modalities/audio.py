@@ -93,6 +93,10 @@ class Clips:
     def __getitem__(self, rows: Any) -> Clips:
         return Clips(self.mel[rows], self.files[rows])
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The pictures alone, for whoever computes with them."""
+        return self.mel if dtype is None else self.mel.astype(dtype)
+
 
 @modality
 class AudioModality(Modality):
