@@ -10,7 +10,7 @@
 Everything is installed into the folder .venv beside this file, from requirements.lock; the second
 time there is nothing left to do. On Linux without an NVIDIA GPU the CPU build of PyTorch is taken
 where pip can find one; PELLUCID_TORCH_INDEX=ADDRESS names a package index of PyTorch builds to
-look at as well.
+look at as well (remove .venv to choose again).
 """
 
 import hashlib
@@ -102,9 +102,8 @@ def set_up(locks: list[Path]) -> None:
 
 
 def digest(lock: Path) -> str:
-    """What an installation depends on: pins, our own metadata, Python and torch's index."""
+    """What an installation depends on: the pins, our own metadata and Python."""
     parts = [lock.read_text(), (HERE / "pyproject.toml").read_text(), sys.version]
-    parts.append(os.environ.get("PELLUCID_TORCH_INDEX", ""))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -265,17 +264,18 @@ def test(arguments: list[str]) -> int:
         [BIN / "lint-imports", "--no-logo"],
     ]
     failed = []
-    for check in checks:
-        print(f"\n$ {Path(check[0]).name} {' '.join(map(str, check[1:]))}", flush=True)
-        if run(check) != 0:
-            failed.append(Path(check[0]).name)
+    for program, *rest in checks:
+        title = " ".join([Path(program).name, *map(str, rest)])
+        print(f"\n$ {title}", flush=True)
+        if run([program, *rest]) != 0:
+            failed.append(title)
     workers = min(os.cpu_count() or 1, 8)
     # One thread a worker: more workers than cores' worth of threads only fight each other.
     environment = {"OMP_NUM_THREADS": "1"} if workers > 1 else {}
     print(f"\n$ pytest -n {workers} {' '.join(arguments)}", flush=True)
     code = run([PYTHON, "-m", "pytest", f"-n{workers}", *arguments], environment)
     if failed:
-        print(f"failed before the tests: {', '.join(failed)}")
+        print(f"failed besides: {', '.join(failed)}")
     return code or len(failed)
 
 
