@@ -6,6 +6,7 @@ A fitted baseline is data: JSON, arrays and texts, never a pickle. Loading one r
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
@@ -17,6 +18,8 @@ from pellucid.learning.evaluate import Kind, score
 Fold = tuple[np.ndarray, np.ndarray]
 """Rows to learn from, rows to judge by."""
 INNER_FOLDS = 5
+WORTH_SHARING = 10_000_000
+"""Numbers in a matrix from which on sharing the work between cores pays."""
 
 
 class State(NamedTuple):
@@ -148,6 +151,24 @@ def baseline(method: type[FittedBaseline]) -> type[FittedBaseline]:
         raise ValueError(f"two baselines are called '{method.method}'")
     BASELINES[method.method] = method
     return method
+
+
+def worth_sharing(values: int) -> bool:
+    """Whether work on a matrix of so many numbers goes faster on several cores."""
+    return values >= WORTH_SHARING
+
+
+@contextmanager
+def threads_for(values: int) -> Iterator[None]:
+    """One thread for small matrices.
+
+    Threads that wait for each other after every small product made a fit of 0.1 s take 3 s on a
+    busy machine with two cores.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(None if worth_sharing(values) else 1):
+        yield
 
 
 # --- folds ------------------------------------------------------------------------------------

@@ -19,13 +19,14 @@ from pellucid.baselines.baseline import (
     baseline,
     judged,
     settle,
+    threads_for,
 )
 from pellucid.baselines.features import FOR_LINEAR, Matrix, TableFeatures, left_out
 from pellucid.data.columns import Loaded
 from pellucid.learning.evaluate import Kind
 
 STRENGTHS = {
-    ("answers", "dense"): (0.01, 0.1, 1.0, 10.0),
+    ("answers", "dense"): (0.01, 0.1, 1.0, 10.0, 100.0),
     ("answers", "sparse"): (1.0, 4.0, 16.0),
     ("numbers", "dense"): (0.1, 1.0, 10.0, 100.0, 1000.0),
     ("numbers", "sparse"): (0.1, 0.3, 1.0, 3.0, 10.0),
@@ -35,6 +36,8 @@ SECONDS_PER_VALUE = 2e-7
 """One feature that is not zero, one fit of about 100 passes, one core."""
 SECONDS_PER_TERM = 1e-6
 """Finding one n-gram in a text."""
+Solution = tuple[np.ndarray, np.ndarray]
+"""Weights `(features, outputs)` and bias `(outputs,)`."""
 NAMES = {
     frozenset({"text"}): "TF-IDF + ",
     frozenset({"image"}): "HOG + ",
@@ -145,7 +148,7 @@ def affordable_rows(problem: Problem) -> float:
     rows = len(problem.train[:200])
     dense, sparse = TableFeatures.fit(problem.columns, sample, FOR_LINEAR).blocks(sample)
     terms = 0 if sparse is None else sparse.nnz / rows
-    fits = sum(4 for _ in problem.folds) + 1
+    fits = 4 * len(problem.folds) + 1
     outputs = 1 if problem.outputs == 2 else problem.outputs
     per_row = fits * (dense.shape[1] + terms) * SECONDS_PER_VALUE * (1 + outputs / 8)
     if "text" in problem.modalities:
@@ -160,36 +163,33 @@ def fit_all(problem: Problem, rows: np.ndarray, strengths: tuple[float, ...]) ->
     dense, sparse = features.blocks(seen)
     scaler = Scaler.fit(dense)
     matrix = scaler.matrix(dense, sparse)
-    found = []
-    for strength in strengths:
-        weights, bias = solve(problem.kind, matrix, target, problem.outputs, strength)
-        found.append(
-            Linear(
-                kind=problem.kind,
-                features=features,
-                scaler=scaler,
-                weights=weights.astype(np.float32),
-                bias=bias,
-            )
+    with threads_for(dense.size if sparse is None else matrix.nnz):
+        solved = solve(problem.kind, matrix, target, problem.outputs, strengths)
+    return [
+        Linear(
+            kind=problem.kind,
+            features=features,
+            scaler=scaler,
+            weights=weights.astype(np.float32),
+            bias=bias,
         )
-    return found
+        for weights, bias in solved
+    ]
 
 
 def solve(
-    kind: Kind, matrix: Matrix, target: np.ndarray, outputs: int, strength: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Weights `(features, outputs)` and bias `(outputs,)`."""
+    kind: Kind, matrix: Matrix, target: np.ndarray, outputs: int, strengths: tuple[float, ...]
+) -> list[Solution]:
+    """Weights and bias for each strength."""
     if kind == "regress":
-        return ridge(matrix, target, strength)
+        return [ridge(matrix, target, strength) for strength in strengths]
     if kind == "tags":
-        parts = [logistic(matrix, target[:, tag], 2, strength) for tag in range(outputs)]
-        # Two-class weights: the logit of "yes" is the difference.
-        weights = np.stack([weight[:, 1] - weight[:, 0] for weight, _ in parts], 1)
-        return weights, np.array([np.clip(bias[1] - bias[0], -30, 30) for _, bias in parts])
-    return logistic(matrix, target, outputs, strength)
+        paths = [logistic(matrix, target[:, tag], 2, strengths) for tag in range(outputs)]
+        return [tags_together([path[at] for path in paths]) for at in range(len(strengths))]
+    return logistic(matrix, target, outputs, strengths)
 
 
-def ridge(matrix: Matrix, target: np.ndarray, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+def ridge(matrix: Matrix, target: np.ndarray, alpha: float) -> Solution:
     from sklearn.linear_model import Ridge
 
     fitted = Ridge(alpha=alpha).fit(matrix, target)
@@ -197,25 +197,45 @@ def ridge(matrix: Matrix, target: np.ndarray, alpha: float) -> tuple[np.ndarray,
 
 
 def logistic(
-    matrix: Matrix, target: np.ndarray, classes: int, strength: float
-) -> tuple[np.ndarray, np.ndarray]:
+    matrix: Matrix, target: np.ndarray, classes: int, strengths: tuple[float, ...]
+) -> list[Solution]:
+    """One solution after the other, each starting from the last: that saves half of the time."""
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    weights, bias = np.zeros((matrix.shape[1], classes)), np.full(classes, -np.inf)
     present = np.unique(target)
     if len(present) == 1:
+        bias = np.full(classes, -np.inf)
         bias[present] = 0.0
-        return weights, bias
-    with warnings.catch_warnings():
-        # Stopping early only regularizes a little more; the held-out rows judge the result.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = LogisticRegression(C=strength, max_iter=300).fit(matrix, target)
+        return [(np.zeros((matrix.shape[1], classes)), bias)] * len(strengths)
+    model = LogisticRegression(max_iter=300, tol=1e-5, warm_start=True)
+    found = []
+    for strength in strengths:
+        with warnings.catch_warnings():
+            # Stopping early only regularizes a little more; held-out rows judge the result.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.set_params(C=strength).fit(matrix, target)
+        found.append(for_all_classes(model.coef_, model.intercept_, present, classes))
+    return found
+
+
+def for_all_classes(
+    coefficients: np.ndarray, intercept: np.ndarray, present: np.ndarray, classes: int
+) -> Solution:
+    """scikit-learn's solution, with columns for classes that the rows lack."""
+    weights, bias = np.zeros((coefficients.shape[1], classes)), np.full(classes, -np.inf)
     if len(present) == 2:  # scikit-learn keeps the logit of the second class alone
-        weights[:, present[1]], bias[present] = fitted.coef_[0], (0.0, fitted.intercept_[0])
+        weights[:, present[1]], bias[present] = coefficients[0], (0.0, intercept[0])
     else:
-        weights[:, present], bias[present] = fitted.coef_.T, fitted.intercept_
+        weights[:, present], bias[present] = coefficients.T, intercept
     return weights, bias
+
+
+def tags_together(parts: list[Solution]) -> Solution:
+    """Solutions of yes or no, side by side: the logit of "yes" is the difference of the two."""
+    weights = np.stack([weight[:, 1] - weight[:, 0] for weight, _ in parts], 1)
+    # A tag that never or always occurred has an infinite logit.
+    return weights, np.array([np.clip(bias[1] - bias[0], -30, 30) for _, bias in parts])
 
 
 def link(kind: Kind, logits: np.ndarray) -> np.ndarray:

@@ -7,7 +7,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from pellucid.baselines.baseline import FittedBaseline, Problem, State, baseline, judged
+from pellucid.baselines.baseline import (
+    FittedBaseline,
+    Problem,
+    State,
+    baseline,
+    judged,
+    worth_sharing,
+)
 from pellucid.baselines.features import FOR_TREES, TableFeatures, left_out
 from pellucid.data.columns import Loaded
 from pellucid.learning.evaluate import Kind
@@ -74,10 +81,11 @@ class Trees(FittedBaseline):
     def answer(self, loaded: dict[str, Loaded], rounds: int | None) -> np.ndarray:
         """`predict` with the first so many trees; None: all."""
         matrix, _ = self.features.blocks(loaded)
+        options = {"num_iteration": rounds, "num_threads": threads(matrix)}
         columns = [
             np.full(len(matrix), constant)
             if booster is None
-            else np.asarray(booster.predict(matrix, num_iteration=rounds))
+            else np.asarray(booster.predict(matrix, **options))
             for booster, constant in zip(self.boosters(), self.constants)
         ]
         if self.kind in ("tags", "regress"):
@@ -183,7 +191,7 @@ def boost_one(
     import lightgbm
 
     data = lightgbm.Dataset(matrix, target, categorical_feature=categorical, free_raw_data=True)
-    options = parameters(problem, len(target))
+    options = parameters(problem, matrix)
     if held_out is None:
         return lightgbm.train(options, data, rounds)
     judge = lightgbm.Dataset(held_out, judged_by, reference=data)
@@ -191,8 +199,9 @@ def boost_one(
     return lightgbm.train(options, data, rounds, valid_sets=[judge], callbacks=[stop])
 
 
-def parameters(problem: Problem, rows: int) -> dict[str, Any]:
+def parameters(problem: Problem, matrix: np.ndarray) -> dict[str, Any]:
     """Settings that do well untuned; only the number of rounds is chosen."""
+    rows = len(matrix)
     options: dict[str, Any] = {
         "objective": "regression" if problem.kind == "regress" else "binary",
         "learning_rate": RATE,
@@ -207,8 +216,14 @@ def parameters(problem: Problem, rows: int) -> dict[str, Any]:
         "seed": problem.seed,
         "deterministic": True,
         "force_row_wise": True,
+        "num_threads": threads(matrix),
         "verbosity": -1,
     }
     if problem.kind in ("classify", "grades") and problem.outputs > 2:
         options |= {"objective": "multiclass", "num_class": problem.outputs}
     return options
+
+
+def threads(matrix: np.ndarray) -> int:
+    """For LightGBM: one thread for small matrices, else all (0)."""
+    return 0 if worth_sharing(matrix.size) else 1
