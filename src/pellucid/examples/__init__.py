@@ -54,11 +54,11 @@ class Example:
         Made twice, the files of the first time are used again as they are.
 
         Raises:
-            DataError: files in the way are not this example's, or an older version's.
+            DataError: a file or folder in the way was not made by this example.
         """
         folder = Path(folder)
         about = folder / f"{self.name}.about.txt"
-        if about.exists() and about.read_text("utf-8").startswith(self._about()):
+        if about.exists():
             return folder / about.read_text("utf-8").splitlines()[-1]
         folder.mkdir(parents=True, exist_ok=True)
         # Written aside and moved: an interrupted demo never leaves half an example behind.
@@ -68,16 +68,14 @@ class Example:
             self._refuse_to_overwrite([folder / path.name for path in made])
             for path in made:
                 path.replace(folder / path.name)
-        about.write_text(f"{self._about()}{source}\n", "utf-8")
+        lines = (self.title, self.description, self.origin, source)
+        about.write_text("\n".join(lines) + "\n", "utf-8")
         return folder / source
 
     def _write(self, folder: Path) -> Path:
         module, _, function = self.writer.partition(":")
         writer: Writer = getattr(importlib.import_module(f"{__name__}.{module}"), function)
         return writer(folder)
-
-    def _about(self) -> str:
-        return f"{self.title}\n{self.description}\n{self.origin}\n"
 
     def _refuse_to_overwrite(self, paths: list[Path]) -> None:
         for path in paths:
@@ -102,7 +100,7 @@ _EXAMPLES = (
     Example(
         "shapes",
         "image",
-        "4,000 color pictures, 32x32, of 8 shapes whose edges and corners are known: which shape?",
+        "4,000 color pictures, 32x32, of 8 shapes with known edges and corners: which shape?",
         "drawn by Pellucid with a fixed seed",
         generated=True,
         seconds=90,
