@@ -85,6 +85,9 @@ def make_plan(data: Ingredients, settings: Settings, seconds: float, say: Say = 
         per_epoch = per_step * max(1, len(data.rows) // plan.batch)
         if share >= recipe.epochs[0] * per_epoch:
             break
+    if share < recipe.epochs[0] * per_epoch and data.folds > 1:
+        plan = _with_fewer_folds(plan, data, seconds / (recipe.epochs[0] * per_epoch))
+        share = seconds / plan.folds
     most = max(1, round(recipe.epochs[1] * EFFORT[settings.effort]))
     epochs = min(most, 0.9 * share / per_epoch)
     steps = max(FEWEST_STEPS, round(epochs * max(1, len(data.rows) // plan.batch)))
@@ -116,6 +119,13 @@ def prepared(sketch: Blueprint, data: Ingredients) -> Model:
     sample = data.rows[:: max(1, len(data.rows) // 5_000)]
     model.prepare(data.dataset.take(sample).inputs)
     return model.to(data.rows.device)
+
+
+def _with_fewer_folds(plan: Plan, data: Ingredients, affordable: float) -> Plan:
+    """Better few networks that learned enough than many that did not."""
+    count = max(1, min(data.folds, int(affordable)))
+    why = f"there is time for {count} of {data.folds} networks that each check other rows"
+    return replace(plan, folds=count, why=plan.why | {"folds": why})
 
 
 # --- what to build --------------------------------------------------------------------------

@@ -141,11 +141,17 @@ class Model(nn.Module):
         else:
             self.head = nn.Linear(self.across.width, plan.outputs)
 
+    def part(self, group: str) -> Part:
+        """The part that reads one group."""
+        part = self.branches[_key(group)]
+        assert isinstance(part, Part)
+        return part
+
     @torch.no_grad()
     def prepare(self, inputs: Mapping[str, Tensor]) -> None:
         """See some training rows once, for starts that depend on data (bins, whitening)."""
         for group in self.blueprint.entries:
-            self.branches[_key(group)].prepare(inputs[group])
+            self.part(group).prepare(inputs[group])
 
     def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
         return tap("output", self.head(self.features(inputs)))
@@ -205,7 +211,16 @@ class Model(nn.Module):
         return {"parts": parts, "parameters": count_parameters(self)}
 
 
-class Scalars(nn.Module):
+class Part(nn.Module):
+    """One group's way to a vector; `width` floats of it are joined."""
+
+    width: int
+
+    def prepare(self, examples: Tensor) -> None:
+        """See some training rows once; most parts start at random and need none."""
+
+
+class Scalars(Part):
     """Numbers `(batch, features)` -> vectors `(batch, features, width)`, or one vector of all."""
 
     def __init__(self, features: int, width: int, *, as_positions: bool) -> None:
@@ -225,7 +240,7 @@ class Scalars(nn.Module):
         return vectors[0] if isinstance(vectors, tuple) else vectors
 
 
-class Categories(nn.Module):
+class Categories(Part):
     """Category numbers `(batch, columns)` -> vectors `(batch, columns, width)`."""
 
     def __init__(self, entry: Entry, columns: int, width: int) -> None:
@@ -233,15 +248,12 @@ class Categories(nn.Module):
         self.lookup = Lookup(entry, width)
         self.width = columns * width
 
-    def prepare(self, examples: Tensor) -> None:
-        """Nothing to see: the tables start at random."""
-
     def forward(self, x: Tensor) -> Tensor:
         vectors: Tensor = self.lookup(x)[0]
         return vectors
 
 
-class Branch(nn.Module):
+class Branch(Part):
     """One column with positions: way in -> network -> pool, `(batch, width)`."""
 
     def __init__(
@@ -264,7 +276,7 @@ class Branch(nn.Module):
         return pooled
 
 
-class Joined(nn.Module):
+class Joined(Part):
     """A branch whose pooled vector becomes one position of the network across columns."""
 
     def __init__(self, branch: Branch, width: int) -> None:
@@ -285,7 +297,7 @@ def count_parameters(module: nn.Module) -> int:
     return sum(p.numel() for p in module.parameters() if p.requires_grad)
 
 
-def _branch(group: str, entry: Entry, plan: Blueprint, as_positions: bool) -> Any:
+def _branch(group: str, entry: Entry, plan: Blueprint, as_positions: bool) -> Part:
     width = plan.sizes[ACROSS].width if as_positions else 0
     if group == "scalars":
         return Scalars(entry.size, width or NUMBER_WIDTH, as_positions=as_positions)

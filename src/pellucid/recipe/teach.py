@@ -17,6 +17,7 @@ from pellucid.export.bundle import Member
 from pellucid.learning.learner import Learner, copy_state
 from pellucid.learning.loop import Step, train
 from pellucid.learning.planner import Ingredients, build, make_plan
+from pellucid.network.assemble import Model
 from pellucid.recipe.prepare import Prepared, ingredients
 from pellucid.recipe.record import Recording
 from pellucid.recipe.watcher import Watcher
@@ -79,18 +80,16 @@ def teach(
     held, values = [], []
     pace = Pace(plan, seconds - (time.perf_counter() - started))
     with threads(plan.threads):
-        for fold, (learn, check) in enumerate(folds):
+        for fold, (learn, check) in enumerate(folds[: plan.folds]):
             data = first
             if fold:
                 data, columns = ingredients(prepared, learn, check)
-            learner = _learn_fold(fold, data, recording, watcher, taught, pace)
+            model, learner = _learn_fold(fold, data, recording, watcher, taught, pace)
             evaluation, why = learner.choose(data.dataset, data.task, data.valid)
-            taught.members.append(
-                Member(columns, learner.model.blueprint, copy_state(learner.model))
-            )
+            taught.members.append(Member(columns, model.blueprint, copy_state(model)))
             taught.chosen.append(why)
             if fold == 0:
-                taught.description = learner.model.describe()
+                taught.description = model.describe()
                 recording.chosen(learner.number, why)
             if evaluation is not None:
                 held.append(check)
@@ -149,9 +148,10 @@ def _learn_fold(
     watcher: Watcher,
     taught: Taught,
     pace: Pace,
-) -> Learner:
+) -> tuple[Model, Learner]:
     own = fold_plan(taught.plan, fold)
-    learner = Learner(build(own, data), own)
+    model = build(own, data)
+    learner = Learner(model, own)
     state = recording.unfinished(fold)
     if state is not None:
         learner.load_state_dict(state)
@@ -181,7 +181,7 @@ def _learn_fold(
     finally:
         steps.close()  # type: ignore[attr-defined]  # a generator: its recording is sealed now
     recording.checkpoint(fold, learner.state_dict())
-    return learner
+    return model, learner
 
 
 def fold_plan(plan: Plan, fold: int) -> Plan:

@@ -7,7 +7,7 @@ is the cross-entropy: minus the logarithm of the probability given to the true c
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pellucid.data.columns import RawColumn
 from pellucid.errors import DataError
-from pellucid.tasks.task import Task, task
+from pellucid.tasks.task import Kind, Task, task
 
 
 def as_class(value: object) -> str | None:
@@ -40,7 +40,7 @@ def in_natural_order(names: list[str]) -> list[str]:
 class Classify(Task):
     """Targets int64 `(rows,)`; output `(rows, classes)` logits."""
 
-    kind = "classify"
+    kind: ClassVar[Kind] = "classify"
     metric = "accuracy"
 
     def __init__(self, name: str, classes: list[str]) -> None:

@@ -7,7 +7,7 @@ Raschka 2021, arXiv:2111.08851).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -15,14 +15,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pellucid.tasks.classify import Classify
-from pellucid.tasks.task import task
+from pellucid.tasks.task import Kind, task
 
 
 @task
 class Grades(Classify):
     """Targets int64 `(rows,)`, 0 is the lowest grade; output `(rows, grades - 1)` logits."""
 
-    kind = "grades"
+    kind: ClassVar[Kind] = "grades"
     metric = "quadratic kappa"
 
     def __init__(self, name: str, classes: list[str]) -> None:
