@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -76,7 +77,7 @@ def fit_baselines(
     )
     methods = [method for method in in_order() if method.suits(problem)]
     share = budget_seconds / max(1, len(methods) - 1)  # the constant answer costs nothing
-    problem = Problem(**{**vars(problem), "seconds": share})
+    problem = replace(problem, seconds=share)
     fitted = []
     for number, method in enumerate(methods):
         fitted.append(fit_one(method, problem))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -70,8 +70,7 @@ class Problem:
             return of if len(of) <= limit else np.sort(generator.choice(of, limit, replace=False))
 
         folds = [(some(learn), judge) for learn, judge in self.folds]
-        values = {**vars(self), "train": some(self.train), "folds": folds}
-        return Problem(**values)
+        return replace(self, train=some(self.train), folds=folds)
 
 
 @dataclass

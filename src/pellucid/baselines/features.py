@@ -19,7 +19,7 @@ from pellucid.data.columns import Column, Loaded
 
 Matrix = Any
 """float32 or float64 `(rows, features)`: a NumPy array, or a SciPy sparse matrix (CSR)."""
-ROWS_AT_A_TIME = 1_000
+VALUES_AT_A_TIME = 4_000_000
 MOST_CATEGORIES = 1_000
 
 
@@ -233,8 +233,9 @@ class Chunked(Features):
 
     def matrix(self, loaded: Loaded) -> Matrix:
         values = loaded.values
-        starts = range(0, len(values), ROWS_AT_A_TIME)
-        parts = [self.of(np.asarray(values[at : at + ROWS_AT_A_TIME])) for at in starts]
+        chunk = max(1, VALUES_AT_A_TIME // max(1, int(np.prod(values.shape[1:]))))
+        starts = range(0, len(values), chunk)
+        parts = [self.of(np.asarray(values[at : at + chunk])) for at in starts]
         return np.concatenate(parts) if parts else np.zeros((0, 1), dtype=np.float32)
 
     def of(self, values: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from pellucid.baselines.baseline import (
     judged,
     settle,
     threads_for,
+    worth_sharing,
 )
 from pellucid.baselines.features import FOR_LINEAR, Matrix, TableFeatures, left_out
 from pellucid.data.columns import Loaded
@@ -60,6 +61,8 @@ class Scaler:
 
     def matrix(self, dense: np.ndarray, sparse: Matrix | None) -> Matrix:
         scaled = (dense - self.center) / self.scale
+        if worth_sharing(scaled.size):
+            scaled = scaled.astype(np.float32)  # half the memory where it is much
         if sparse is None:
             return scaled
         from scipy.sparse import csr_matrix, hstack

@@ -32,6 +32,9 @@ GOLDEN = (np.sqrt(5) + 1) / 2
 ALPHAS = np.logspace(-3, 3, 10)
 MOST_ROWS = 4_000
 """Ridge regression solves a system of rows x rows."""
+MOST_VALUES = 100_000_000
+"""Rows times features while fitting: 0.4 GB."""
+ROWS_AT_A_TIME = 500
 CELLS = 32_000
 """Cuts times kernels times rows that are pooled at a time: they stay in the processor's cache."""
 SECONDS_PER_VALUE = 8e-9
@@ -458,7 +461,13 @@ class RandomConvolutions(FittedBaseline):
 
     def predict(self, loaded: dict[str, Loaded]) -> np.ndarray:
         assert self.ridge is not None, "fitted or restored"
-        return answer(self.kind, self.ridge, self.matrix(loaded))
+        rows = len(next(iter(loaded.values())).values)
+        parts = []
+        for start in range(0, rows, ROWS_AT_A_TIME):
+            some = np.arange(start, min(start + ROWS_AT_A_TIME, rows))
+            matrix = self.matrix({name: loaded[name].take(some) for name in self.columns})
+            parts.append(answer(self.kind, self.ridge, matrix))
+        return np.concatenate(parts)
 
     def own_state(self) -> State:
         assert self.ridge is not None, "fitted or restored"
@@ -494,7 +503,9 @@ def affordable_thresholds(problem: Problem) -> int:
     moments = sum(loaded.values.shape[1] for loaded in problem.loaded.values())
     rows = len(problem.train) + sum(len(judge) for _, judge in problem.folds[:1])
     per_cut = rows * moments * KERNELS * 2 * SECONDS_PER_VALUE
-    return int(np.clip(problem.seconds / per_cut, FEWEST_THRESHOLDS, THRESHOLDS))
+    in_memory = MOST_VALUES / (rows * KERNELS * 4 * 2 * len(problem.loaded))
+    cuts = min(problem.seconds / per_cut, in_memory)
+    return int(np.clip(cuts, FEWEST_THRESHOLDS, THRESHOLDS))
 
 
 def explain(problem: Problem, smaller: Problem, features: int, alpha: float) -> str:
