@@ -114,6 +114,7 @@ def test_each_kind_of_column_has_its_methods_and_they_learn(modality: str) -> No
         chance = one.predict(rows_of(loaded, TEST))
         assert chance.shape == (len(TEST), 3)
         assert chance.sum(1) == pytest.approx(1)
+        assert one.predict(rows_of(loaded, NONE)).shape == (0, 3)
         if name != "constant answer":
             assert score("classify", "accuracy", CLASSES[TEST], chance) > 0.75
 

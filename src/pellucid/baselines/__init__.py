@@ -98,6 +98,7 @@ def fit_one(method: type[FittedBaseline], problem: Problem) -> FittedBaseline:
     start = time.perf_counter()
     fitted = method.fit(problem)
     fitted.seconds = time.perf_counter() - start
+    fitted.outputs = problem.outputs
     rows = problem.look(problem.train[:MEASURED_ROWS])
     start = time.perf_counter()
     fitted.predict(rows)

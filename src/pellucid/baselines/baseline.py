@@ -77,12 +77,14 @@ class Problem:
 class FittedBaseline:
     """One classical method after fitting.
 
-    name and why: for people. seconds: it took to fit, choosing settings included. ms_per_row: to
-    answer one row, measured on a batch. out_of_fold: `(rows, outputs)` predictions of rows by
-    fits that had not seen them (NaN elsewhere); None unless folds were given.
+    outputs: classes, grades, tags or targets. name and why: for people. seconds: it took to fit,
+    choosing settings included. ms_per_row: to answer one row, measured on a batch. out_of_fold:
+    `(rows, outputs)` predictions of rows by fits that had not seen them (NaN elsewhere); None
+    unless folds were given.
     """
 
     method: ClassVar[str]
+    outputs: int = 1
     name: str = ""
     why: str = ""
     seconds: float = 0.0
@@ -99,8 +101,8 @@ class FittedBaseline:
         """Choose settings on the folds, then learn from all training rows."""
         raise NotImplementedError
 
-    def predict(self, loaded: dict[str, Loaded]) -> np.ndarray:
-        """float64 `(rows, classes | tags)` probabilities, or `(rows, targets)` numbers."""
+    def predict_rows(self, loaded: dict[str, Loaded]) -> np.ndarray:
+        """`predict` for at least one row."""
         raise NotImplementedError
 
     def own_state(self) -> State:
@@ -111,11 +113,17 @@ class FittedBaseline:
     def own_restore(cls, state: State) -> FittedBaseline:
         raise NotImplementedError
 
+    def predict(self, loaded: dict[str, Loaded]) -> np.ndarray:
+        """float64 `(rows, classes | tags)` probabilities, or `(rows, targets)` numbers."""
+        rows = len(next(iter(loaded.values())).values)
+        return self.predict_rows(loaded) if rows else np.zeros((0, self.outputs))
+
     def state(self) -> State:
         """Everything needed to predict, without pickle. Out-of-fold predictions are not kept."""
         own = self.own_state()
         about = {
             "method": self.method,
+            "outputs": self.outputs,
             "name": self.name,
             "why": self.why,
             "seconds": self.seconds,
@@ -129,7 +137,7 @@ class FittedBaseline:
     ) -> FittedBaseline:
         """The baseline that `state` described."""
         fitted = BASELINES[json["method"]].own_restore(State(json["own"], arrays, texts))
-        fitted.name, fitted.why = json["name"], json["why"]
+        fitted.outputs, fitted.name, fitted.why = json["outputs"], json["name"], json["why"]
         fitted.seconds, fitted.ms_per_row = json["seconds"], json["ms_per_row"]
         return fitted
 

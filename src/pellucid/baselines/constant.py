@@ -35,7 +35,7 @@ class Constant(FittedBaseline):
             answer=constant_answer(problem, problem.train),
         )
 
-    def predict(self, loaded: dict[str, Loaded]) -> np.ndarray:
+    def predict_rows(self, loaded: dict[str, Loaded]) -> np.ndarray:
         rows = len(next(iter(loaded.values())).values)
         return np.tile(self.answer, (rows, 1))
 

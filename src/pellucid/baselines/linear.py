@@ -101,7 +101,7 @@ class Linear(FittedBaseline):
         by_strength = [np.full((problem.rows, problem.outputs), np.nan) for _ in strengths]
         for learn, judge in smaller.folds:
             for found, fitted in zip(by_strength, fit_all(smaller, learn, strengths)):
-                found[judge] = fitted.predict(problem.look(judge))
+                found[judge] = fitted.predict_rows(problem.look(judge))
         best = settle(problem, by_strength)
         [final] = fit_all(smaller, smaller.train, (strengths[best],))
         final.name = NAMES.get(frozenset(problem.modalities), "") + model_name(problem.kind)
@@ -109,7 +109,7 @@ class Linear(FittedBaseline):
         final.out_of_fold = by_strength[best]
         return final
 
-    def predict(self, loaded: dict[str, Loaded]) -> np.ndarray:
+    def predict_rows(self, loaded: dict[str, Loaded]) -> np.ndarray:
         matrix = self.scaler.matrix(*self.features.blocks(loaded))
         return link(self.kind, np.asarray(matrix @ self.weights, dtype=np.float64) + self.bias)
 

@@ -459,7 +459,7 @@ class RandomConvolutions(FittedBaseline):
         parts = [part.matrix(loaded[name].values) for name, part in self.columns.items()]
         return np.concatenate(parts, 1)
 
-    def predict(self, loaded: dict[str, Loaded]) -> np.ndarray:
+    def predict_rows(self, loaded: dict[str, Loaded]) -> np.ndarray:
         assert self.ridge is not None, "fitted or restored"
         rows = len(next(iter(loaded.values())).values)
         parts = []

@@ -37,7 +37,6 @@ class Trees(FittedBaseline):
 
     method: ClassVar[str] = "trees"
     kind: Kind = "classify"
-    outputs: int = 1
     features: TableFeatures = field(default_factory=lambda: TableFeatures([]))
     models: list[str] = field(default_factory=list, repr=False)
     """LightGBM's own text format; '' where there is only a constant."""
@@ -75,11 +74,11 @@ class Trees(FittedBaseline):
             self._boosters = [Booster(model_str=text) if text else None for text in self.models]
         return self._boosters
 
-    def predict(self, loaded: dict[str, Loaded]) -> np.ndarray:
+    def predict_rows(self, loaded: dict[str, Loaded]) -> np.ndarray:
         return self.answer(loaded, None)
 
     def answer(self, loaded: dict[str, Loaded], rounds: int | None) -> np.ndarray:
-        """`predict` with the first so many trees; None: all."""
+        """The predictions of the first so many trees; None: all."""
         matrix, _ = self.features.blocks(loaded)
         options = {"num_iteration": rounds, "num_threads": threads(matrix)}
         columns = [
@@ -98,7 +97,7 @@ class Trees(FittedBaseline):
 
     def own_state(self) -> State:
         state = self.features.state()
-        json = {"kind": self.kind, "outputs": self.outputs, "features": state.json}
+        json = {"kind": self.kind, "features": state.json}
         texts = {f"model.{number}": text for number, text in enumerate(self.models)}
         constants = np.array(self.constants)
         return State(json, state.arrays | {"constants": constants}, state.texts | texts)
@@ -108,7 +107,6 @@ class Trees(FittedBaseline):
         constants = state.arrays["constants"].tolist()
         return cls(
             kind=state.json["kind"],
-            outputs=state.json["outputs"],
             features=TableFeatures.restore(
                 State(state.json["features"], state.arrays, state.texts)
             ),
