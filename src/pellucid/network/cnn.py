@@ -74,6 +74,10 @@ def picture_stages(in_width: int, size: Size, positions: tuple[int, ...]) -> nn.
 
     28 x 28 pixels and width 192: 32, 64, 128, 192 features on 14, 7, 4, 4 positions a side.
     """
+    # Measured on 5,000 of Fashion-MNIST's training pictures, held out, without random changes:
+    # width 192, depth 1, Muon, batch 256, bfloat16, label smoothing .1, the rate rising for a fifth
+    # of the steps, then falling to 0: 93.7 % after 5 passes (rate .08, 1 seed); 92.4, 92.5, 92.2 %
+    # after 2 passes (rates .12, .06, .24, 1 seed each; their standard error is .4).
     halve = min(positions) >= HALVED_FROM
     side = math.ceil(min(positions) / 2) if halve else min(positions)
     pools = max(1, math.ceil(math.log2(side / SMALLEST))) if side > 1 else 0
