@@ -232,8 +232,9 @@ def _read_path(path: Path, words: frozenset[str], columns: Sequence[str] | None)
     ending = suffix(path)
     if ending == ".zip":
         return _read_zip(path, words, columns)
-    if columns is not None and (ending in IMAGE | AUDIO or _is_text_value(path, ending, columns)):
-        return _read_value(path, ending, columns)
+    one_value = ending in IMAGE | AUDIO or (ending == ".txt" and columns and len(columns) == 1)
+    if columns is not None and one_value:
+        return _read_value(path, columns)
     return read_file(path, words)
 
 
@@ -241,11 +242,9 @@ def _read_folder(path: Path, words: frozenset[str], columns: Sequence[str] | Non
     from pellucid.data.readers import folder
 
     path = Path(os.path.abspath(path))
-    if columns is None:
-        return folder.read_folder(path, words, read_file)
-    if columns == ["series"] or not folder.has_values(path):
-        return folder.read_folder(path, words, read_file)
-    return folder.read_files(path, columns)
+    if columns is not None and len(columns) == 1 and folder.has_values(path):
+        return folder.read_files(path, columns[0])
+    return folder.read_folder(path, words, read_file)
 
 
 def _read_zip(path: Path, words: frozenset[str], columns: Sequence[str] | None) -> RawTable:
@@ -261,14 +260,7 @@ def _read_zip(path: Path, words: frozenset[str], columns: Sequence[str] | None) 
     return raw
 
 
-def _is_text_value(path: Path, ending: str, columns: Sequence[str]) -> bool:
-    """Whether a .txt file is one text to predict rather than a table with the model's columns."""
-    if ending != ".txt":
-        return False
-    return len(columns) == 1
-
-
-def _read_value(path: Path, ending: str, columns: Sequence[str]) -> RawTable:
+def _read_value(path: Path, columns: Sequence[str]) -> RawTable:
     """One file, one row."""
     from pellucid.data.readers import folder
 
@@ -374,7 +366,10 @@ def _take_split(raw: RawTable, name: str) -> RawTable:
 def _check_rows(raw: RawTable) -> None:
     count = len(raw) if raw.split is None else int((raw.split == "train").sum())
     if count < 2:
-        refused = f"; {len(raw.refused)} refused, first: {raw.refused[0].place}" * bool(raw.refused)
+        refused = "".join(
+            f"; {len(raw.refused)} refused, first: {item.place}: {item.why}"
+            for item in raw.refused[:1]
+        )
         raise DataError(
             f"'{raw.name}' has {count} {'row' if count == 1 else 'rows'} to learn from",
             where=f"{raw.name}{refused}",

@@ -34,6 +34,9 @@ SPLITS = {
 _INPUTS = frozenset(("x", "data", "images", "inputs", "features", "input", "image"))
 _TARGETS = frozenset(("y", "target", "targets", "labels", "label", "output"))
 
+_ABOUT = frozenset(("feature_names", "target_names", "DESCR", "filename", "frame", "images"))
+"""What scikit-learn's data sets carry beside data and target."""
+
 
 def read_numpy(path: Path, words: frozenset[str]) -> RawTable:
     """Read .npy or .npz; never unpickles.
@@ -41,23 +44,40 @@ def read_numpy(path: Path, words: frozenset[str]) -> RawTable:
     Raises:
         DataError: The file is broken, holds Python objects, or arrays that do not fit together.
     """
-    found = magic(first_bytes(path))
-    expected = "a zip archive" if path.suffix.lower() == ".npz" else "a NumPy array"
-    if found != expected:
-        raise not_this(path, f"a NumPy file ({path.suffix})", found or "something else")
     arrays = _load(path)
     if path.suffix.lower() == ".npy":
         raw = from_array(arrays[""], words, path.name)
     else:
         raw = from_named(arrays, words, path.name)
     with path.open("rb") as file:
-        raw.fingerprint = hashlib.file_digest(
-            file, lambda: hashlib.blake2b(digest_size=16)
-        ).hexdigest()
+        raw.fingerprint = hashlib.file_digest(file, _hash).hexdigest()
     return raw
 
 
+def read_numpy_folder(folder: Path, names: Sequence[str], words: frozenset[str]) -> RawTable:
+    """Read x_train.npy, y_train.npy ... beside each other, or one .npz.
+
+    Raises:
+        DataError: As `read_numpy`.
+    """
+    if len(names) == 1:
+        return read_numpy(folder / names[0], words)
+    arrays = {}
+    for name in names:
+        for key, array in _load(folder / name).items():
+            arrays[key or Path(name).stem] = array
+    return from_named(arrays, words, folder.name)
+
+
+def _hash() -> Any:
+    return hashlib.blake2b(digest_size=16)
+
+
 def _load(path: Path) -> dict[str, np.ndarray]:
+    found = magic(first_bytes(path))
+    expected = "a zip archive" if path.suffix.lower() == ".npz" else "a NumPy array"
+    if found != expected:
+        raise not_this(path, f"a NumPy file ({path.suffix})", found or "something else")
     try:
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
@@ -235,7 +255,11 @@ def from_named(data: Mapping[str, Any], words: frozenset[str], name: str) -> Raw
     parts = _parts(data)
     if parts:
         tables = [_part(data, part, found, words, name) for part, found in parts.items()]
-        return tables[0] if len(tables) == 1 else _stack(tables, list(parts), name)
+        raw = tables[0] if len(tables) == 1 else _stack(tables, list(parts), name)
+        used = {key for found in parts.values() for key in found.values()}
+        others = [str(key) for key in data if key not in used and key not in _ABOUT]
+        raw.notes += [f"arrays not read: {', '.join(others)}"] if others else []
+        return raw
     arrays = {
         key: np.asarray(value) if not isinstance(value, (list, tuple)) else value
         for key, value in data.items()
@@ -257,14 +281,26 @@ def _parts(data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         role = "x" if rest[0] in _INPUTS else "y" if rest[0] in _TARGETS else None
         if role:
             parts.setdefault(splits[0] if splits else "", {})[role] = key
-    complete = {part: found for part, found in parts.items() if "x" in found}
-    has_y = any("y" in found for found in complete.values())
-    if "" in complete and not has_y and len(data) > 1:
-        return {}  # a column that happens to be called "data"
-    order = ("train", "valid", "test")
-    if "train" in complete:
-        return {part: complete[part] for part in order if part in complete}
-    return {"": complete[""]} if "" in complete else {}
+    order = ("train", "valid", "test") if "train" in parts else ("",)
+    chosen = {part: parts[part] for part in order if "x" in parts.get(part, {})}
+    used = {key for found in chosen.values() for key in found.values()}
+    whole = [data[found["x"]] for found in chosen.values()]
+    if not chosen or not all(_depth(values) > 1 for values in whole):
+        return {}
+    rows = {len(values) for values in whole}
+    # One more column beside "x" and "y": then these are the names of columns like any others.
+    others = [key for key in data if key not in used and key not in _ABOUT]
+    if any(len(data[key]) in rows for key in others if _depth(data[key]) == 1):
+        return {}
+    return chosen
+
+
+def _depth(values: Any) -> int:
+    """How many axes the values have; lists of different lengths have one."""
+    try:
+        return np.ndim(values)
+    except ValueError:
+        return 1
 
 
 def _part(

@@ -16,7 +16,7 @@ import numpy as np
 
 from pellucid.data.columns import RawColumn, RawTable, Refused
 from pellucid.data.readers.dialect import Dialect, sniff
-from pellucid.data.readers.encoding import is_binary, marked, western
+from pellucid.data.readers.encoding import guess, is_binary, marked
 from pellucid.data.readers.narrow import narrow
 from pellucid.data.readers.places import Numbered
 from pellucid.data.readers.sniff import magic, not_this, unreadable
@@ -120,7 +120,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
 def _scan(path: Path) -> _Scan:
     digest = hashlib.blake2b(digest_size=16)
     utf8 = codecs.getincrementaldecoder("utf-8")()
-    encoding, fallback = "", "cp1252"
+    encoding, fallback = "", ""
     size, lines, zeros, tail = 0, 0, False, b""
     limit = _memory_limit()
     for block in _blocks(path):
@@ -131,7 +131,8 @@ def _scan(path: Path) -> _Scan:
                 utf8.decode(block)
             except UnicodeDecodeError:
                 encoding = "western"
-        fallback = western(block) if fallback == "cp1252" else fallback
+        if fallback in ("", "cp1252") and not block.isascii():
+            fallback = guess(block)
         digest.update(block)
         size, lines = size + len(block), lines + block.count(b"\n") + block.count(b"\r")
         zeros, tail = zeros or b"\0" in block, (tail + block)[-64:]
@@ -140,7 +141,7 @@ def _scan(path: Path) -> _Scan:
     if size == 0:
         raise _empty(path, "it has no bytes")
     if encoding == "western" or (not encoding and _cut_character(utf8)):
-        encoding = fallback
+        encoding = fallback or "cp1252"
     encoding = encoding or "utf-8"
     wide = encoding.startswith(("utf-16", "utf-32"))
     closed = wide or tail.rstrip(b" \t\r\n;,|")[-1:] in (b'"', b"'")

@@ -13,6 +13,21 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _NOT_IN_CP1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+_OTHERS = tuple(
+    (encoding, re.compile(f"[{letters}]"), usual)
+    for encoding, letters, usual in (
+        ("shift_jis", "\u3001\u3002\u3040-\u30ff", 0.5),
+        ("euc_jp", "\u3001\u3002\u3040-\u30ff", 0.5),
+        ("euc_kr", "\uac00-\ud7a3", 0.9),
+        ("big5", "\u4e00-\u9fff\u3000-\u3002\uff0c", 0.9),
+        ("gb18030", "\u4e00-\u9fff\u3000-\u3002\uff0c", 0.9),
+        ("cp1251", "\u0430-\u044f\u0451", 0.9),
+        ("koi8-r", "\u0430-\u044f\u0451", 0.9),
+        ("cp1253", "\u03ac-\u03ce", 0.9),
+    )
+)
+"""Encoding, letters that tell its language (small ones, kana), their usual share in a text."""
+
 _CONTROLS = bytes(byte for byte in range(32) if byte not in b"\t\n\v\f\r\x1a\x1b")
 
 
@@ -38,9 +53,31 @@ def is_binary(start: bytes) -> bool:
     return controls > 0.02 * len(start) and controls > 1
 
 
-def western(content: bytes) -> str:
-    """For bytes that are not UTF-8: Windows' Western encoding, or Latin-1 if it lacks a byte."""
-    return "latin-1" if _NOT_IN_CP1252.search(content) else "cp1252"
+def guess(content: bytes) -> str:
+    """An encoding for bytes that are not UTF-8.
+
+    Western texts hold few bytes beyond ASCII. Where there are many, the encoding is taken in
+    which the text has the letters of the language it was made for.
+    """
+    western = "latin-1" if _NOT_IN_CP1252.search(content) else "cp1252"
+    content = content[: 1 << 16]
+    beyond = sum(byte > 127 for byte in content)
+    if beyond < max(4, 0.3 * len(content)):
+        return western
+    fits = {name: _share(content, name, letters) / usual for name, letters, usual in _OTHERS}
+    best = max(fits, key=lambda name: fits[name])
+    return best if fits[best] > 0.7 else western
+
+
+def _share(content: bytes, encoding: str, letters: re.Pattern[str]) -> float:
+    """Share of the characters beyond ASCII that are the letters of this encoding's language."""
+    try:
+        # The end may cut a character: an incremental decoder waits for the rest of it.
+        text = codecs.getincrementaldecoder(encoding)().decode(content)
+    except UnicodeDecodeError:
+        return 0.0
+    beyond = sum(character > "\x7f" for character in text)
+    return len(letters.findall(text)) / beyond if beyond else 0.0
 
 
 def decode(content: bytes) -> tuple[str, str]:
@@ -56,7 +93,7 @@ def decode(content: bytes) -> tuple[str, str]:
         try:
             return content.decode("utf-8"), "utf-8"
         except UnicodeDecodeError:
-            encoding = western(content)
+            encoding = guess(content)
     try:
         return content.decode(encoding), encoding
     except UnicodeDecodeError as error:

@@ -14,7 +14,7 @@ import numpy as np
 
 from pellucid.data.columns import RawColumn, RawTable, Refused
 from pellucid.data.readers import idx, ts
-from pellucid.data.readers.arrays import SPLITS
+from pellucid.data.readers.arrays import SPLITS, read_numpy_folder
 from pellucid.data.readers.encoding import decode
 from pellucid.data.readers.join import holds_paths, join
 from pellucid.data.readers.sniff import AUDIO, IMAGE, TABLE, TEXT, media_kind, suffix
@@ -68,22 +68,22 @@ def read_folder(root: Path, words: frozenset[str], read_table: ReadTable) -> Raw
     return _finish(_class_folders(listing), listing)
 
 
-def read_files(root: Path, columns: Sequence[str]) -> RawTable:
+def read_files(root: Path, name: str) -> RawTable:
     """Read a folder of files to predict: one row a file, in the order of the sorted paths.
 
     Args:
         root: The folder; subfolders are read too, their names mean nothing here.
-        columns: The input columns of the model; one of them is filled.
+        name: What the column is called.
 
     Raises:
         DataError: The folder has no usable files.
     """
     listing = list_folder(root)
     kind, chosen = _choose_kind(listing, listing.files)
-    name = columns[0] if len(columns) == 1 else ("text" if kind == "text" else "file")
-    if not chosen:
+    raw = _to_table(listing, kind, chosen, name)
+    if not len(raw):
         raise _nothing(listing)
-    return _finish(_to_table(listing, kind, chosen, name), listing)
+    return _finish(raw, listing)
 
 
 def read_one(path: Path, name: str) -> RawTable:
@@ -116,7 +116,7 @@ def has_values(root: Path) -> bool:
 
 
 def list_folder(root: Path) -> Listing:
-    """Walk a folder: no link leaves it, loops are not followed, hidden files are only counted.
+    """Walk a folder: no link leaves it or loops in it, hidden files are only counted.
 
     Raises:
         DataError: The folder itself can't be read.
@@ -131,53 +131,46 @@ def list_folder(root: Path) -> Listing:
             where=str(root),
             fix="check that it is there and that you may read it (ls -ld)",
         ) from error
-    _walk(listing, real, real, PurePosixPath(), frozenset((real,)))
+    _walk(listing, real, real, PurePosixPath())
     listing.files.sort(key=str)
     listing.folders.sort(key=str)
     listing.refused.sort(key=lambda item: item.place)
     return listing
 
 
-def _walk(
-    listing: Listing, root: Path, folder: Path, relative: PurePosixPath, above: frozenset[Path]
-) -> None:
-    """Collect the files below one folder; `above` are the real folders on the way to it."""
+def _walk(listing: Listing, root: Path, folder: Path, relative: PurePosixPath) -> None:
+    """Collect the files below one folder."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
         place = listing.place(relative)
-        listing.refused.append(Refused(place, f"folder can't be read: {error.strerror}"))
+        listing.refused.append(Refused(place, f"the folder can't be read: {error.strerror}"))
         return
     for entry in entries:
         path = relative / entry.name
         if entry.name.startswith((".", "~$")) or entry.name.lower() in JUNK:
             listing.junk += 1
-            continue
-        why, real = _check_entry(entry, root, above)
-        if why:
+        elif why := _unusable(entry, root):
             listing.refused.append(Refused(listing.place(path), why))
         elif entry.is_dir():
             listing.folders.append(path)
-            _walk(listing, root, real, path, above | {real})
+            _walk(listing, root, folder / entry.name, path)
         else:
             listing.files.append(path)
 
 
-def _check_entry(entry: os.DirEntry[str], root: Path, above: frozenset[Path]) -> tuple[str, Path]:
-    """Why an entry can't be used ("" if it can), and where it really is."""
-    real = Path(entry.path)
+def _unusable(entry: os.DirEntry[str], root: Path) -> str:
+    """Why an entry can't be used; "" if it can."""
     if entry.is_symlink():
         try:
-            real = real.resolve(strict=True)
+            real = Path(entry.path).resolve(strict=True)
         except (OSError, RuntimeError):
-            return "a link that leads nowhere or to itself", real
+            return "a link that leads nowhere or to itself"
         if not real.is_relative_to(root):
-            return "a link that leads out of the folder", real
-        if real in above:
-            return "a link to a folder above it", real
-    if not entry.is_dir() and not entry.is_file():
-        return "no ordinary file", real
-    return "", real
+            return "a link that leads out of the folder"
+        if real.is_dir():
+            return "a link to a folder that is read in its own place"
+    return "" if entry.is_dir() or entry.is_file() else "no ordinary file"
 
 
 def _descend(root: Path) -> Path:
@@ -201,9 +194,15 @@ def _wraps(folder: Path) -> bool:
     """Whether a lone subfolder is a wrapper, and not the one class folder there is."""
     try:
         with os.scandir(folder) as entries:
-            return any(entry.is_dir() or suffix(Path(entry.name)) in TABLE for entry in entries)
+            return any(entry.is_dir() or _is_data_set(entry.name) for entry in entries)
     except OSError:
         return False
+
+
+def _is_data_set(name: str) -> bool:
+    """Whether a file of this name holds many examples."""
+    ending = suffix(Path(name))
+    return ending in TABLE | {".ts", ".npy", ".npz"} or idx.is_idx([name])
 
 
 # --- layouts other than class folders ---------------------------------------------------------
@@ -217,6 +216,9 @@ def _special(listing: Listing, words: frozenset[str], read_table: ReadTable) -> 
     series = [path for path in top if path.suffix.lower() == ".ts"]
     if series:
         return ts.read_ts_folder(listing.root, [path.name for path in series], words)
+    arrays = [path for path in top if path.suffix.lower() in (".npy", ".npz")]
+    if arrays and len(arrays) == len(listing.files):
+        return read_numpy_folder(listing.root, [path.name for path in arrays], words)
     tables = [path for path in top if suffix(Path(path.name)) in TABLE]
     if tables:
         return _tables(listing, tables, words, read_table)
@@ -249,6 +251,7 @@ def _tables(
     others = [path for path in tables if path not in chosen.values()]
     if len(raws) == 1:
         raw = raws[0]
+        raw.name = listing.name
     else:
         why = f"{', '.join(path.name for path in chosen.values())} are named so"
         raw = join(raws, list(chosen), listing.name, why=why)
@@ -448,9 +451,7 @@ LAYOUT = "make one folder per class, such as flowers/rose/1.jpg and flowers/tuli
 
 def _nothing(listing: Listing) -> DataError:
     hidden = f" ({listing.junk} hidden or system files aside)" if listing.junk else ""
-    refused = f"; refused: {listing.refused[0].place}: {listing.refused[0].why}" * bool(
-        listing.refused
-    )
+    refused = "".join(f"; refused: {item.place}: {item.why}" for item in listing.refused[:3])
     return DataError(
         f"the folder '{listing.name}' holds no files{hidden}",
         where=f"{listing.root}{refused}",

@@ -62,9 +62,8 @@ def from_arrow(
     """A pyarrow Table -> RawTable; structs become columns of their own, one level deep."""
     import pyarrow as pa
 
-    table = (
-        table.flatten() if any(pa.types.is_struct(kind) for kind in table.schema.types) else table
-    )
+    if any(pa.types.is_struct(kind) for kind in table.schema.types):
+        table = table.flatten()
     notes: list[str] = []
     names = unique_names(table.column_names, notes)
     columns: dict[str, RawColumn] = {}
@@ -120,7 +119,8 @@ def _numbers(column: pa.ChunkedArray, words: frozenset[str]) -> tuple[np.ndarray
     if pa.types.is_integer(column.type) and len(column) > column.null_count:
         ends = pc.min_max(column).as_py()
         if max(-ends["min"], ends["max"]) > EXACT:
-            return narrow(column.cast(pa.string()), words)[0], "long whole numbers are kept as text"
+            values, _ = narrow(column.cast(pa.string()), words)
+            return values, "long whole numbers are kept as text" * (values.dtype == object)
     values = np.array(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
     return drop_numbers(values, words), ""
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from pellucid.data.columns import RawColumn, RawTable
 from pellucid.data.readers.narrow import as_text
-from pellucid.data.readers.places import Joined
+from pellucid.data.readers.places import Joined, Numbered
 from pellucid.errors import DataError, did_you_mean
 
 
@@ -44,7 +44,7 @@ def join(
     return RawTable(
         name,
         {title: _column(title, tables) for title in first.columns},
-        Joined([table.places for table in tables]),
+        Joined(_places(tables, parts)),
         target=first.target,
         split=_split(tables, parts),
         split_why=why,
@@ -173,6 +173,16 @@ def _as(form: str, piece: np.ndarray, like: np.ndarray) -> np.ndarray:
     if form.startswith("array"):
         return np.full((len(piece), *like.shape[1:]), np.nan)
     return result
+
+
+def _places(tables: Sequence[RawTable], parts: Sequence[str]) -> list[Sequence[str]]:
+    """Names of rows; two tables of the same name are told apart by their part."""
+    places = [table.places for table in tables]
+    for index, part in enumerate(parts[1:], start=1):
+        names = places[index]
+        if isinstance(names, Numbered) and tables[index].name == tables[0].name:
+            places[index] = Numbered(f"{part} {names.before}", names.numbers)
+    return places
 
 
 def _split(tables: Sequence[RawTable], parts: Sequence[str]) -> np.ndarray:

@@ -8,6 +8,8 @@ what to do about that word is the number modality's business, and the user's.
 from __future__ import annotations
 
 import datetime
+import decimal
+import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -212,9 +214,9 @@ def _fits(value: float) -> bool:
 
 
 def _kind(value: Any, name: str, where: str) -> str:
-    if isinstance(value, (bool, np.bool_, str, datetime.time)):
+    if isinstance(value, (bool, np.bool_, str, datetime.time, os.PathLike)):
         return "text"
-    if isinstance(value, (int, float, np.integer, np.floating)):
+    if isinstance(value, (int, float, np.integer, np.floating, decimal.Decimal)):
         return "number"
     if isinstance(value, (datetime.date, np.datetime64)):
         return "date"
