@@ -114,9 +114,9 @@ def _finish(
     started: float,
 ) -> Run:
     """From prepared rows to the end; the run says "failed" if anything goes wrong."""
-    recording = Recording(writer, prepared, looks=settings.record)
     timing = {"reading": time.perf_counter() - started}
     allowed = settings.time or default_seconds(prepared, settings)
+    recording = Recording(writer, prepared, looks=settings.record, seconds=allowed)
     try:
         left = max(1.0, allowed * (1 - CLASSICAL_SHARE - RESERVE) - timing["reading"])
         taught = teach(prepared, settings, left, watcher, recording, plan)

@@ -30,10 +30,14 @@ class Recording:
         writer: Writes the folder.
         prepared: The rows, to choose and draw the watched examples from.
         looks: Whether the inside is looked at, or only figures are written.
+        seconds: Time for learning; recording may cost a tenth of it, or 3 s if that is less.
     """
 
-    def __init__(self, writer: RunWriter, prepared: Prepared, *, looks: bool) -> None:
+    def __init__(
+        self, writer: RunWriter, prepared: Prepared, *, looks: bool, seconds: float
+    ) -> None:
         self.writer, self.prepared, self.looks = writer, prepared, looks
+        self.budget = min(3.0, 0.1 * seconds)
 
     def planned(self, plan: Plan) -> None:
         self.writer.update(plan=plan.as_json(), seed=plan.seed, threads=plan.threads)
@@ -72,6 +76,7 @@ class Recording:
             loss=task.loss,
             probe=probe,
             plan=plan,
+            budget=self.budget,
             start=learner.number,
             metric=metric,
         )

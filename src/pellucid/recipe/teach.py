@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +23,8 @@ from pellucid.recipe.prepare import Prepared, ingredients
 from pellucid.recipe.record import Recording
 from pellucid.recipe.watcher import Watcher
 
-CHECKPOINT_SECONDS = 5.0
-"""A killed run loses at most about this much work."""
+FIRST_CHECKPOINT, CHECKPOINTS_APART = 0.5, 5.0
+"""Seconds; a killed run loses at most about this much work."""
 TOO_SLOW = 1.25
 """Learning that would take longer than planned by this factor is shortened, once."""
 
@@ -70,6 +71,7 @@ def teach(
     started = time.perf_counter()
     folds = prepared.folds()
     first, columns = ingredients(prepared, *folds[0])
+    given = plan is not None
     if plan is None:
         watcher.stage("planning")
         plan = make_plan(first, settings, seconds, watcher.tell)
@@ -78,7 +80,8 @@ def teach(
     watcher.stage("learning")
     taught = Taught(plan, [], np.empty(0, np.int64), np.empty((0, 0)), [], {}, 0.0, False)
     held, values = [], []
-    pace = Pace(plan, seconds - (time.perf_counter() - started))
+    left = seconds - (time.perf_counter() - started)
+    pace = Pace(plan, math.inf if given else left)  # a given plan is repeated as it is
     with threads(plan.threads):
         for fold, (learn, check) in enumerate(folds[: plan.folds]):
             data = first
@@ -159,7 +162,7 @@ def _learn_fold(
     steps: Iterator[Step] = train(learner, data.dataset, data.task, data.rows, data.valid)
     if fold == 0:
         steps = recording.record(steps, learner, data, own)
-    saved = time.perf_counter()
+    apart, saved = FIRST_CHECKPOINT, time.perf_counter()
     try:
         for step in steps:
             cut = pace.shorter(taught.plan, fold, step.number)
@@ -173,9 +176,9 @@ def _learn_fold(
             if watcher.stop_asked():
                 taught.interrupted = True
                 break
-            if time.perf_counter() - saved > CHECKPOINT_SECONDS:
+            if time.perf_counter() - saved > apart:
                 recording.checkpoint(fold, learner.state_dict())
-                saved = time.perf_counter()
+                apart, saved = min(2 * apart, CHECKPOINTS_APART), time.perf_counter()
     except KeyboardInterrupt:
         taught.interrupted = True
     finally:
