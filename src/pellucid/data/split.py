@@ -65,7 +65,7 @@ def split_rows(
         split[test] = "test"
         why.append(
             f"{len(test):,} rows sealed as test: "
-            + ("the latest ones" if order is not None else "drawn with every class in proportion")
+            + ("the latest ones" if order is not None else "drawn at random, in proportion")
         )
     if (split == "valid").any():
         return SplitRows(split, [], why)

@@ -112,21 +112,23 @@ def parser() -> argparse.ArgumentParser:
 
     check = verbs.add_parser("check", help="what would be learned from this data, without learning")
     check.add_argument("source")
-    check.add_argument("--target")
-    check.add_argument("--test", metavar="SOURCE")
+    check.add_argument("--target", help="column to predict")
+    check.add_argument("--test", metavar="SOURCE", help="a second source that is only for the exam")
     _add_settings(check)
     _add_json(check)
     check.set_defaults(run=_check)
 
     report = verbs.add_parser("report", help="write a run's report.html again")
     report.add_argument("run_folder", metavar="RUN")
-    report.add_argument("--out", metavar="FILE")
+    report.add_argument(
+        "--out", metavar="FILE", help="where to write it (default: RUN/report.html)"
+    )
     report.set_defaults(run=_report)
 
     demo = verbs.add_parser("demo", help="run a built-in example; without NAME: list them")
     demo.add_argument("name", metavar="NAME", nargs="?")
     _add_settings(demo)
-    demo.add_argument("--out", metavar="RUN")
+    demo.add_argument("--out", metavar="RUN", help="folder for the run (default: NAME.run)")
     _add_json(demo)
     demo.set_defaults(run=_demo)
     return top
@@ -146,7 +148,9 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
         default=[],
         help="read a column as number, category, date, text, image, audio, series, words or ignore",
     )
-    verb.add_argument("--ignore", metavar="COLUMN", action="append", default=[])
+    verb.add_argument(
+        "--ignore", metavar="COLUMN", action="append", default=[], help="leave a column out"
+    )
     verb.add_argument("--group", metavar="COLUMN", help="keep rows of equal value on one side")
     verb.add_argument("--order", metavar="COLUMN", help="times: the exam is then the latest part")
     verb.add_argument("--split", metavar="COLUMN", help="column that says train, valid or test")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from pellucid import __version__
 from pellucid.config import cache_folder
 from pellucid.errors import ConfigError, did_you_mean
 from pellucid.examples import EXAMPLES
@@ -37,4 +38,4 @@ def source_of(name: str) -> tuple[Path, str | None]:
             f"there is no example '{name}'", where="pellucid demo", fix=did_you_mean(name, EXAMPLES)
         )
     example = EXAMPLES[name]
-    return example.make(cache_folder() / "examples" / name), example.target
+    return example.make(cache_folder() / "examples" / __version__ / name), example.target

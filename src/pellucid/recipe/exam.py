@@ -117,7 +117,8 @@ def examine(
                 rival.fitted.bytes,
             )
         )
-    judged = verdict(task.kind, task.metric, truth, network, contenders, settings.seed)
+    groups = prepared.groups(rows)
+    judged = verdict(task.kind, task.metric, truth, network, contenders, settings.seed, groups)
     return Exam(rows, truth, values, others, judged, metrics(task.kind, truth, values))
 
 

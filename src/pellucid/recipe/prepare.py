@@ -58,6 +58,12 @@ class Prepared:
         """int64: rows of the table in 'train', 'valid' or 'test'."""
         return self.ledger.rows(name)
 
+    def groups(self, rows: np.ndarray) -> np.ndarray | None:
+        """int64 (rows,): which rows belong together by the group column; None without one."""
+        if self.recognized.group is None:
+            return None
+        return clusters_of(len(rows), _group_keys(self.table, self.recognized, rows))
+
     def folds(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """(rows to learn from, rows to check by) for each network to train."""
         if not self.split.folds:
