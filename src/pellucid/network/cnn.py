@@ -77,7 +77,8 @@ def picture_stages(in_width: int, size: Size, positions: tuple[int, ...]) -> nn.
     # Measured on 5,000 of Fashion-MNIST's training pictures, held out, without random changes:
     # width 192, depth 1, Muon, batch 256, bfloat16, label smoothing .1, the rate rising for a fifth
     # of the steps, then falling to 0: 93.7 % after 5 passes (rate .08, 1 seed); 92.4, 92.5, 92.2 %
-    # after 2 passes (rates .12, .06, .24, 1 seed each; their standard error is .4).
+    # after 2 passes (rates .12, .06, .24, 1 seed each; their standard error is .4). Not better at
+    # 5 passes: dropout .2 with weight decay .1 (93.4 %), mirroring half of the pictures (93.1 %).
     halve = min(positions) >= HALVED_FROM
     side = math.ceil(min(positions) / 2) if halve else min(positions)
     pools = max(1, math.ceil(math.log2(side / SMALLEST))) if side > 1 else 0
@@ -138,6 +139,8 @@ class Layer(nn.Module):
 
 def sequence_blocks(in_width: int, size: Size, positions: tuple[int, ...]) -> nn.ModuleList:
     """Words: short phrases (Kim 2014, arXiv:1408.5882). Samples: shapes of many lengths."""
+    # Measured on 50 of OSULeaf's 200 training series, held out, after 60 passes with AdamW (rate
+    # 2e-3, batch 16, 1 seed): width 32 and 3 blocks 80 %, width 64 90 %, width 64 and 6 blocks 94 %.
     (length,) = positions
     words = in_width >= WORDS_FROM
     kernels = (3, 5, 7) if words else (9, 19, 39)  # odd: as many neighbors on both sides
