@@ -79,10 +79,10 @@ def _load(path: Path) -> dict[str, np.ndarray]:
     if found != expected:
         raise not_this(path, f"a NumPy file ({path.suffix})", found or "something else")
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"": loaded}
-        with loaded:
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"": loaded}
             return {name: loaded[name] for name in loaded.files}
     except ValueError as error:
         if "pickle" in str(error).lower():

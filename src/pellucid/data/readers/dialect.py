@@ -173,6 +173,7 @@ def _escape(sample: str, delimiter: str, quote: str) -> str | None:
 def _delimiter(sample: str, quote: str, whole: bool) -> str:
     """The candidate that cuts most lines into equally many cells, the header among them."""
     best, best_score = NO_DELIMITER, (False, 0.0, False)
+    names_most, most = NO_DELIMITER, 2
     for candidate in DELIMITERS:
         if candidate not in sample:
             continue
@@ -181,13 +182,16 @@ def _delimiter(sample: str, quote: str, whole: bool) -> str:
             continue
         first, width = _start(rows)
         widths = [len(cells) for _, cells in rows[first:]]
+        if len(rows[0][1]) > most and all(0 < len(cell) < 40 for cell in rows[0][1]):
+            names_most, most = candidate, len(rows[0][1])
         share = widths.count(width) / len(widths)
         if width < 2 or widths[0] not in (width, width - 1) or widths[0] < 2 or share < 0.5:
             continue
         score = (widths[0] == width, share, first == 0)
         if score > best_score:
             best, best_score = candidate, score
-    return best
+    # Lines of many lengths: the header tells the delimiter, and the lines will be refused by name.
+    return names_most if best == NO_DELIMITER else best
 
 
 def _rows(
@@ -200,7 +204,7 @@ def _rows(
     rows: list[tuple[int, list[str]]] = []
     try:
         for cells in reader:
-            if any(cells):
+            if any(cell.strip() for cell in cells):
                 rows.append((reader.line_num, cells))
             if len(rows) > limit:
                 break
