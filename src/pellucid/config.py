@@ -131,6 +131,8 @@ class Plan:
     network: dict[str, str] = field(default_factory=dict)
     """Group -> family; the key "columns" is the family that works across columns."""
     sizes: dict[str, Size] = field(default_factory=dict)
+    numbers: Literal["plain", "bins"] = "bins"
+    """How numbers of a table enter: as they are, or each as a vector by the bin it falls in."""
     augment: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Group -> names of the random changes made to its training examples."""
     pretrained: dict[str, str] = field(default_factory=dict)

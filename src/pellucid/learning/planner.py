@@ -38,16 +38,16 @@ SECONDS = {"quick": 15.0, "normal": 120.0, "thorough": 900.0}
 """Time for the whole job when the user names none; small data needs far less."""
 EFFORT = {"quick": 0.4, "normal": 1.0, "thorough": 2.0}
 """Factor on the most passes worth making."""
-FEW_ROWS = 3_000
-"""Tables with fewer rows get the plain network (measured: the ensemble is no better there)."""
+FEW_ROWS = 2_000
+"""Tables with fewer rows to learn from count as small."""
 MEASURE_SECONDS = 0.25
 FEWEST_STEPS = 20
 EVALUATIONS = 20
 """Looks at the validation rows over a run."""
 TRUSTED = 1.05
 """A change is trusted if it raises the validation loss by less than this factor (recipes 4.1)."""
-WORTH_CHANGING = 8
-"""Passes over the rows from which on random changes pay: below that they only slow learning
+WORTH_CHANGING = 15
+"""Passes over the rows from which on random changes pay: in few passes they only slow learning
 (measured on Fashion-MNIST at 1 to 6 passes)."""
 
 Say = Callable[[str], None]
@@ -77,25 +77,27 @@ def make_plan(data: Ingredients, settings: Settings, seconds: float, say: Say = 
         say: Told what is being measured.
     """
     recipe, plan = _start(data, settings)
-    share = seconds / data.folds
+    per_epoch = max(1, len(data.rows) // plan.batch)
+    fewest = max(recipe.epochs[0] * per_epoch, recipe.steps[0])
+    most = max(recipe.epochs[1] * per_epoch, recipe.steps[1])
+    most = max(FEWEST_STEPS, round(most * EFFORT[settings.effort]))
     for size in reversed(recipe.sizes):
         plan = _with_size(plan, data, recipe, size)
         say(f"measuring {recipe.family} of width {size.width} and depth {size.depth}")
         plan, per_step = _fastest(data, plan)
-        per_epoch = per_step * max(1, len(data.rows) // plan.batch)
-        if share >= recipe.epochs[0] * per_epoch:
+        # A tenth is kept for looking at validation rows and for small delays.
+        affordable = 0.9 * seconds / per_step
+        if affordable >= data.folds * fewest:
             break
-    if share < recipe.epochs[0] * per_epoch and data.folds > 1:
-        plan = _with_fewer_folds(plan, data, seconds / (recipe.epochs[0] * per_epoch))
-        share = seconds / plan.folds
-    most = max(1, round(recipe.epochs[1] * EFFORT[settings.effort]))
-    epochs = min(most, 0.9 * share / per_epoch)
-    steps = max(FEWEST_STEPS, round(epochs * max(1, len(data.rows) // plan.batch)))
-    sizes = f"the largest of {len(recipe.sizes)} that leaves time for {recipe.epochs[0]} passes"
-    limit = f"more than {most} rarely help" if epochs == most else f"what fits into {share:.0f} s"
+    if affordable < data.folds * fewest and data.folds > 1:
+        plan = _with_fewer_folds(plan, data, affordable / fewest)
+    steps = max(FEWEST_STEPS, min(most, int(affordable / plan.folds)))
+    epochs = steps / per_epoch
+    sizes = f"the largest of {len(recipe.sizes)} that leaves time for {fewest:,} steps"
+    limit = "more rarely help" if steps == most else f"what fits into {seconds:.0f} s"
     why = plan.why | {
         "sizes": sizes if len(recipe.sizes) > 1 else recipe.why,
-        "steps": f"{epochs:.3g} passes over {len(data.rows):,} rows: {limit}",
+        "steps": f"{epochs:.3g} passes over {len(data.rows):,} rows; {limit}",
     }
     evaluate_every = max(1, steps // EVALUATIONS)
     plan = replace(plan, steps=steps, evaluate_every=evaluate_every, why=why)
@@ -141,12 +143,12 @@ def _start(data: Ingredients, settings: Settings) -> tuple[Recipe, Plan]:
     why = {
         "network": recipe.why if settings.network == "auto" else "as asked with --network",
         "optimizer": f"{recipe.optimizer}, rate {recipe.rate:g}: the default for this kind of data",
-        "batch": "large enough to be fast, small enough for 20 updates a pass",
+        "batch": "large enough to be fast, small enough for many updates a pass",
         "folds": "few rows: every row is used to learn and to check in turn"
         if data.folds > 1
         else "enough rows for one set of validation rows",
     }
-    batch = max(8, min(recipe.batch, len(data.rows) // 20))
+    batch = max(8, min(recipe.batch, len(data.rows) // (4 if recipe is SMALL_TABLE else 20)))
     return recipe, Plan(
         seed=settings.seed,
         batch=batch,
@@ -159,6 +161,7 @@ def _start(data: Ingredients, settings: Settings) -> tuple[Recipe, Plan]:
         average=recipe.average,
         label_smoothing=recipe.smoothing if data.task.kind != "regress" else 0.0,
         folds=data.folds,
+        numbers=recipe.numbers,
         threads=torch.get_num_threads(),
         network=families,
         why=why,
@@ -220,13 +223,15 @@ def _with_size(plan: Plan, data: Ingredients, recipe: Recipe, size: Size) -> Pla
 def _fastest(data: Ingredients, plan: Plan) -> tuple[Plan, float]:
     """The plan with the precision and number of threads that make a step fastest, and its seconds.
 
-    16-bit floats are tried where they can pay: not for tables, whose layers are small. There one
-    thread is tried instead: for small layers several wait for each other more than they compute.
+    For the small layers of tables one thread is tried too: several wait for each other there more
+    than they compute.
     """
     table = not any(entry.rank > 0 for entry in data.dataset.entries.values())
     cores = torch.get_num_threads()
     ways: list[tuple[Literal["fp32", "bf16"], int]] = [("fp32", cores)]
-    ways.append(("fp32", 1) if table else ("bf16", cores))
+    ways.append(("bf16", cores))
+    if table:
+        ways.append(("fp32", 1))
     speeds = {}
     for precision, count in dict.fromkeys(ways):
         torch.set_num_threads(count)

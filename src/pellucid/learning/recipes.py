@@ -18,7 +18,8 @@ class Recipe:
 
     family: the network. sizes: from small to large; the planner takes the largest that leaves
     time for `epochs[0]` passes. epochs: fewest and most passes worth making. batch: rows an
-    update sees at most; few rows make it smaller. changes: random changes worth testing.
+    update sees at most; few rows make it smaller. steps: fewest and most updates, where that is
+    more than `epochs` passes: few rows need many passes. changes: random changes worth testing.
     """
 
     family: str
@@ -33,42 +34,49 @@ class Recipe:
     flat: float = 0.0
     average: float = 0.1
     clip: float | None = 1.0
+    steps: tuple[int, int] = (20, 20)
+    numbers: Literal["plain", "bins"] = "bins"
     changes: tuple[str, ...] = ()
     why: str = ""
 
 
 SMALL_TABLE = Recipe(
-    family="mlp",
-    sizes=(Size(128, 2, 0.1), Size(256, 3, 0.15)),
-    epochs=(60, 120),
-    batch=64,
+    family="tabm",
+    sizes=(Size(64, 2, 0.1),),
+    epochs=(5, 20),
+    steps=(200, 400),
+    batch=32,
     rate=2e-3,
     weight_decay=0.05,
-    smoothing=0.05,
-    why="few rows: a plain network in a bag of folds",
+    numbers="plain",
+    # 5-fold validation, 1 seed, log-loss or RMSE: breast cancer .087 (logistic regression .088),
+    # wine .022 (.063), diabetes 54.2 (ridge 55.0); with bins .110, .023, 54.9.
+    why="an ensemble with shared weights: the steadiest network for few rows",
 )
 TABLE = Recipe(
-    family="tabm",
-    sizes=(Size(128, 2, 0.1), Size(256, 3, 0.1), Size(512, 3, 0.0)),
-    epochs=(12, 60),
+    family="mlp",
+    sizes=(Size(128, 2, 0.1), Size(256, 3, 0.1), Size(512, 3, 0.1)),
+    epochs=(10, 30),
     batch=256,
-    rate=2e-3,
-    weight_decay=3e-4,
-    average=0.0,
-    why="an ensemble with shared weights is the strongest network for tables (TabM, 2025)",
+    rate=3e-3,
+    # Validation rows, 1 seed: letter .978 in 20 passes (the ensemble .971), satimage .9165
+    # (.9155), at about a tenth of the ensemble's time a row.
+    why="numbers as vectors, then a plain network: as good as an ensemble here, and faster",
 )
 IMAGE = Recipe(
     family="cnn",
     sizes=(Size(96, 1), Size(192, 1), Size(256, 2)),
     epochs=(4, 60),
     batch=256,
-    rate=0.12,
+    rate=0.08,
     optimizer="muon",
     weight_decay=0.0,
     smoothing=0.1,
     warm=0.2,
     clip=None,
     changes=("shift", "mirror", "upend"),
+    # Fashion-MNIST, 5,000 of its training pictures held out, 1 seed: 5 passes 93.7 %, 2 passes
+    # 92.5 %; rates from .06 to .24 and mirroring make no difference beyond noise at 2 to 5 passes.
     why="convolutions look for the same pattern everywhere in a picture",
 )
 AUDIO = Recipe(
@@ -87,7 +95,7 @@ AUDIO = Recipe(
 )
 SERIES = Recipe(
     family="cnn",
-    sizes=(Size(32, 3, 0.1), Size(32, 6, 0.1)),
+    sizes=(Size(64, 3, 0.1), Size(64, 6, 0.1)),
     epochs=(40, 300),
     batch=32,
     rate=2e-3,

@@ -21,9 +21,9 @@ from pellucid.config import ACROSS, Plan, Size
 from pellucid.data.columns import Entry
 from pellucid.errors import ConfigError, did_you_mean
 from pellucid.network import cnn, mlp, rnn, tabm, transformer  # noqa: F401  (they register)
-from pellucid.network.embed import Lookup, Numbers, Statistics, embed_for
+from pellucid.network.embed import EXAMPLES, Lookup, Numbers, Statistics, embed_for
 from pellucid.network.family import NETWORKS, Network
-from pellucid.network.numbers import PiecewiseLinear
+from pellucid.network.numbers import PiecewiseLinear, Plain
 from pellucid.network.pool import Pool
 from pellucid.network.tabm import Heads, TabM
 from pellucid.network.tap import scope, tap
@@ -39,6 +39,7 @@ class Blueprint:
 
     entries, statistics: group -> how it enters, and its training values' mean and spread.
     columns: group of rank 0 -> how many columns or features stand side by side.
+    numbers: "plain" or "bins", see `config.Plan`.
     families, sizes: group -> network family and size; the key "columns" is the part across columns.
     """
 
@@ -48,6 +49,7 @@ class Blueprint:
     sizes: dict[str, Size]
     outputs: int
     columns: dict[str, int] = field(default_factory=dict)
+    numbers: str = "bins"
     pretrained: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -68,6 +70,7 @@ class Blueprint:
             {key: Size(**size) for key, size in data["sizes"].items()},
             data["outputs"],
             data["columns"],
+            data["numbers"],
             data["pretrained"],
         )
 
@@ -80,8 +83,9 @@ def blueprint(
     outputs: int,
 ) -> Blueprint:
     """Measure what the ways in need to know on the training rows, and write the whole plan down."""
+    sample = rows[:: max(1, len(rows) // EXAMPLES)]
     statistics = {
-        group: Statistics.of(inputs[group][rows])
+        group: Statistics.of(inputs[group][sample])
         for group, entry in entries.items()
         if entry.way == "project"
     }
@@ -93,6 +97,7 @@ def blueprint(
         dict(plan.sizes),
         outputs,
         columns,
+        plan.numbers,
         dict(plan.pretrained),
     )
 
@@ -221,15 +226,12 @@ class Part(nn.Module):
 
 
 class Scalars(Part):
-    """Numbers `(batch, features)` -> vectors `(batch, features, width)`, or one vector of all."""
+    """Numbers `(batch, features)` -> vectors `(batch, features, width)`."""
 
-    def __init__(self, features: int, width: int, *, as_positions: bool) -> None:
+    def __init__(self, vectors: Plain | PiecewiseLinear | Numbers, features: int) -> None:
         super().__init__()
-        if as_positions:
-            self.vectors: nn.Module = Numbers(features, width)
-        else:
-            self.vectors = PiecewiseLinear(features, width)
-        self.width = features * width
+        self.vectors = vectors
+        self.width = features * vectors.width
 
     def prepare(self, examples: Tensor) -> None:
         if isinstance(self.vectors, PiecewiseLinear):
@@ -300,13 +302,19 @@ def count_parameters(module: nn.Module) -> int:
 def _branch(group: str, entry: Entry, plan: Blueprint, as_positions: bool) -> Part:
     width = plan.sizes[ACROSS].width if as_positions else 0
     if group == "scalars":
-        return Scalars(entry.size, width or NUMBER_WIDTH, as_positions=as_positions)
+        return Scalars(_number_vectors(entry.size, width, plan.numbers), entry.size)
     if group == "categories":
         return Categories(entry, plan.columns[group], width or CATEGORY_WIDTH)
     branch = Branch(
         entry, family_of(plan.families[group]), plan.sizes[group], plan.statistics.get(group)
     )
     return Joined(branch, width) if as_positions else branch
+
+
+def _number_vectors(features: int, width: int, way: str) -> Plain | PiecewiseLinear | Numbers:
+    if width:  # each number is a position of the network across columns
+        return Numbers(features, width)
+    return Plain() if way == "plain" else PiecewiseLinear(features, NUMBER_WIDTH)
 
 
 def _as_positions(vectors: Tensor) -> Tensor:

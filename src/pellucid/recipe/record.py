@@ -46,7 +46,8 @@ class Recording:
         """The machine was slower than planned; from this step on there are fewer steps."""
         cut = plan.shortened
         self.writer.update(plan=plan.as_json())
-        self.writer.event("shortened", f"the run now ends at step {cut['steps']}", **cut)
+        what = f"now {plan.folds} networks of {cut['steps']:,} steps"
+        self.writer.event("shortened", f"the machine is slower than planned: {what}", **cut)
 
     def record(
         self, steps: Iterator[Step], learner: Learner, data: Ingredients, plan: Plan

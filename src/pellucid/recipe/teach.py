@@ -27,6 +27,8 @@ FIRST_CHECKPOINT, CHECKPOINTS_APART = 0.5, 5.0
 """Seconds; a killed run loses at most about this much work."""
 TOO_SLOW = 1.25
 """Learning that would take longer than planned by this factor is shortened, once."""
+PATIENCE = 4.0
+"""Where the user named no time, none was promised: so much longer than planned is fine."""
 
 
 @dataclass
@@ -81,9 +83,12 @@ def teach(
     taught = Taught(plan, [], np.empty(0, np.int64), np.empty((0, 0)), [], {}, 0.0, False)
     held, values = [], []
     left = seconds - (time.perf_counter() - started)
-    pace = Pace(plan, math.inf if given else left)  # a given plan is repeated as it is
+    patience = 1.0 if settings.time else PATIENCE
+    pace = Pace(math.inf if given else patience * left)  # a given plan is repeated as it is
     with threads(plan.threads):
-        for fold, (learn, check) in enumerate(folds[: plan.folds]):
+        for fold, (learn, check) in enumerate(folds):
+            if fold >= taught.plan.folds:
+                break
             data = first
             if fold:
                 data, columns = ingredients(prepared, learn, check)
@@ -119,18 +124,19 @@ def threads(count: int) -> Iterator[None]:
 
 
 class Pace:
-    """Watches the clock for the plan: if the machine turns out slower, steps are cut, once.
+    """Watches the clock for the plan: if the machine turns out slower, less is done, once.
 
-    What was cut is written into the plan, so that repeating or resuming it gives the same weights.
+    Networks of the bag that were not begun are left out first, then steps. What was cut is written
+    into the plan, so that repeating or resuming it gives the same weights.
     """
 
-    def __init__(self, plan: Plan, seconds: float) -> None:
-        self.seconds, self.folds = seconds, plan.folds
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
         self.began = time.perf_counter()
         self.done = 0
 
     def shorter(self, plan: Plan, fold: int, number: int) -> Plan | None:
-        """The plan with fewer steps, if what is left would not fit; asked after each step."""
+        """A shorter plan, if what is left would not fit; asked after each step."""
         self.done += 1
         spent = time.perf_counter() - self.began
         if plan.shortened or spent < 0.15 * self.seconds:
@@ -139,9 +145,14 @@ class Pace:
         left = (plan.folds - fold) * plan.steps - number
         if spent + each * left <= TOO_SLOW * self.seconds:
             return None
-        affordable = max(0.0, self.seconds - spent) / each
-        steps = max(number + 1, int((number + affordable) / (plan.folds - fold)))
-        return replace(plan, shortened={"fold": fold, "step": number, "steps": steps})
+        affordable = max(1, int((self.seconds - spent) / each))
+        whole = (number + affordable) // plan.steps  # networks that can still be finished
+        steps = plan.steps if whole else number + affordable
+        return replace(
+            plan,
+            folds=fold + max(1, whole),
+            shortened={"fold": fold, "step": number, "steps": steps},
+        )
 
 
 def _learn_fold(
