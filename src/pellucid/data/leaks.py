@@ -45,16 +45,25 @@ def find_leaks(
     codes = _codes(asked) if classes else asked.astype(np.float64)
     leaks = []
     for name, values in columns.items():
-        seen = values[there]
-        why = _same(seen, asked) or (_renamed(seen, codes) if classes else "")
-        if why:
-            leaks.append(Leak(name, why, copy=True))
-            continue
-        why = _filled_for_one(seen, codes, asked) if classes else ""
-        why = why or (_tells_class(seen, codes) if classes else _tells_number(seen, codes))
-        if why:
-            leaks.append(Leak(name, why))
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers near the largest there are
+            leak = _judge(name, values[there], asked, codes, classes=classes)
+        if leak is not None:
+            leaks.append(leak)
     return leaks
+
+
+def _judge(
+    name: str, values: np.ndarray, target: np.ndarray, codes: np.ndarray, *, classes: bool
+) -> Leak | None:
+    """One column against the target; `codes` are the target as numbers."""
+    why = _same(values, target) or (_renamed(values, codes) if classes else "")
+    if why:
+        return Leak(name, why, copy=True)
+    if classes:
+        why = _filled_for_one(values, codes, target) or _tells_class(values, codes)
+    else:
+        why = _tells_number(values, codes)
+    return Leak(name, why) if why else None
 
 
 # --- copies ---------------------------------------------------------------------------------

@@ -369,7 +369,6 @@ def _check_leaks(table: RawTable, settings: Settings, found: Recognized) -> None
     """Leave out copies of the target; name columns that know too much."""
     if found.task == "tags":
         return
-    classes = found.task == "classify"
     rows = _labeled_rows(len(table), found.unlabeled)
     by_name = {column.name: column for column in found.columns}
     compared = {
@@ -380,7 +379,7 @@ def _check_leaks(table: RawTable, settings: Settings, found: Recognized) -> None
     }
     for target in found.target_columns():
         values = target_values(target, table.columns[target.name].take(rows)).values
-        for leak in find_leaks(compared, values, classes=classes and values.dtype == object):
+        for leak in find_leaks(compared, values, classes=values.dtype == object):
             _act_on(leak, by_name[leak.column], target.name, settings, found)
 
 

@@ -174,7 +174,7 @@ def _can_be_target(raw: RawColumn, readings: Sequence[tuple[str, Reading]]) -> b
 def _counts_rows(values: np.ndarray) -> bool:
     if values.dtype.kind != "f" or len(values) < 3:
         return False
-    return bool(np.all(np.diff(values) == 1))
+    return bool(np.all(values[1:] == values[:-1] + 1))
 
 
 # --- which task? ----------------------------------------------------------------------------
@@ -188,11 +188,8 @@ def read_question(
         return _several_numbers(table, settings, names, why)
     raw = table.columns[names[0]]
     if raw.missing().all():
-        raise DataError(
-            f"the target '{raw.name}' has no value in any of {len(raw):,} rows",
-            where=f"{table.name}, column '{raw.name}'",
-            fix="name another column with --target",
-        )
+        raise _empty(table, raw.name)
+    _check_answerable(table, settings, raw)
     ranked = sorted(
         _task_readings(raw, readings[raw.name], _words(raw, readings)), key=lambda item: -item.sure
     )
@@ -207,6 +204,43 @@ def read_question(
         warnings.insert(0, f"the target '{raw.name}' can be read in two ways: {sentence}")
     first = [chosen] if chosen else [TaskReading(task, 1.0, "as asked")]
     return Question([column], task, sentence, [*first, *others], unlabeled, warnings)
+
+
+def _empty(table: RawTable, name: str) -> DataError:
+    return DataError(
+        f"the target '{name}' has no value in any of {len(table):,} rows",
+        where=f"{table.name}, column '{name}'",
+        fix="name another column with --target",
+    )
+
+
+def _check_answerable(table: RawTable, settings: Settings, raw: RawColumn) -> None:
+    """Answers are words, numbers or lists of words; lists are answered by tags."""
+    first = raw.values[~raw.missing()][0]
+    if isinstance(first, list | tuple | set):
+        if _asked(settings, raw) in (None, "tags"):
+            return
+        raise ConfigError(
+            f"the target '{raw.name}' holds lists of words, such as {shown(first)}",
+            where=f"{table.name}, column '{raw.name}'",
+            fix="use --task tags, or name another --target",
+        )
+    if isinstance(first, str):
+        return
+    if raw.values.ndim == 1 and raw.values.dtype.kind in "biuf":
+        if _asked(settings, raw) != "tags":
+            return
+        raise ConfigError(
+            f"the target '{raw.name}' holds numbers, which can't be tags",
+            where=f"{table.name}, column '{raw.name}'",
+            fix="leave out --task tags, or name a column of words with --target",
+        )
+    what = "dates" if raw.values.dtype.kind == "M" else "arrays"
+    raise DataError(
+        f"the target '{raw.name}' holds {what}: they can be learned from, not predicted",
+        where=f"{table.name}, column '{raw.name}'",
+        fix="name a column of words or numbers with --target",
+    )
 
 
 def _words(raw: RawColumn, readings: Readings) -> float:
@@ -274,7 +308,7 @@ def _numeric(name: str, values: np.ndarray, why: str) -> list[TaskReading]:
         return [TaskReading("regress", 0.9, why)]
     words = name_words(name)
     whole = bool(np.all(different == np.round(different)))
-    even = len(np.unique(np.diff(different).round(9))) == 1
+    even = _evenly_spaced(different)
     if words & _GRADE_WORDS and len(different) <= 11 and (whole or even):
         return _votes(f"{why}, and the name says that they are grades", 0.3, 0.7, 0.5)
     if not whole:
@@ -288,9 +322,15 @@ def _numeric(name: str, values: np.ndarray, why: str) -> list[TaskReading]:
     return _votes_of_codes(different, counts, why)
 
 
+def _evenly_spaced(different: np.ndarray) -> bool:
+    with np.errstate(over="ignore"):
+        steps = np.diff(different)
+        return bool(np.allclose(steps, steps[0])) if np.isfinite(steps).all() else False
+
+
 def _votes_of_codes(different: np.ndarray, counts: np.ndarray, why: str) -> list[TaskReading]:
     """Whole numbers under a neutral name: codes have no gaps and begin at 0 or 1."""
-    span = different[-1] - different[0] + 1
+    span = float(different[-1]) - float(different[0]) + 1
     codes = different[0] in (-1, 0, 1) and len(different) >= 0.75 * span
     balanced = counts.min() >= 0.1 * counts.mean()
     scale = 0.45 if different[0] == 1 and len(different) <= 10 else 0.3
@@ -442,6 +482,9 @@ def _several_numbers(table: RawTable, settings: Settings, names: list[str], why:
     columns: list[Column] = []
     unlabeled: dict[int, str] = {}
     for name in names:
+        if table.columns[name].missing().all():
+            raise _empty(table, name)
+        _check_answerable(table, settings, table.columns[name])
         column, lacking, _ = _decode(table, settings, table.columns[name], "regress", why)
         columns.append(column)
         unlabeled = lacking | unlabeled

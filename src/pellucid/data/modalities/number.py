@@ -268,8 +268,8 @@ def _center_and_scale(there: np.ndarray) -> tuple[float, float]:
     """Median and 1 / interquartile range; 2 / range where half the values are equal; else 0."""
     if not len(there):
         return 0.0, 0.0
-    low, first, center, third, high = np.quantile(there, [0, 0.25, 0.5, 0.75, 1])
     with np.errstate(over="ignore"):
+        low, first, center, third, high = np.quantile(there, [0, 0.25, 0.5, 0.75, 1])
         for spread in (third - first, 0.5 * (high - low)):
             if 1e-300 < spread < np.inf:
                 return float(center), float(1.0 / spread)
@@ -287,8 +287,8 @@ def _heavy_tailed(there: np.ndarray) -> str:
     """Why the values need ranks rather than distances; '' if they don't."""
     if len(there) < 200 or len(np.unique(there[:_COUNTED])) < 50:
         return ""
-    lowest, first, third, highest = np.quantile(there, [0.005, 0.25, 0.75, 0.995])
     with np.errstate(over="ignore"):
+        lowest, first, third, highest = np.quantile(there, [0.005, 0.25, 0.75, 0.995])
         inner, outer = third - first, highest - lowest
     if inner == 0:
         return "half the values are equal and the others spread: ranks instead of distances"

@@ -49,8 +49,9 @@ class Words(Modality):
             "delimiter": _delimiter([v for v in present(raw) if isinstance(v, str)])
         }
         values = np.empty(len(raw), dtype=object)
+        missing = raw.missing()
         for row, value in enumerate(raw.values):
-            values[row] = None if value is None else split(value, layout["delimiter"])
+            values[row] = None if missing[row] else split(value, layout["delimiter"])
         progress(len(raw), len(raw))
         return Loaded(values, layout)
 
@@ -83,12 +84,12 @@ def split(value: object, delimiter: str) -> list[str]:
     >>> split("['red', 'round']", ",")
     ['red', 'round']
     """
-    if isinstance(value, str):
-        text = value.strip()
+    if not isinstance(value, list | tuple | set):
+        text = str(value).strip()
         if text[:1] + text[-1:] in ("[]", "{}", "()"):
             text, delimiter = text[1:-1], ","
         value = text.split(delimiter) if delimiter else [text]
-    words = (str(word).strip().strip("'\"").strip() for word in value)  # type: ignore[attr-defined]
+    words = (str(word).strip().strip("'\"").strip() for word in value)
     return [word for word in words if word]
 
 
