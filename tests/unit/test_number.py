@@ -116,7 +116,9 @@ def test_missing_flag_only_where_training_lacked_values() -> None:
     assert NUMBER.entry("x", lacking).size == 2
 
 
-@pytest.mark.parametrize("values", [[1e308, -1e308, 0.0], [5e-324, 0.0, 1e-323], [np.nan] * 3, []])
+@pytest.mark.parametrize(
+    "values", [[1e308, -1e308, 0.0], [1e308, -1e308], [5e-324, 0.0, 1e-323], [np.nan] * 3, []]
+)
 def test_extreme_numbers_stay_finite(values: list[float]) -> None:
     loaded = Loaded(np.array(values))
     encoded = NUMBER.encode(loaded, NUMBER.fit(loaded))

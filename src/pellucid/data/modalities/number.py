@@ -271,13 +271,15 @@ def _center_and_scale(there: np.ndarray) -> tuple[float, float]:
     with np.errstate(over="ignore"):
         low, first, center, third, high = np.quantile(there, [0, 0.25, 0.5, 0.75, 1])
         for spread in (third - first, 0.5 * (high - low)):
-            if 1e-300 < spread < np.inf:
+            if 1e-300 < spread < np.inf and np.isfinite(center):
                 return float(center), float(1.0 / spread)
-    return float(center), 0.0
+    return float(there[0]), 0.0
 
 
 def smooth_clip(values: np.ndarray, center: float, scale: float) -> np.ndarray:
     """Scaled values, bent so that nothing leaves -3..3 (RealMLP's numeric preprocessing)."""
+    if not scale:
+        return np.zeros(len(values))
     with np.errstate(over="ignore", invalid="ignore"):
         scaled = np.clip((values - center) * scale, -1e6, 1e6)
     return scaled / np.sqrt(1.0 + (scaled / 3.0) ** 2)
