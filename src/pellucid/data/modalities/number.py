@@ -268,7 +268,7 @@ def _center_and_scale(there: np.ndarray) -> tuple[float, float]:
     """Median and 1 / interquartile range; 2 / range where half the values are equal; else 0."""
     if not len(there):
         return 0.0, 0.0
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         low, first, center, third, high = np.quantile(there, [0, 0.25, 0.5, 0.75, 1])
         for spread in (third - first, 0.5 * (high - low)):
             if 1e-300 < spread < np.inf and np.isfinite(center):
@@ -289,7 +289,7 @@ def _heavy_tailed(there: np.ndarray) -> str:
     """Why the values need ranks rather than distances; '' if they don't."""
     if len(there) < 200 or len(np.unique(there[:_COUNTED])) < 50:
         return ""
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         lowest, first, third, highest = np.quantile(there, [0.005, 0.25, 0.75, 0.995])
         inner, outer = third - first, highest - lowest
     if inner == 0:
