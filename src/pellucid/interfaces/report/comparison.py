@@ -1,0 +1,136 @@
+"""Was deep learning needed? The network beside the classical methods."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.interfaces.report import charts
+from pellucid.interfaces.report.charts import Bar
+from pellucid.interfaces.report.facts import Facts
+from pellucid.interfaces.report.html import Child, Html, group, tag
+from pellucid.interfaces.report.layout import note, section, table
+from pellucid.interfaces.report.words import (
+    SHARES,
+    counted,
+    figure,
+    interval,
+    name,
+    number,
+    size,
+)
+from pellucid.interfaces.seconds import in_words
+from pellucid.learning.evaluate import higher_is_better
+
+
+def comparison_section(facts: Facts) -> Html:
+    title = "Was deep learning needed?"
+    verdict = facts.verdict
+    if verdict is None:
+        return section(
+            "verdict", title, note("The run ended before the network was compared with others.")
+        )
+    everyone = [verdict["network"], *verdict["baselines"]]
+    metric = verdict["metric"]
+    return section(
+        "verdict",
+        title,
+        tag("p", name(verdict["sentence"]), class_="sentence"),
+        charts.figure(
+            _chart(everyone, metric),
+            f"{metric} on {counted(verdict['rows'], 'sealed test row')} with 95 % intervals"
+            + ("; higher is better." if higher_is_better(metric) else "; lower is better."),
+            "single",
+        ),
+        _table(facts, everyone, metric),
+        _how(facts, verdict),
+    )
+
+
+def _chart(everyone: list[dict[str, Any]], metric: str) -> Html:
+    """Only those whose interval is defined can be drawn."""
+    scale = 100 if metric in SHARES else 1
+    items = [
+        Bar(
+            item["name"],
+            scale * item["low"],
+            scale * item["score"],
+            scale * item["high"],
+            figure(item["score"], metric),
+            strong=index == 0,
+        )
+        for index, item in enumerate(everyone)
+        if None not in (item["low"], item["score"], item["high"])
+    ]
+    if not items:
+        return note("No interval could be computed on these few rows.")
+    said = ", ".join(f"{item.name} {item.said}" for item in items)
+    across = f"{metric}, %" if metric in SHARES else metric
+    return charts.interval_chart(f"{metric}: {said}", items, across)
+
+
+def _table(facts: Facts, everyone: list[dict[str, Any]], metric: str) -> Html:
+    reasons = {item["name"]: item.get("why", "") for item in facts.info.get("baselines") or []}
+    reasons["network"] = (facts.plan.get("why") or {}).get("network", "")
+    rows: list[list[Child]] = [
+        [
+            name(item["name"]),
+            figure(item["score"], metric),
+            interval(item["low"], item["high"], metric),
+            figure(item.get("valid_score"), metric),
+            in_words(item["seconds"]) if item.get("seconds") is not None else "–",
+            f"{number(item['ms_per_row'])} ms" if item.get("ms_per_row") is not None else "–",
+            size(item.get("bytes")),
+            name(reasons.get(item["name"], "")),
+        ]
+        for item in everyone
+    ]
+    heads = [
+        "method",
+        f"{metric}, test",
+        "95 % interval",
+        "held-out rows",
+        "training",
+        "one answer",
+        "size",
+        "set up by",
+    ]
+    return table(heads, rows, numbers=(1, 2, 3, 4, 5, 6))
+
+
+def _how(facts: Facts, verdict: dict[str, Any]) -> Html:
+    difference, metric = verdict.get("difference"), verdict["metric"]
+    looks = facts.info.get("looks_at_test")
+    points = [
+        "All methods learned from the same rows, and answered the same test rows.",
+        group(
+            "The network was compared with one of them only, ",
+            name(difference["versus"]),
+            f": {verdict.get('chosen', 'the best one on rows that were held out')}. Choosing it on "
+            "the test rows would be choosing by luck.",
+        )
+        if difference
+        else "There was no classical method to compare with.",
+        _difference(difference, metric) if difference else None,
+        f"The test rows were looked at {counted(looks, 'time')}." if looks else None,
+        group("Kept for use: ", name(facts.info["kept"]), ".") if "kept" in facts.info else None,
+    ]
+    return group(
+        tag("h3", "How they were compared"),
+        tag("ul", [tag("li", point) for point in points if point]),
+    )
+
+
+def _difference(difference: dict[str, Any], metric: str) -> str:
+    scale, unit = (100, " points") if metric in SHARES else (1, f" in {metric}")
+    low, high = difference.get("low"), difference.get("high")
+    if low is None or high is None:
+        return "Their difference can't be measured on so few rows."
+    p = difference.get("p")
+    exact = f"; exact McNemar p = {number(float(p))}" if p is not None else ""
+    ahead = "better" if difference["value"] >= 0 else "worse"
+    return (
+        f"The network is {number(abs(scale * difference['value']))}{unit} {ahead}; 95 % interval "
+        f"of its advantage {number(scale * low)} to {number(scale * high)} (paired bootstrap: both "
+        f"are measured on the same resampled test rows{exact}). Only an interval that leaves "
+        "out 0 is called a difference."
+    )

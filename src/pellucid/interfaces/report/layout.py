@@ -1,0 +1,63 @@
+"""The pieces that all sections are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pellucid.interfaces.report.html import Child, Html, group, lines, tag
+
+
+def section(place: str, title: str, *children: Child) -> Html:
+    """A chapter of the page; `place` is its anchor."""
+    return tag(
+        "section",
+        lines("", tag("h2", title, id=f"{place}-title"), *children, ""),
+        id=place,
+        aria_labelledby=f"{place}-title",
+    )
+
+
+def table(
+    heads: Sequence[Child],
+    rows: Sequence[Sequence[Child]],
+    *,
+    numbers: Sequence[int] = (),
+    look: str = "",
+    caption: str = "",
+) -> Html:
+    """A table whose first column names the rows; it scrolls by itself where the page is narrow.
+
+    numbers: columns to align right.
+    """
+
+    def cell(index: int, child: Child) -> Html:
+        right = "number" if index in numbers else None
+        if index == 0:
+            return tag("th", child, scope="row", class_=right)
+        return tag("td", child, class_=right)
+
+    head = [
+        tag("th", child, scope="col", class_="number" if index in numbers else None)
+        for index, child in enumerate(heads)
+    ]
+    body = [tag("tr", [cell(index, child) for index, child in enumerate(row)]) for row in rows]
+    written = tag(
+        "table",
+        tag("caption", caption) if caption else None,
+        tag("thead", tag("tr", head)),
+        tag("tbody", lines("", *body)),
+        class_=look or None,
+    )
+    # A box that scrolls must be reachable by keyboard.
+    return tag("div", written, class_="scroll", tabindex="0")
+
+
+def note(*children: Child) -> Html:
+    """Something said in passing, or that something is missing."""
+    return tag("p", *children, class_="note")
+
+
+def facts_list(pairs: Sequence[tuple[Child, Child]]) -> Html:
+    """Names and values, one pair a line."""
+    found = [tag("div", tag("dt", key), tag("dd", value)) for key, value in pairs]
+    return tag("dl", group(found), class_="facts")

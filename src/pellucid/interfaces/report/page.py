@@ -1,0 +1,182 @@
+"""The page around the sections, and its head: the question, the verdict, the score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pellucid import __version__
+from pellucid.interfaces.report import pictures
+from pellucid.interfaces.report.answers import answers_section
+from pellucid.interfaces.report.comparison import comparison_section
+from pellucid.interfaces.report.data import data_section
+from pellucid.interfaces.report.facts import Facts
+from pellucid.interfaces.report.html import Html, clean, group, lines, tag
+from pellucid.interfaces.report.inside import inside_section
+from pellucid.interfaces.report.learning import learning_section
+from pellucid.interfaces.report.network import network_section
+from pellucid.interfaces.report.plan import plan_section
+from pellucid.interfaces.report.use import use_section
+from pellucid.interfaces.report.words import (
+    MEANINGS,
+    counted,
+    figure,
+    interval,
+    listed,
+    name,
+)
+from pellucid.interfaces.seconds import in_words
+
+PICTURE_BYTES = 3_000_000
+"""Of all pictures together, so that the page stays below 5 MB."""
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+CONTENTS = (
+    ("data", "The data"),
+    ("network", "The network"),
+    ("learning", "Learning"),
+    ("inside", "What happened inside"),
+    ("answers", "Right and wrong"),
+    ("verdict", "Was deep learning needed?"),
+    ("use", "How to use it"),
+    ("plan", "Settings and plan"),
+)
+
+STATUS = {
+    "interrupted": "This run was interrupted: what follows is what had been learned by then.",
+    "failed": "This run failed before its end: what follows is as far as it came.",
+    "learning": "This run is not done: it is still learning, or it was killed. "
+    "'pellucid resume' goes on with it.",
+}
+
+
+def page(facts: Facts) -> Html:
+    """The whole document."""
+    budget = pictures.Budget(PICTURE_BYTES)
+    style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    body = lines(
+        tag("a", "Skip to the content", href="#content", class_="skip"),
+        _head(facts),
+        tag(
+            "main",
+            lines(
+                "",
+                data_section(facts, budget),
+                network_section(facts),
+                learning_section(facts),
+                inside_section(facts, budget),
+                answers_section(facts, budget),
+                comparison_section(facts),
+                use_section(facts),
+                plan_section(facts),
+                "",
+            ),
+            id="content",
+        ),
+        tag("footer", tag("p", f"Written by Pellucid {__version__} from the files of this run.")),
+    )
+    head = lines(
+        "",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", clean(f"{facts.run.name}: report")),
+        tag("style", Html(style)),
+        "",
+    )
+    html = tag("html", lines("", tag("head", head), tag("body", body), ""), lang="en")
+    return group(Html("<!doctype html>\n"), html, "\n")
+
+
+# --- the head -------------------------------------------------------------------------------
+
+
+def _head(facts: Facts) -> Html:
+    status = STATUS.get(str(facts.info.get("status")))
+    contents = [tag("li", tag("a", title, href=f"#{place}")) for place, title in CONTENTS]
+    return tag(
+        "header",
+        lines(
+            tag("p", name(facts.run.name), class_="run"),
+            tag("h1", _question(facts)),
+            tag("p", status, class_="status", role="status") if status else None,
+            _score(facts),
+            tag("p", name(facts.verdict["sentence"]), class_="sentence") if facts.verdict else None,
+            _short(facts),
+            tag("nav", tag("ol", contents), aria_label="Contents"),
+        ),
+    )
+
+
+def _question(facts: Facts) -> Html:
+    """What was learned from what."""
+    if not facts.kind:
+        return group("Nothing was learned")
+    names = listed([column["name"] for column in facts.inputs]) if facts.inputs else ""
+    if not 0 < len(facts.inputs) <= 3 or len(names) > 80:
+        names = counted(len(facts.inputs), "column")
+    what = {
+        "classify": f"which of {len(facts.classes)} classes",
+        "grades": f"which of {len(facts.classes)} grades",
+        "tags": f"which of {len(facts.classes)} tags",
+    }.get(facts.kind, "how much")
+    targets = listed(
+        [target if len(target) <= 60 else target[:59] + "…" for target in facts.targets]
+    )
+    return group(name(targets), f": {what}, from ", name(names))
+
+
+def _score(facts: Facts) -> Html:
+    summary = facts.summary
+    if summary is None:
+        return tag("p", "There is no score: the run did not reach its exam.", class_="note")
+    metric = summary["metric"]
+    kept = summary.get("kept", "network")
+    return tag(
+        "div",
+        tag("p", figure(summary["score"], metric), class_="score"),
+        tag(
+            "div",
+            tag(
+                "p",
+                tag("b", metric),
+                f" on {counted(summary['rows'], 'sealed test row')}: {MEANINGS.get(metric, '')}.",
+            ),
+            tag(
+                "p",
+                f"95 % interval {interval(summary['low'], summary['high'], metric)}",
+                group(", answered by ", name(kept)) if kept != "network" else None,
+                ".",
+            ),
+            _beside(facts, summary),
+        ),
+        class_="scored",
+    )
+
+
+def _beside(facts: Facts, summary: dict[str, Any]) -> Html | None:
+    """The score on a scale with what it must be compared with."""
+    if facts.verdict is None:
+        return None
+    metric = facts.verdict["metric"]
+    constant = [one for one in facts.verdict["baselines"] if one["name"] == "constant answer"]
+    if not constant or constant[0]["score"] is None:
+        return None
+    return tag(
+        "p", f"Always giving the same answer would score {figure(constant[0]['score'], metric)}."
+    )
+
+
+def _short(facts: Facts) -> Html | None:
+    info, rows = facts.info, facts.rows
+    said = []
+    if rows.get("train"):
+        said.append(f"{counted(rows['train'], 'training row')}")
+    if "network" in info:
+        said.append(f"{counted(info['network']['parameters'], 'weight')}")
+    if facts.last_step:
+        said.append(counted(facts.last_step, "step"))
+    if info.get("seconds"):
+        said.append(in_words(info["seconds"]))
+    return tag("p", " · ".join(said), class_="short") if said else None
