@@ -75,13 +75,19 @@ class Settings:
                 where="--time",
                 fix="give seconds or minutes, such as --time 90s or --time 3m",
             )
+        if self.seed < 0:
+            raise ConfigError(
+                f"the seed must not be negative, it is {self.seed}",
+                where="--seed",
+                fix="give 0 or any larger whole number, such as --seed 1",
+            )
         for name, allowed in (
             ("effort", ("quick", "normal", "thorough")),
             ("keep", ("network", "best")),
         ):
             if getattr(self, name) not in allowed:
                 raise ConfigError(
-                    f"'{getattr(self, name)}' is no {name}",
+                    f"--{name} can't be '{getattr(self, name)}'",
                     where=f"--{name}",
                     fix=did_you_mean(str(getattr(self, name)), allowed),
                 )

@@ -43,7 +43,7 @@ def row_hashes(columns: list[np.ndarray], count: int) -> list[int]:
     """One number a row; rows with equal values in all columns have equal numbers."""
     mixed = np.zeros(count, dtype=np.uint64)
     for values in columns:
-        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + _hashes(values)
+        mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + _hashes(np.asarray(values))
     return [int(value) for value in mixed]
 
 

@@ -121,9 +121,14 @@ def read_for_prediction(
         raise DataError(
             f"the model needs the column '{lacking[0]}', which '{raw.name}' does not have",
             where=f"{raw.name} has: {', '.join(list(raw.columns)[:8])}",
-            fix=did_you_mean(lacking[0], [name for name in raw.columns if name not in columns]),
+            fix=_add_or_rename(lacking[0], [name for name in raw.columns if name not in columns]),
         )
     return raw
+
+
+def _add_or_rename(lacking: str, others: list[str]) -> str:
+    hint = did_you_mean(lacking, others)
+    return hint if hint.startswith("did you mean") else f"add the column '{lacking}'"
 
 
 def _read(source: Any, words: frozenset[str], columns: Sequence[str] | None = None) -> RawTable:
@@ -223,7 +228,8 @@ def _not_there(path: Path, text: str) -> DataError:
         near = [name for name in names if Path(name).stem.lower() == path.stem.lower()][:1]
     fix = f"did you mean '{parent / near[0]}'?" if near else f"give the path of {_KINDS}"
     shown = text if len(text) <= 80 else text[:77] + "..."
-    return DataError(f"there is no file or folder '{shown}'", where=str(parent), fix=fix)
+    where = "this folder (.)" if parent == Path() else str(parent)
+    return DataError(f"there is no file or folder '{shown}'", where=where, fix=fix)
 
 
 def _read_path(path: Path, words: frozenset[str], columns: Sequence[str] | None) -> RawTable:
@@ -340,7 +346,13 @@ def _unknown(path: Path, ending: str, found: str) -> DataError:
 
 def _take_split(raw: RawTable, name: str) -> RawTable:
     """Use a column of words such as train and test as the split, and drop it."""
-    column = raw.column(name)
+    if name not in raw.columns:
+        raise ConfigError(
+            f"there is no column '{name}'",
+            where=f"--split {name}, {raw.name}",
+            fix=did_you_mean(name, raw.columns),
+        )
+    column = raw.columns[name]
     words = [None if value is None else str(value).strip().lower() for value in column.values]
     unknown = [(row, word) for row, word in enumerate(words) if word is None or word not in SPLITS]
     if unknown or column.values.dtype != object:

@@ -10,7 +10,7 @@ Tensors and JSON only: loading a stranger's model runs none of his code.
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -43,26 +44,40 @@ class Predictions:
 
     rows: int64 (usable,) which rows could be answered. values: what the task's metrics take,
     `(usable, classes | tags | targets)`, calibrated. answers: what is said for each of them.
-    problems: row -> why it could not be answered.
+    problems: row -> why it could not be answered. repairs: row -> what was read as missing.
     """
 
     rows: np.ndarray
     values: np.ndarray
     answers: list[dict[str, Any]]
     problems: dict[int, str]
+    repairs: dict[int, str] = field(default_factory=dict)
 
-    def lines(self, places: Any) -> list[dict[str, Any]]:
-        """One JSON-able dict a row, in the order of the rows."""
-        said: dict[int, dict[str, Any]] = {
-            int(row): {"row": int(row), **answer}
-            for row, answer in zip(self.rows, self.answers, strict=True)
-        }
+    def lines(self, table: RawTable) -> list[dict[str, Any]]:
+        """One JSON-able dict for each row of the table, and for each that could not become one;
+        in the order of the source."""
+        said: list[dict[str, Any]] = [{}] * len(table)
+        for row, answer in zip(self.rows, self.answers, strict=True):
+            mended = self.repairs.get(int(row))
+            said[row] = answer | ({"repaired": mended} if mended else {})
         for row, why in self.problems.items():
-            error = DataError(
-                why, where=str(places[row]), fix="mend or leave out this row and predict again"
-            )
-            said[row] = {"row": row, "error": error.as_json()}
-        return [said[row] for row in sorted(said)]
+            said[row] = _unanswered(why, str(table.places[row]))
+        lost = [(item.place, _unanswered(item.why, item.place)) for item in table.refused]
+        placed = [*zip(map(str, table.places), said, strict=True), *lost]
+        if lost:  # a table's rows are in order already; sorting is stable
+            placed.sort(key=lambda item: _in_order(item[0]))
+        return [{"row": row, **line} for row, (_, line) in enumerate(placed)]
+
+
+def _unanswered(why: str, place: str) -> dict[str, Any]:
+    error = DataError(why, where=place, fix="mend or leave out this row and predict again")
+    return {"error": error.as_json()}
+
+
+def _in_order(place: str) -> tuple[str, int]:
+    """Sorts names of rows as the source has them: by the number of the line, else by the path."""
+    line = re.fullmatch(r"(.* line )(\d+)", place)
+    return (line[1], int(line[2])) if line else (place, 0)
 
 
 @dataclass
@@ -81,7 +96,14 @@ class Member:
         """The network with its weights, in eval mode."""
         if self._model is None:
             self._model = Model(self.blueprint)
-            self._model.load_state_dict(self.state)
+            try:
+                self._model.load_state_dict(self.state)
+            except RuntimeError as error:
+                raise BundleError(
+                    "the weights are not those of the network that the model describes",
+                    where=str(error).strip().splitlines()[-1].strip()[:120],
+                    fix="copy the whole 'model' folder again, or learn once more",
+                ) from error
             self._model.eval()
         return self._model
 
@@ -126,21 +148,23 @@ class Bundle:
         self, table: RawTable, which: Which = "kept", progress: Progress = silent
     ) -> Predictions:
         """Answer every row of a source that has the same input columns."""
-        loaded, problems = self.load(table, progress)
+        loaded, problems, repairs = self.load(table, progress)
         rows = np.array([row for row in range(len(table)) if row not in problems], dtype=np.int64)
         loaded = {name: column.take(rows) for name, column in loaded.items()}
         which = self.kept if which == "kept" else which
         if len(rows) == 0:
             return Predictions(rows, np.empty((0, 0)), [], problems)
         values = self.values(loaded, which)
-        return Predictions(rows, values, self.say(values, which), problems)
+        return Predictions(rows, values, self.say(values, which), problems, repairs)
 
     def load(
         self, table: RawTable, progress: Progress = silent
-    ) -> tuple[dict[str, Loaded], dict[int, str]]:
-        """Decode the input columns of a source; row -> why for those that can't be used."""
+    ) -> tuple[dict[str, Loaded], dict[int, str], dict[int, str]]:
+        """Decode the input columns of a source; row -> why for those that can't be used, and
+        row -> how for those that were repaired."""
         loaded: dict[str, Loaded] = {}
         problems: dict[int, str] = {}
+        repairs: dict[int, str] = dict(table.repaired)
         for column in self.columns:
             if column.name not in table.columns:
                 raise DataError(
@@ -153,7 +177,9 @@ class Bundle:
             )
             loaded[column.name] = values
             problems |= {row: why for row, why in values.problems.items() if row not in problems}
-        return loaded, problems
+            for row, how in values.repairs.items():
+                repairs[row] = f"{repairs[row]}; {how}" if row in repairs else how
+        return loaded, problems, repairs
 
     def values(self, loaded: dict[str, Loaded], which: str) -> np.ndarray:
         """Calibrated probabilities or numbers `(rows, classes | tags | targets)`."""
@@ -219,6 +245,15 @@ class Bundle:
         folder = Path(folder)
         if (folder / "model" / "bundle.json").exists():  # a run folder was given
             folder = folder / "model"
+        if not folder.exists():
+            near = [path.parent.parent.name for path in folder.parent.glob("*/model/bundle.json")]
+            raise BundleError(
+                f"'{folder}' does not exist",
+                where=str(folder.absolute().parent),
+                fix=did_you_mean(folder.name, sorted(near))
+                if near
+                else "name a run that is done; make one with 'pellucid learn SOURCE'",
+            )
         if not (folder / "bundle.json").exists():
             raise BundleError(
                 "there is no model here",
@@ -231,7 +266,7 @@ class Bundle:
             raise BundleError(
                 f"the model has format {number}; this version reads {', '.join(map(str, READERS))}",
                 where=str(folder / "bundle.json"),
-                fix="update Pellucid",
+                fix="pip install --upgrade pellucid",
             )
         return READERS[number](folder, head)
 
@@ -265,7 +300,7 @@ def _read_1(folder: Path, head: Mapping[str, Any]) -> Bundle:
             kept=head["kept"],
             gathered=tuple(head["gathered"]) if head["gathered"] else None,
         )
-    except (KeyError, TypeError, OSError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, OSError, ValueError, SafetensorError) as error:
         raise BundleError(
             f"the model is damaged or incomplete: {type(error).__name__} {error}",
             where=str(folder),

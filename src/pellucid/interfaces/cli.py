@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     as_json = "--json" in words
     try:
-        options = parser().parse_args(words)
+        options, unknown = parser().parse_known_args(words)
+        if unknown:
+            raise _unknown(options, unknown[0])
         code: int = options.run(options)
         return code
     except PellucidError as error:
@@ -47,16 +49,54 @@ class Parser(argparse.ArgumentParser):
     """Says what is wrong in the same three lines as every other error."""
 
     def error(self, message: str) -> NoReturn:
-        fix = f"see '{self.prog} --help'"
-        if "invalid choice: '" in message:
-            word = message.split("invalid choice: '")[1].split("'")[0]
-            choices = message.partition("choose from ")[2].rstrip(")").replace("'", "")
-            fix = did_you_mean(word, choices.split(", "))
-        if "unrecognized arguments: --" in message:
-            word = message.split("unrecognized arguments: ")[1].split()[0].split("=")[0]
-            known = [name for action in self._actions for name in action.option_strings]
-            fix = did_you_mean(word, known) if known else fix
-        raise ConfigError(message, where=self.prog, fix=fix)
+        option, _, problem = message.removeprefix("argument ").partition(": ")
+        if problem.startswith("invalid choice: "):
+            raise _no_choice(self, option, problem)
+        if problem.startswith("invalid int value: "):
+            raise ConfigError(
+                f"{problem.removeprefix('invalid int value: ')} is no whole number",
+                where=option,
+                fix=f"write a whole number, such as {option} 1",
+            )
+        if problem.startswith("expected one argument"):
+            raise ConfigError(
+                f"{option} needs a value", where=self.prog, fix=f"write it as {option}=VALUE"
+            )
+        missing = message.partition("the following arguments are required: ")[2]
+        if missing == "VERB":
+            raise ConfigError(
+                "there is nothing to do yet: no verb is given",
+                where=self.prog,
+                fix="try 'pellucid demo digits' or 'pellucid learn YOUR_FOLDER_OR_TABLE'",
+            )
+        what = f"{missing} is missing" if missing else message
+        raise ConfigError(what, where=self.prog, fix=f"see '{self.prog} --help'")
+
+
+def _no_choice(parser: Parser, option: str, problem: str) -> ConfigError:
+    """A word that is none of the possible ones; the wording of argparse changes with Python."""
+    word = problem.split("'")[1]
+    action = next(item for item in parser._actions if option in _names_of(item))
+    what = f"there is no verb '{word}'" if option == "VERB" else f"{option} can't be '{word}'"
+    return ConfigError(what, where=parser.prog, fix=did_you_mean(word, action.choices or ()))
+
+
+def _names_of(action: argparse.Action) -> list[str]:
+    return ["/".join(action.option_strings), str(action.metavar), action.dest]
+
+
+def _unknown(options: argparse.Namespace, word: str) -> ConfigError:
+    """A word or option that the verb does not know."""
+    verb: Parser = options.parser
+    if not word.startswith("-"):
+        return ConfigError(
+            f"'{word}' is one word too many",
+            where=verb.prog,
+            fix=f"put names with blanks in quotes; see '{verb.prog} --help'",
+        )
+    name = word.partition("=")[0]
+    known = [item for action in verb._actions for item in action.option_strings]
+    return ConfigError(f"there is no option {name}", where=verb.prog, fix=did_you_mean(name, known))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -81,17 +121,17 @@ def parser() -> argparse.ArgumentParser:
     learn.add_argument("--plan", metavar="RUN", help="repeat the plan of another run exactly")
     learn.add_argument("--no-report", action="store_true", help="don't write report.html")
     _add_json(learn)
-    learn.set_defaults(run=_learn)
+    learn.set_defaults(run=_learn, parser=learn)
 
     resume = verbs.add_parser("resume", help="go on with a run that was interrupted or killed")
     resume.add_argument("run_folder", metavar="RUN")
     _add_json(resume)
-    resume.set_defaults(run=_resume)
+    resume.set_defaults(run=_resume, parser=resume)
 
     show = verbs.add_parser("show", help="what happened in a run; without RUN: all runs here")
     show.add_argument("run_folder", metavar="RUN", nargs="?")
     _add_json(show)
-    show.set_defaults(run=_show)
+    show.set_defaults(run=_show, parser=show)
 
     predict = verbs.add_parser("predict", help="answer new examples")
     predict.add_argument("run_folder", metavar="RUN")
@@ -108,7 +148,7 @@ def parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("--out", metavar="FILE", help="write a .csv or .jsonl file")
     _add_json(predict)
-    predict.set_defaults(run=_predict)
+    predict.set_defaults(run=_predict, parser=predict)
 
     check = verbs.add_parser("check", help="what would be learned from this data, without learning")
     check.add_argument("source")
@@ -116,21 +156,21 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--test", metavar="SOURCE", help="a second source that is only for the exam")
     _add_settings(check)
     _add_json(check)
-    check.set_defaults(run=_check)
+    check.set_defaults(run=_check, parser=check)
 
     report = verbs.add_parser("report", help="write a run's report.html again")
     report.add_argument("run_folder", metavar="RUN")
     report.add_argument(
         "--out", metavar="FILE", help="where to write it (default: RUN/report.html)"
     )
-    report.set_defaults(run=_report)
+    report.set_defaults(run=_report, parser=report)
 
     demo = verbs.add_parser("demo", help="run a built-in example; without NAME: list them")
     demo.add_argument("name", metavar="NAME", nargs="?")
     _add_settings(demo)
     demo.add_argument("--out", metavar="RUN", help="folder for the run (default: NAME.run)")
     _add_json(demo)
-    demo.set_defaults(run=_demo)
+    demo.set_defaults(run=_demo, parser=demo)
     return top
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.data import read
 from pellucid.data.columns import RawTable
 from pellucid.data.readers.long import gather_long
-from pellucid.errors import ConfigError, DataError
+from pellucid.errors import ConfigError, DataError, did_you_mean
 
 if TYPE_CHECKING:
     from pellucid.export.bundle import Bundle
@@ -28,7 +29,7 @@ def predict(bundle: Bundle, source: Any, model: str | None = None) -> list[dict[
     else:
         table = read.read_for_prediction(source, columns)
     which = model or "kept"
-    return bundle.predict(table, which).lines(table.places)  # type: ignore[arg-type]
+    return bundle.predict(table, which).lines(table)  # type: ignore[arg-type]
 
 
 def predict_sources(run: str, sources: list[str], model: str | None) -> list[dict[str, Any]]:
@@ -36,10 +37,10 @@ def predict_sources(run: str, sources: list[str], model: str | None) -> list[dic
     from pellucid.export.bundle import Bundle
 
     bundle = Bundle.load_from(run)
-    known = {column.name for column in bundle.columns}
+    known = [column.name for column in bundle.columns]
     pairs = [source.partition("=") for source in sources]
-    if all(name in known and equals for name, equals, _ in pairs):
-        return predict(bundle, {name: [value] for name, _, value in pairs}, model)
+    if all(equals and not Path(source).exists() for source, (_, equals, _) in zip(sources, pairs)):
+        return predict(bundle, _one_row(pairs, known), model)
     lines: list[dict[str, Any]] = []
     for source in sources:
         found = predict(bundle, source, model)
@@ -48,6 +49,26 @@ def predict_sources(run: str, sources: list[str], model: str | None) -> list[dic
             for line in lines[-len(found) :]:
                 line["source"] = source
     return lines
+
+
+def _one_row(pairs: list[tuple[str, str, str]], known: list[str]) -> dict[str, list[str]]:
+    """The row that was typed; all input columns must be there."""
+    given = {name: [value] for name, _, value in pairs}
+    for name in given:
+        if name not in known:
+            raise ConfigError(
+                f"the model has no input '{name}'",
+                where=" ".join("".join(pair) for pair in pairs),
+                fix=did_you_mean(name, known),
+            )
+    lacking = [name for name in known if name not in given]
+    if lacking:
+        raise ConfigError(
+            f"the row lacks {', '.join(repr(name) for name in lacking[:6])}",
+            where=" ".join("".join(pair) for pair in pairs),
+            fix=f"add {shlex.quote(lacking[0] + '=VALUE')}; with nothing behind = it is missing",
+        )
+    return given
 
 
 def write_answers(lines: list[dict[str, Any]], *, as_json: bool, out: str | None) -> None:
@@ -94,7 +115,15 @@ def _write_file(lines: list[dict[str, Any]], path: Path) -> None:
             where="--out",
             fix="choose a name that ends with .csv or .jsonl",
         )
-    with path.open("w", encoding="utf-8", newline="") as file:
+    try:
+        file = path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise ConfigError(
+            f"the answers can't be written: {error.strerror}",
+            where=f"--out {path}",
+            fix="name a file in a folder that is there and that you may write to",
+        ) from error
+    with file:
         if path.suffix == ".jsonl":
             file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             return

@@ -23,7 +23,9 @@ def seconds_of(text: str) -> float:
         ) from None
     if not 0 < seconds < float("inf"):
         raise ConfigError(
-            f"the time must be positive, not '{text}'", where="--time", fix="write 90s, 3m or 1h"
+            f"the time must be more than 0 and finite, not '{text}'",
+            where="--time",
+            fix="write 90s, 3m or 1h",
         )
     return seconds
 

@@ -17,14 +17,15 @@ import numpy as np
 import torch
 
 from pellucid import __version__
-from pellucid.config import Plan, Settings
+from pellucid.config import ACROSS, Plan, Settings
 from pellucid.data.columns import RawTable
 from pellucid.data.duplicates import SCALAR
 from pellucid.errors import BundleError, ConfigError
 from pellucid.export.bundle import Bundle
 from pellucid.learning.planner import SECONDS
+from pellucid.network.assemble import family_of
 from pellucid.recipe.exam import Exam, Rival, compete, examine, summary, worth_showing
-from pellucid.recipe.prepare import Prepared, prepare
+from pellucid.recipe.prepare import Prepared, ingredients, prepare
 from pellucid.recipe.record import Recording
 from pellucid.recipe.teach import Taught, teach
 from pellucid.recipe.watcher import Watcher
@@ -58,10 +59,29 @@ def learn(
         plan: Repeat this plan instead of making one.
     """
     started = time.perf_counter()
+    if settings.network != "auto":
+        family_of(settings.network)  # a misspelled name is said before anything is read
     prepared = prepare(source, settings, watcher, test)
+    if plan is not None:
+        _check_plan(plan, prepared)
     writer = RunWriter(Path(out) if out else default_folder(prepared.table))
     _write_beginning(writer, prepared, settings, source, test)
     return _finish(prepared, settings, watcher, writer, plan, started)
+
+
+def _check_plan(plan: Plan, prepared: Prepared) -> None:
+    """A plan repeats on data of the same kind: each part of its network must find its columns."""
+    data, _ = ingredients(prepared, *prepared.folds()[0])
+    groups = {name for name, entry in data.dataset.entries.items() if entry.rank > 0}
+    planned = set(plan.network) - {ACROSS}
+    if planned != groups or plan.folds > data.folds:
+        shown = [", ".join(sorted(names)) or "plain columns only" for names in (planned, groups)]
+        raise ConfigError(
+            "the plan is for other data: it has networks for "
+            f"{shown[0]} and {plan.folds} folds; this is {shown[1]} and {data.folds} folds",
+            where=f"--plan, {prepared.table.name}",
+            fix="leave out --plan to make a new plan for this data",
+        )
 
 
 def resume(run_folder: str | Path, watcher: Watcher, source: Any = None, test: Any = None) -> Run:

@@ -84,6 +84,7 @@ def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None)
     for note in table.notes:
         watcher.tell(note)
     recognized = recognize(table, settings)
+    order = _order(table, settings)
     ledger = Ledger(table.places, table.refused)
     for row, how in table.repaired.items():
         ledger.repair(row, how)
@@ -107,7 +108,7 @@ def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None)
         task.labels(target[rows]),
         clusters=clusters_of(len(rows), duplicates.keys, groups),
         given=None if table.split is None else table.split[rows],
-        order=_order(table, settings, rows),
+        order=None if order is None else order[rows],
         seed=settings.seed,
     )
     ledger.assign(rows, split.split)
@@ -148,7 +149,7 @@ def _load(
             table.columns[column.name], progress=watcher.progress
         )
         for row, why in values.problems.items():
-            ledger.set_aside(row, why)
+            ledger.set_aside(row, why if len(inputs) == 1 else f"{column.name}: {why}")
         for row, how in values.repairs.items():
             ledger.repair(row, how)
         loaded[column.name] = values
@@ -166,8 +167,8 @@ def _question(table: RawTable, recognized: Recognized, ledger: Ledger) -> tuple[
     if len(rows) == 0:
         raise DataError(
             f"no row can be used: {ledger.reasons_in_words() or 'there are none'}",
-            where=table.name,
-            fix="look at the rows named above, and mend or replace them",
+            where=f"{table.name}; first: {ledger.set_aside_items()[0][0]}" if len(table) else "",
+            fix="mend or replace these; 'pellucid check' shows how each column was understood",
         )
     task = TASKS[recognized.task].fit([target.take(rows) for target in targets])
     target, problems = task.encode(targets)
@@ -183,26 +184,40 @@ def _group_keys(table: RawTable, recognized: Recognized, rows: np.ndarray) -> li
     return [None if value != value else value for value in values]
 
 
-def _order(table: RawTable, settings: Settings, rows: np.ndarray) -> np.ndarray | None:
+def _order(table: RawTable, settings: Settings) -> np.ndarray | None:
+    """float64 (rows,): the time of each row, if the order of time matters."""
     if settings.order is None:
         return None
     column = table.column(settings.order)
     if column.values.dtype.kind == "f":
-        return column.values[rows]
-    date = MODALITIES["date"]
-    times = date.load(column)
-    if times.problems or column.missing()[rows].any():
+        times, known = column.values, np.isfinite(column.values)
+    else:
+        moments = MODALITIES["date"].load(column).values
+        times, known = moments.astype(np.int64).astype(np.float64), ~np.isnat(moments)
+    if not known.all():
+        row = int(np.argmin(known))
+        shown = "no value" if column.missing()[row] else f"'{column.values[row]}'"
         raise DataError(
-            "not every row has a time",
-            where=f"column '{settings.order}'",
-            fix="fill in the times, or leave out --order",
+            f"{(~known).sum():,} of {len(table):,} rows have no time in '{settings.order}': "
+            f"the first has {shown}",
+            where=f"--order {settings.order}, {table.places[row]}",
+            fix="mend these times, or leave out --order",
         )
-    return np.asarray(times.values[rows]).astype("datetime64[us]").astype(np.float64)
+    return times
 
 
 def _check_parts(prepared: Prepared) -> None:
     counts = {name: len(prepared.part(name)) for name in ("train", "valid", "test")}
     empty = [name for name in ("train", "test") if counts[name] == 0]
+    group = prepared.recognized.group
+    if empty and group is not None:
+        values = prepared.table.column(group.value).values[prepared.rows]
+        raise DataError(
+            f"rows of equal '{group.value}' stay together, and there are only "
+            f"{len(set(values.tolist()))} different ones: nothing is left for {empty[0]}",
+            where=f"{prepared.table.name}, column '{group.value}'",
+            fix="name a column with more different values with --group, or leave --group out",
+        )
     if empty:
         raise DataError(
             f"there are too few rows: nothing is left for {' and '.join(empty)}",

@@ -70,7 +70,8 @@ def _check_columns(first: RawTable, table: RawTable, optional: set[str]) -> list
         raise DataError(
             f"'{table.name}' lacks columns that '{first.name}' has: {_some(needed)}",
             where=table.name,
-            fix=f"give it the same columns; {did_you_mean(needed[0], extra or table.columns)}",
+            fix="give it the same columns"
+            + (f"; {did_you_mean(needed[0], extra)}" if extra else ""),
         )
     notes = [f"{table.name}: {note}" for note in table.notes if note not in first.notes]
     if lacking:
