@@ -150,6 +150,22 @@ def _check_settings(table: RawTable, settings: Settings) -> None:
                 where=f"--as {name}={kind}",
                 fix=did_you_mean(kind, [*MODALITIES, IGNORE]),
             )
+    _check_target_is_free(settings)
+
+
+def _check_target_is_free(settings: Settings) -> None:
+    """What is to be predicted can't be left out or used for something else."""
+    uses = {name: f"--ignore {name}" for name in settings.ignore}
+    uses |= {name: f"--as {name}={IGNORE}" for name, k in settings.kinds.items() if k == IGNORE}
+    if settings.group is not None:
+        uses[settings.group] = f"--group {settings.group}"
+    for name in (settings.target or "").split(","):
+        if name.strip() in uses:
+            raise ConfigError(
+                f"'{name.strip()}' is the target, and has another use too",
+                where=f"--target {settings.target} and {uses[name.strip()]}",
+                fix="leave out one of the two",
+            )
 
 
 # --- one input column -----------------------------------------------------------------------
@@ -177,7 +193,8 @@ def _read_input(
             return Column(raw.name, kind, "ignored", reading.why)
     reason = _nothing_to_learn(raw, readings)
     if reason:
-        return Column(raw.name, best, "ignored", f"{reason}; {_option(raw.name, best)} to keep it")
+        keep = f"; {_option(raw.name, best)} to keep it" if readings else ""
+        return Column(raw.name, best, "ignored", reason + keep)
     if not readings:
         raise DataError(
             f"no kind of value fits the column '{raw.name}'",
@@ -200,6 +217,12 @@ def _role_by_setting(name: str, settings: Settings) -> str:
 
 def _check_forced(table: RawTable, raw: RawColumn, kind: str) -> None:
     """A kind that fits not a single value is a mistake, whoever chose it."""
+    if kind in (*_FILES, "words", "series") and raw.values.ndim == 1 and raw.values.dtype != object:
+        raise ConfigError(
+            f"'{raw.name}' holds single numbers or dates, which can't be read as {kind}",
+            where=f"--as {raw.name}={kind}, {table.name}",
+            fix="leave the option away, or choose number, category, date or text",
+        )
     if kind not in ("number", "date") or raw.values.ndim > 1:
         return
     looked = RawColumn(raw.name, present(raw), raw.folder)
@@ -443,6 +466,14 @@ def _keep_something(table: RawTable, found: Recognized) -> None:
         and "to keep it" in column.why
         and not column.why.startswith(("always", "no value"))
     ]
+    lost = [c for c in found.columns if c.modality in _FILES and "no such file" in c.why]
+    if not spared and lost:
+        raise DataError(
+            f"the files that column '{lost[0].name}' names are not there, and no other column is "
+            f"left to learn '{', '.join(found.targets)}' from",
+            where=f"{table.name}; {lost[0].why}",
+            fix="put the files where the names say, as seen from the folder of the table",
+        )
     if not spared:
         reasons = "; ".join(
             f"{column.name}: {column.why}" for column in found.columns if column.role == "ignored"

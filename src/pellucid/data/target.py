@@ -98,6 +98,7 @@ def find_targets(table: RawTable, settings: Settings, readings: Readings) -> tup
     used = {settings.group, settings.split, *settings.ignore}
     used |= {name for name, kind in settings.kinds.items() if kind == "ignore"}
     names = [name for name in table.columns if name not in used]
+    names = [name for name in names if not table.columns[name].missing().all()]
     possible = [name for name in names if _can_be_target(table.columns[name], readings[name])]
     found = _by_name(names, possible)
     if found:
@@ -110,10 +111,18 @@ def find_targets(table: RawTable, settings: Settings, readings: Readings) -> tup
     raise DataError(
         "no column says that it is the one to predict",
         where=f"{table.name}, columns: {_listed(list(table.columns))}",
-        fix="name it with --target COLUMN"
-        if len(names) > 1
-        else "give at least two columns: one to predict, and something to predict it from",
+        fix=_name_it(table, names),
     )
+
+
+def _name_it(table: RawTable, names: list[str]) -> str:
+    if len(names) > 1:
+        return "name it with --target COLUMN"
+    if len(table.columns) > 1:
+        return "ignore fewer columns: one is to be predicted, and one to predict it from"
+    if names and table.columns[names[0]].values.ndim > 1:
+        return "give the answers too: an array y beside the array X"
+    return "give at least two columns: one to predict, and something to predict it from"
 
 
 def _named_targets(table: RawTable, wanted: str) -> list[str]:
@@ -235,8 +244,11 @@ def _check_answerable(table: RawTable, settings: Settings, raw: RawColumn) -> No
             where=f"{table.name}, column '{raw.name}'",
             fix="leave out --task tags, or name a column of words with --target",
         )
-    what = "dates" if raw.values.dtype.kind == "M" else "arrays"
-    raise DataError(
+    raise _only_to_learn_from(table, raw, "dates" if raw.values.dtype.kind == "M" else "arrays")
+
+
+def _only_to_learn_from(table: RawTable, raw: RawColumn, what: str) -> DataError:
+    return DataError(
         f"the target '{raw.name}' holds {what}: they can be learned from, not predicted",
         where=f"{table.name}, column '{raw.name}'",
         fix="name a column of words or numbers with --target",
@@ -372,6 +384,8 @@ def _no_target(table: RawTable, raw: RawColumn) -> DataError:
     values = present(raw)
     where = f"{table.name}, column '{raw.name}'"
     if values.ndim == 1 and values.dtype == object and isinstance(values[0], str):
+        if MODALITIES["date"].recognize(raw) is not None:
+            return _only_to_learn_from(table, raw, "dates")
         return DataError(
             f"the target '{raw.name}' has {len(set(values)):,} different texts in "
             f"{len(values):,} rows, such as {shown(values[0])}: too many to be classes",
@@ -399,8 +413,10 @@ def _decode(
         raise ConfigError(
             f"the target '{raw.name}' can't be read as numbers: it has "
             f"{', '.join(shown(value, 24) for value in list(dict.fromkeys(present(raw)))[:3])}",
-            where=f"{table.name}, --task {task}",
-            fix="use --task classify, or name another --target",
+            where=f"{table.name}, column '{raw.name}'",
+            fix="name another target instead: several at once must all be numbers"
+            if "," in (settings.target or "")
+            else "use --task classify, or name another --target",
         )
     loaded = MODALITIES[kind].load(raw)
     column = Column(raw.name, kind, "target", why, {"layout": loaded.layout})
@@ -408,8 +424,11 @@ def _decode(
     labeled = np.array([row not in unlabeled for row in range(len(raw))], dtype=bool)
     values = loaded.values[labeled]
     _check_variety(table, raw.name, values, task)
-    classes = task in ("classify", "grades")
-    return column, unlabeled, _rare_classes(raw.name, values) if classes else []
+    if task not in ("classify", "grades"):
+        return column, unlabeled, []
+    if table.split is not None:
+        values = loaded.values[labeled & (table.split != "test")]
+    return column, unlabeled, _rare_classes(raw.name, values)
 
 
 def _mostly_numbers(raw: RawColumn) -> bool:
@@ -439,12 +458,15 @@ def _check_variety(table: RawTable, name: str, values: np.ndarray, task: str) ->
     if len(different) >= (1 if task == "tags" else 2):
         return
     only = (
-        f"it is {shown(different[0])} in all {len(values):,} rows" if different else "it is empty"
+        f"it is {shown(_plain(different[0]))} in all {len(values):,} rows"
+        if different
+        else "it is empty"
     )
+    other = "other values" if values.dtype.kind == "f" else "at least one other class"
     raise DataError(
         f"there is nothing to tell apart in the target '{name}': {only}",
         where=f"{table.name}, column '{name}'",
-        fix="add examples of at least one other class, or name another column with --target",
+        fix=f"add examples of {other}, or name another column with --target",
     )
 
 

@@ -433,7 +433,12 @@ def _one(path: Path, kind: str, relative: str, digest: hashlib.blake2b) -> tuple
         content = file.read() if kind == "text" else file.read(4096)
     # Names, sizes and first bytes: reading a whole folder of sounds twice would cost minutes.
     digest.update(f"{relative}\0{size}\0".encode(errors="surrogateescape") + content)
-    return decode(content) if kind == "text" else (relative, "")
+    if kind != "text":
+        return relative, ""
+    text, encoding = decode(content)
+    if not text.strip():
+        raise ValueError("the text is blank")
+    return text, encoding
 
 
 def _finish(raw: RawTable, listing: Listing) -> RawTable:
