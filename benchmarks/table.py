@@ -1,0 +1,263 @@
+"""The page of all figures, made from the saved results alone: `docs/benchmarks.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from benchmarks import loop, memory, quality, startup
+from benchmarks.measured import RESULTS, ROOT, saved
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+INTRODUCTION = """\
+# Benchmarks
+
+What Pellucid reaches on open data and made-up loads. This page is made from the files in
+`benchmarks/results/`, which hold every single value; don't edit it by hand.
+
+    python -m benchmarks                     print these tables and write this page
+    python -m benchmarks quality             measure a part anew, or loop, startup ...
+    python -m benchmarks quality --sets wine,letter --seeds 1 --time 60s
+
+*Others* is the share of the processor that other programs took during a measurement. Speeds and
+starts are not saved above 15 %; learning gets less done in its time when others are busy.
+"""
+YES, NO, OPEN = "yes", "**no**", "-"
+
+
+def page(folder: Path = RESULTS) -> str:
+    """All figures as Markdown."""
+    parts = [INTRODUCTION]
+    parts += [quality_part(folder), loop_part(folder), startup_part(folder), memory_part(folder)]
+    parts.append(peers_part(folder))
+    return "\n".join(parts)
+
+
+def write(folder: Path = RESULTS, path: Path = PAGE) -> str:
+    """Write the page, and return it."""
+    text = page(folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+    return text
+
+
+# --- quality ----------------------------------------------------------------------------------
+
+
+def quality_part(folder: Path) -> str:
+    results = {name: saved(f"quality-{name}", folder) for name in quality.GOALS}
+    rows = [quality_row(name, result) for name, result in results.items()]
+    text = """\
+## Quality on open data
+
+Each run is `pellucid learn` with the time given, on 2 cores without a GPU, `--keep best`: whoever
+did better on the validation rows is handed over, the network or the best classical method. Where
+a set has an official split it is used; else the seed decides the split too. Mean and standard
+deviation over seeds; accuracy, except RMSE for diabetes. Test rows chose nothing.
+"""
+    heads = (
+        *("set", "goal", "kept model", "network alone", "best classical method", "kept"),
+        *("reached", "seeds", "time", "took", "others", "measured"),
+    )
+    return "\n".join([text, markdown(heads, rows), "", *where(results.values()), ""])
+
+
+def quality_row(name: str, result: dict[str, Any] | None) -> list[str]:
+    goal = quality.GOALS[name]
+    wanted = goal.words or f">= {goal.figure:g}"
+    if result is None:
+        return [name, wanted, "not measured yet", *[""] * 9]
+    runs = result["runs"]
+    rivals = [quality.best_rival(run) for run in runs]
+    theirs = [run["methods"][rival]["score"] for run, rival in zip(runs, rivals, strict=True)]
+    others = [run["foreign"] for run in runs if run["foreign"] is not None]
+    return [
+        name,
+        wanted,
+        score(run["score"] for run in runs),
+        score(run["methods"]["network"]["score"] for run in runs),
+        f"{score(theirs)}, {' / '.join(sorted(set(rivals)))}",
+        " / ".join(sorted({run["kept"] for run in runs})),
+        YES if quality.reached(goal, runs) else NO,
+        f"{len(runs)}",
+        result["time"],
+        f"{median(run['process_seconds'] for run in runs):.0f} s",
+        f"{max(others):.0%}" if others else "?",
+        f"{result['date'][:10]}, {code(result)}",
+    ]
+
+
+def score(values: Iterable[float]) -> str:
+    """'.953 ± .004', or with one decimal where the unit is not a share."""
+    found = list(values)
+    middle, deviation = quality.spread(found)
+    digits = 4 if abs(middle) <= 1 else 2
+    return f"{middle:.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
+
+
+# --- loop -------------------------------------------------------------------------------------
+
+
+def loop_part(folder: Path) -> str:
+    text = f"""\
+## The loop beside one written by hand
+
+Same network, batches, arithmetic and precision, in turn in one process. *Bare*: a hand-written
+PyTorch loop with Pellucid's optimizer. *torch*: one with `torch.optim.AdamW(fused=True)` and
+`clip_grad_norm_`. 1 is as fast, above 1 faster; goal: at least {loop.GOAL} of the bare loop.
+Median of rounds [quartiles]; *recorded* is over all rounds, with looks for 1 % of the time.
+"""
+    result = saved("loop", folder)
+    if result is None:
+        return f"{text}\nNot measured yet.\n"
+    *networks, smallest = result["measured"]
+    heads = (
+        *("network", "parameters", "batch", "precision", "threads", "of bare", "reached"),
+        *("of torch", "recorded, of bare", "a step", "others"),
+    )
+    table = markdown(heads, [loop_row(found) for found in networks])
+    ours, bare = (loop.step_microseconds(smallest, way) for way in ("ours", "bare"))
+    fixed = (
+        f"A network of one layer (batch {smallest['batch']}) takes {ours:.0f} µs a step, "
+        f"{bare:.0f} µs in the bare loop: what surrounds a step costs {ours - bare:.0f} µs, "
+        f"{loop.step_microseconds(smallest, 'recorded') - bare:.0f} µs when recorded."
+    )
+    rounds = networks[0]["rounds"]
+    return "\n".join([text, table, "", fixed, "", f"{rounds} rounds.", *where([result]), ""])
+
+
+def loop_row(found: dict[str, Any]) -> list[str]:
+    middle, low, high = loop.ratio(found, "bare")
+    torch = "-"
+    if "torch" in found["seconds"]:
+        torch = "{:.3f} [{:.3f}, {:.3f}]".format(*loop.ratio(found, "torch"))
+    return [
+        f"{found['name']} ({found['network']})",
+        f"{found['parameters']:,}",
+        str(found["batch"]),
+        found["precision"],
+        str(found["threads"]),
+        f"{middle:.3f} [{low:.3f}, {high:.3f}]",
+        YES if middle >= loop.GOAL else NO,
+        torch,
+        f"{loop.recorded_ratio(found):.3f}",
+        f"{loop.step_microseconds(found, 'ours') / 1000:.2f} ms",
+        f"{found['foreign']:.0%}",
+    ]
+
+
+# --- start and memory -------------------------------------------------------------------------
+
+
+def startup_part(folder: Path) -> str:
+    text = "## Start\n\nSeconds from the start of a process to its end, files in the cache.\n"
+    result = saved("startup", folder)
+    if result is None:
+        return f"{text}\nNot measured yet.\n"
+    rows = [startup_row(found) for found in result["measured"]]
+    heads = ("what", "goal", "median", "fastest to slowest", "reached", "peak memory", "processes")
+    loads = "loads" if result["torch_imported"] else "does not load"
+    after = f"`pellucid --help` {loads} PyTorch. Others took {result['foreign']:.0%}."
+    return "\n".join([text, markdown(heads, rows), "", after, *where([result]), ""])
+
+
+def startup_row(found: dict[str, Any]) -> list[str]:
+    seconds = found["seconds"]
+    goal = startup.goal(found["name"])
+    middle = median(seconds)
+    return [
+        found["name"],
+        "" if goal is None else f"< {goal:g} s",
+        f"{middle:.3g} s",
+        f"{min(seconds):.3g} to {max(seconds):.3g}",
+        OPEN if goal is None else YES if middle < goal else NO,
+        f"{max(found['peak_mb'])} MB",
+        str(len(seconds)),
+    ]
+
+
+def memory_part(folder: Path) -> str:
+    text = """\
+## Memory
+
+The largest memory of a process that learns for a minute, everything included (mapped files too).
+Goal: four times the encoded data plus 1.5 GB.
+"""
+    result = saved("memory", folder)
+    if result is None:
+        return f"{text}\nNot measured yet.\n"
+    measured = {name: result["measured"].get(name) for name in memory.SOURCES}
+    rows = [memory_row(name, found) for name, found in measured.items()]
+    heads = ("source", "encoded", "goal", "peak", "reached", "peak while", "took", "measured")
+    return "\n".join([text, markdown(heads, rows), "", *where(measured.values()), ""])
+
+
+def memory_row(name: str, found: dict[str, Any] | None) -> list[str]:
+    if found is None:
+        return [memory.SOURCES[name].words, "", "", "not measured yet", "", "", "", ""]
+    return [
+        found["words"],
+        f"{found['encoded_mb']:.0f} MB",
+        f"{found['goal_mb'] / 1000:.2f} GB",
+        f"{found['peak_mb'] / 1000:.2f} GB",
+        YES if found["peak_mb"] <= found["goal_mb"] else NO,
+        found["peak_stage"],
+        f"{found['seconds']:.0f} s",
+        f"{found['date'][:10]}, {code(found)}",
+    ]
+
+
+# --- peers ------------------------------------------------------------------------------------
+
+
+def peers_part(folder: Path) -> str:
+    text = """\
+## Beside others
+
+The same rows in the same run of the script. Errors and times as multiples of Pellucid's (kept
+model): above 1 the peer is wrong more often, or slower. Ratios only: seconds differ by machine.
+"""
+    result = saved("peers", folder)
+    if result is None:
+        return f"{text}\nNot measured yet.\n"
+    rows = [
+        [one["set"], one["peer"], f"{one['error_ratio']:.2f}", f"{one['time_ratio']:.2f}",
+         str(one["seeds"])]
+        for one in result["ratios"]
+    ]  # fmt: skip
+    heads = ("set", "peer", "error, of ours", "time, of ours", "seeds")
+    missing = [f"* {name}: {why}" for name, why in result["not_run"].items()]
+    after = ["", "Not run:", "", *missing] if missing else []
+    return "\n".join([text, markdown(heads, rows), *after, "", *where([result]), ""])
+
+
+# --- Markdown ---------------------------------------------------------------------------------
+
+
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def where(results: Iterable[dict[str, Any] | None]) -> list[str]:
+    """On what and with what: one line for each different answer."""
+    found: dict[str, None] = {}
+    for result in results:
+        if result is not None:
+            found[setting(result)] = None
+    return [f"Measured {line}." for line in found]
+
+
+def setting(result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    return (
+        f"{result['date']} with `{result['command']}`: {machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['memory_gb']} GB; {versions}; code {code(result)}"
+    )
+
+
+def code(result: dict[str, Any]) -> str:
+    return f"{result['commit'] or '-'} ({result['code'][:6]})"
