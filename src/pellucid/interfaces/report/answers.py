@@ -71,7 +71,7 @@ def _figures(summary: dict[str, Any]) -> Html:
     heads: list[Child] = ["figure", "network", "meaning"]
     if other:
         heads.insert(2, group("kept: ", name(summary["kept"])))
-    return table(heads, rows, numbers=(1, 2) if other else (1,))
+    return table("Figures on the test rows", heads, rows, numbers=(1, 2) if other else (1,))
 
 
 def _by_kind(facts: Facts, summary: dict[str, Any], exam: Exam) -> Html | None:
@@ -107,13 +107,17 @@ def _confusion(classes: list[str], confusion: np.ndarray) -> Html:
             "Each line is a true class, each column an answer. On the diagonal it was right; the "
             "darker a square, the larger its part of the line.",
         ),
-        table(heads, rows, numbers=range(1, len(classes) + 1), look="confusion"),
+        table(
+            "Confusion matrix", heads, rows, numbers=range(1, len(classes) + 1), look="confusion"
+        ),
     )
 
 
 def _heat(count: int, share: float, right: bool) -> Html:
     look = f"heat {'hit' if right else 'miss'}"
-    return tag("span", f"{count:,}" if count else "·", class_=look, style=f"--share:{share:.3f}")
+    # A single mistake among many must be seen too.
+    depth = share if right or not count else min(1.0, 0.3 + 2 * share)
+    return tag("span", f"{count:,}" if count else "·", class_=look, style=f"--share:{depth:.3f}")
 
 
 def _confused_pairs(classes: list[str], confusion: np.ndarray) -> Html:
@@ -132,7 +136,12 @@ def _confused_pairs(classes: list[str], confusion: np.ndarray) -> Html:
         tag("p", f"{counted(len(classes), 'class', 'classes')} are too many for one table.")
         if rows
         else tag("p", "No test row was taken for another class."),
-        table(["truth", "answer", "times", "test rows of this class"], rows, numbers=(2, 3))
+        table(
+            "Most confused classes",
+            ["truth", "answer", "times", "test rows of this class"],
+            rows,
+            numbers=(2, 3),
+        )
         if rows
         else None,
         note(f"and {counted(kinds - len(rows), 'more kind')} of mistakes")
@@ -160,7 +169,10 @@ def _per_class(classes: list[str], confusion: np.ndarray) -> Html:
             "answers of a class, how many were true (precision). The least found come first.",
         ),
         table(
-            ["class", "test rows", "found", "95 % interval", "right"], rows, numbers=(1, 2, 3, 4)
+            "Class by class",
+            ["class", "test rows", "found", "95 % interval", "right"],
+            rows,
+            numbers=(1, 2, 3, 4),
         ),
         note(f"and {counted(more, 'class', 'classes')} found more often") if more > 0 else None,
     )
@@ -195,7 +207,12 @@ def _per_tag(facts: Facts, exam: Exam) -> Html:
             "Found: of the rows with a tag, how many got it (recall). Right: where it was given, "
             "how often it was true (precision).",
         ),
-        table(["tag", "test rows", "found", "95 % interval", "right"], rows, numbers=(1, 2, 3, 4)),
+        table(
+            "Tag by tag",
+            ["tag", "test rows", "found", "95 % interval", "right"],
+            rows,
+            numbers=(1, 2, 3, 4),
+        ),
         note(f"and {counted(more, 'rarer tag')}") if more > 0 else None,
     )
 
@@ -227,7 +244,9 @@ def _target_table(facts: Facts, truth: np.ndarray, said: np.ndarray) -> Html:
         [name(target), *(figure(one.get(metric), metric) for metric in metrics)]
         for target, one in zip(facts.targets, found)
     ]
-    return table(["target", *metrics], rows, numbers=range(1, len(metrics) + 1))
+    return table(
+        "Figures of each target", ["target", *metrics], rows, numbers=range(1, len(metrics) + 1)
+    )
 
 
 def _one_target(target: str, truth: np.ndarray, said: np.ndarray) -> Html:
@@ -406,6 +425,9 @@ def _coverage(facts: Facts, exam: Exam) -> Html:
             "inside it. On the test rows:",
         ),
         table(
-            ["target", "error bar", "promised", "kept", "95 % interval"], rows, numbers=(1, 2, 3, 4)
+            "Error bars",
+            ["target", "error bar", "promised", "kept", "95 % interval"],
+            rows,
+            numbers=(1, 2, 3, 4),
         ),
     )

@@ -119,6 +119,7 @@ def line_chart(
         _upward_axis(x, y, labels),
         group(_line(curve, x, y) for curve in shown),
         _marked(mark, x, y) if mark else group(),
+        tag("text", "log scale", x=2, y=height - 4, class_="label") if log else group(),
     )
 
 
@@ -230,8 +231,10 @@ def _across_axis(x: Scale, y: Scale, label: str) -> Html:
 def _upward_axis(x: Scale, y: Scale, labels: list[str]) -> Html:
     places = [float(y(tick)) for tick in y.ticks()]
     return group(
-        tag("path", d=f"M{x.start:.1f} {place:.1f}H{x.end:.1f}", class_="grid")
-        + tag("text", label, x=f"{x.start - 6:.1f}", y=f"{place + 4:.1f}", text_anchor="end")
+        group(
+            tag("path", d=f"M{x.start:.1f} {place:.1f}H{x.end:.1f}", class_="grid"),
+            tag("text", label, x=f"{x.start - 6:.1f}", y=f"{place + 4:.1f}", text_anchor="end"),
+        )
         for place, label in zip(places, labels)
     )
 
@@ -239,12 +242,19 @@ def _upward_axis(x: Scale, y: Scale, labels: list[str]) -> Html:
 # --- small drawings -------------------------------------------------------------------------
 
 
-def sparkline(title: str, y: np.ndarray, *, log: bool = False, width: float = 120) -> Html:
-    """A line without axes; its words stand beside it."""
+def sparkline(
+    title: str,
+    y: np.ndarray,
+    *,
+    log: bool = False,
+    limits: tuple[float, float] | None = None,
+    width: float = 120,
+) -> Html:
+    """A line without axes; its words stand beside it. limits: of the values, else their own."""
     curve = finite(Curve("", np.arange(len(y), dtype=float), np.asarray(y, float)))
     if len(curve.x) < 2:
         return Html("")
-    low, high = float(curve.y.min()), float(curve.y.max())
+    low, high = limits or (float(curve.y.min()), float(curve.y.max()))
     log = log and low > 0
     spread = high > low
     scale = Scale(low, high if spread else low + 1, 25, 3, log and spread)
@@ -299,10 +309,13 @@ def interval_chart(title: str, items: Sequence[Bar], across: str) -> Html:
     pad = 0.03 * (high - low) or 0.5
     row, bottom = 44, 44 * len(items) + 6
     x = Scale(low - pad, high + pad, 8, WIDTH - 8)
+    places = [(tick, f"{float(x(tick)):.1f}") for tick in x.ticks(5)]
     grid = [
-        tag("path", d=f"M{float(x(tick)):.1f} 4V{bottom}", class_="grid")
-        + tag("text", number(tick), x=f"{float(x(tick)):.1f}", y=bottom + 15, text_anchor="middle")
-        for tick in x.ticks(5)
+        group(
+            tag("path", d=f"M{place} 4V{bottom}", class_="grid"),
+            tag("text", number(tick), x=place, y=bottom + 15, text_anchor="middle"),
+        )
+        for tick, place in places
     ]
     rows = [_interval(item, x, row * index) for index, item in enumerate(items)]
     label = tag("text", across, x=WIDTH - 8, y=bottom + 31, text_anchor="end", class_="label")
@@ -383,15 +396,7 @@ def reliability_chart(title: str, points: Sequence[tuple[float, float, float, fl
     y = Scale(low, 1.0, side - 34, 18)
     x = Scale(low, 1.0, 50, WIDTH - 16)
     labels = [f"{100 * tick:.0f} %" for tick in y.ticks()]
-    marks = [
-        tag(
-            "path",
-            d=f"M{float(x(sure)):.1f} {float(y(a)):.1f}V{float(y(b)):.1f}",
-            class_="whisker",
-        )
-        + tag("circle", cx=f"{float(x(sure)):.1f}", cy=f"{float(y(right)):.1f}", r=4, class_="dot")
-        for sure, a, right, b in points
-    ]
+    marks = [_whisker(x, y, *point) for point in points]
     across = [
         tag("text", label, x=f"{float(x(tick)):.1f}", y=side - 19, text_anchor="middle")
         for tick, label in zip(x.ticks(), labels)
@@ -407,4 +412,13 @@ def reliability_chart(title: str, points: Sequence[tuple[float, float, float, fl
         group(marks),
         tag("text", "how often right", x=x.start, y=11, class_="label"),
         tag("text", "how sure", x=x.end, y=side - 4, text_anchor="end", class_="label"),
+    )
+
+
+def _whisker(x: Scale, y: Scale, sure: float, low: float, right: float, high: float) -> Html:
+    place = f"{float(x(sure)):.1f}"
+    d = f"M{place} {float(y(low)):.1f}V{float(y(high)):.1f}"
+    return group(
+        tag("path", d=d, class_="whisker"),
+        tag("circle", cx=place, cy=f"{float(y(right)):.1f}", r=4, class_="dot strong"),
     )

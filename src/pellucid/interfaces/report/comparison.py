@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pellucid.evidence.verdict import CONSTANT
 from pellucid.interfaces.report import charts
 from pellucid.interfaces.report.charts import Bar
 from pellucid.interfaces.report.facts import Facts
@@ -21,6 +22,9 @@ from pellucid.interfaces.report.words import (
 from pellucid.interfaces.seconds import in_words
 from pellucid.learning.evaluate import higher_is_better
 
+FAR = 3
+"""The constant answer is not drawn if the scale would have to be so many times as long."""
+
 
 def comparison_section(facts: Facts) -> Html:
     title = "Was deep learning needed?"
@@ -35,19 +39,15 @@ def comparison_section(facts: Facts) -> Html:
         "verdict",
         title,
         tag("p", name(verdict["sentence"]), class_="sentence"),
-        charts.figure(
-            _chart(everyone, metric),
-            f"{metric} on {counted(verdict['rows'], 'sealed test row')} with 95 % intervals"
-            + ("; higher is better." if higher_is_better(metric) else "; lower is better."),
-            "single",
-        ),
+        _chart(verdict, everyone),
         _table(facts, everyone, metric),
         _how(facts, verdict),
     )
 
 
-def _chart(everyone: list[dict[str, Any]], metric: str) -> Html:
-    """Only those whose interval is defined can be drawn."""
+def _chart(verdict: dict[str, Any], everyone: list[dict[str, Any]]) -> Html:
+    """All figures with their intervals on one scale."""
+    metric = verdict["metric"]
     scale = 100 if metric in SHARES else 1
     items = [
         Bar(
@@ -63,9 +63,35 @@ def _chart(everyone: list[dict[str, Any]], metric: str) -> Html:
     ]
     if not items:
         return note("No interval could be computed on these few rows.")
+    drawn, far = without_far(items)
     said = ", ".join(f"{item.name} {item.said}" for item in items)
-    across = f"{metric}, %" if metric in SHARES else metric
-    return charts.interval_chart(f"{metric}: {said}", items, across)
+    rows = counted(verdict["rows"], "sealed test row")
+    better = "higher" if higher_is_better(metric) else "lower"
+    return charts.figure(
+        charts.interval_chart(
+            f"{metric}: {said}", drawn, f"{metric}, %" if metric in SHARES else metric
+        ),
+        group(
+            f"{metric} on {rows} with 95 % intervals; {better} is better.",
+            [
+                group(" Too far off to be drawn: ", name(item.name), f", {item.said}.")
+                for item in far
+            ],
+        ),
+        "single",
+    )
+
+
+def without_far(items: list[Bar]) -> tuple[list[Bar], list[Bar]]:
+    """What to draw, and the constant answer if it lies so far off that all else would touch."""
+
+    def span(some: list[Bar]) -> float:
+        return max(item.high for item in some) - min(item.low for item in some)
+
+    near = [item for item in items if item.name != CONSTANT]
+    if len(near) < 2 or span(items) < FAR * span(near):
+        return items, []
+    return near, [item for item in items if item.name == CONSTANT]
 
 
 def _table(facts: Facts, everyone: list[dict[str, Any]], metric: str) -> Html:
@@ -94,7 +120,7 @@ def _table(facts: Facts, everyone: list[dict[str, Any]], metric: str) -> Html:
         "size",
         "set up by",
     ]
-    return table(heads, rows, numbers=(1, 2, 3, 4, 5, 6))
+    return table("All methods", heads, rows, numbers=(1, 2, 3, 4, 5, 6))
 
 
 def _how(facts: Facts, verdict: dict[str, Any]) -> Html:

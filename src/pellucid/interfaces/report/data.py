@@ -10,7 +10,7 @@ from pellucid.interfaces.report import pictures
 from pellucid.interfaces.report.facts import Facts
 from pellucid.interfaces.report.html import Child, Html, group, tag
 from pellucid.interfaces.report.layout import note, section, table
-from pellucid.interfaces.report.words import counted, name
+from pellucid.interfaces.report.words import counted, name, percent
 
 MOST_COLUMNS = 30
 MOST_CLASSES = 30
@@ -77,7 +77,7 @@ def _ledger(facts: Facts) -> Html:
         [
             group(tag("span", class_=f"swatch part-{key.replace(' ', '-')}"), key),
             f"{count:,}",
-            f"{100 * count / total:.1f} %",
+            percent(count / total),
             meaning,
         ]
         for (key, meaning), count in parts
@@ -85,7 +85,12 @@ def _ledger(facts: Facts) -> Html:
     rows.append([tag("b", "all"), tag("b", f"{total:,}"), "100 %", "every row has one fate"])
     return group(
         tag("div", bar, class_="rows-bar", aria_hidden="true"),
-        table(["rows", "count", "share", "what for"], rows, numbers=(1, 2)),
+        table(
+            "Rows by what became of them",
+            ["rows", "count", "share", "what for"],
+            rows,
+            numbers=(1, 2),
+        ),
     )
 
 
@@ -99,7 +104,7 @@ def _items(facts: Facts, field: str, title: str, word: str) -> Html | None:
     more = count - len(rows)
     return group(
         tag("h4", f"{title} ({count:,})"),
-        table(["row", word], rows),
+        table(title, ["row", word], rows),
         note(f"and {more:,} more; all are in ledger.parquet") if more > 0 else None,
     )
 
@@ -133,7 +138,7 @@ def _classes(facts: Facts) -> Html | None:
     heads = [word, *(f"{part} rows" for part in known), "together"]
     return group(
         title,
-        table(heads, rows, numbers=tuple(range(1, 1 + len(known))), look="classes"),
+        table("Classes", heads, rows, numbers=tuple(range(1, 1 + len(known))), look="classes"),
         note(f"and {more:,} rarer ones") if more > 0 else None,
     )
 
@@ -162,7 +167,7 @@ def _columns(facts: Facts) -> Html:
     ]
     more = columns[MOST_COLUMNS:]
     return group(
-        table(["column", "role", "read as", "because"], rows, look="columns"),
+        table("Columns", ["column", "role", "read as", "because"], rows, look="columns"),
         note(f"and {_kinds(more)} more, listed in run.json") if more else None,
     )
 

@@ -81,13 +81,18 @@ def _answers(facts: Facts) -> Html | None:
     if course is None:
         return None
     said, courses, truths = course
+    shares = facts.kind == "classify"
+    written = percent if shares else number
+    limits = (0.0, 1.0) if shares else None
     rows: list[list[Child]] = [
         [
             name(place),
             name(truth),
-            charts.sparkline(f"{said} from {number(one[0])} to {number(one[-1])}", one),
-            number(float(one[0])),
-            number(float(one[-1])),
+            charts.sparkline(
+                f"{said} from {written(one[0])} to {written(one[-1])}", one, limits=limits
+            ),
+            written(one[0]),
+            written(one[-1]),
         ]
         for place, truth, one in zip(probe.places, truths, courses.T)
     ]
@@ -95,7 +100,7 @@ def _answers(facts: Facts) -> Html | None:
     return group(
         tag("h3", "The watched examples"),
         tag("p", f"{said}, as training went on (before calibration)."),
-        table(heads, rows, numbers=(3, 4)),
+        table("Watched examples", heads, rows, numbers=(3, 4)),
     )
 
 
@@ -158,7 +163,8 @@ def _filters(moments: list[Look], budget: pictures.Budget) -> Html | None:
             "p",
             f"{count} filters of {height} × {width} pixels slide over every picture ({shown} "
             "shown). Each answers where the picture looks like it: bright where it wants light, "
-            "dark where it wants darkness. They start at random; edges and spots appear by learning.",
+            "dark where it wants darkness. They start at random; edges and spots appear by "
+            "learning.",
         ),
         tag(
             "div",
@@ -170,12 +176,11 @@ def _filters(moments: list[Look], budget: pictures.Budget) -> Html | None:
 
 
 def filter_tiles(weight: np.ndarray) -> np.ndarray:
-    """`(n, 1 | 3, height, width)` -> uint8 `(n, height, width[, 3])`; each filter's 0 is gray."""
+    """`(n, 1 | 3, height, width)` -> uint8 `(n, height, width, 1 | 3)`; each filter's 0 is gray."""
     shown = weight[:MOST_TILES]
     peak = np.abs(shown).reshape(len(shown), -1).max(1)
     scaled = shown / np.where(peak > 0, peak, 1)[:, None, None, None]
-    pixels = np.round(127.5 + 127.5 * scaled).astype(np.uint8)
-    return pixels[:, 0] if pixels.shape[1] == 1 else pixels.transpose(0, 2, 3, 1)
+    return np.round(127.5 + 127.5 * scaled).astype(np.uint8).transpose(0, 2, 3, 1)
 
 
 def _maps(facts: Facts, moments: list[Look], budget: pictures.Budget) -> Html | None:
@@ -223,10 +228,10 @@ def _maps(facts: Facts, moments: list[Look], budget: pictures.Budget) -> Html | 
 
 
 def map_tiles(values: np.ndarray) -> np.ndarray:
-    """`(height, width, features)` -> uint8 `(features, height, width)`, each on its own scale."""
-    maps = values.transpose(2, 0, 1)[:MOST_TILES]
-    low = maps.min((1, 2), keepdims=True)
-    span = maps.max((1, 2), keepdims=True) - low
+    """`(height, width, features)` -> uint8 `(features, height, width, 1)`, own scales."""
+    maps = values.transpose(2, 0, 1)[:MOST_TILES, :, :, None]
+    low = maps.min((1, 2, 3), keepdims=True)
+    span = maps.max((1, 2, 3), keepdims=True) - low
     return np.round(255 * (maps - low) / np.where(span > 0, span, 1)).astype(np.uint8)
 
 
@@ -257,8 +262,9 @@ def _values(moments: list[Look]) -> Html | None:
         tag(
             "p",
             "How the values of a layer are spread, for the watched examples; one histogram a "
-            "recorded step, on a common scale. Many zeros mean that the layer answers only to some "
-            "things. The gradient says how much the loss would change with these values.",
+            "recorded step, on a common scale, zeros left out. Many zeros mean that the layer "
+            "answers only to some things. The gradient says how much the loss would change with "
+            "these values.",
         ),
         tag("div", cards, class_="charts"),
         note(f"{counted(more, 'more watched value')} in the folder looks") if more > 0 else None,
@@ -272,7 +278,7 @@ def _distribution(where: str, moments: list[Look]) -> Html:
     edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
     drawn = []
     for step, one in seen:
-        counts, _ = np.histogram(np.clip(one.value, edges[0], edges[-1]), edges)
+        counts, _ = np.histogram(np.clip(one.value[one.value != 0], edges[0], edges[-1]), edges)
         value, gradient = one.statistics["value"], one.statistics.get("gradient")
         said = [f"mean {number(value.mean)}", f"spread {number(value.std)}"]
         if value.zeros >= 0.005:
@@ -289,9 +295,12 @@ def _distribution(where: str, moments: list[Look]) -> Html:
         )
     caption = group(
         tag("b", name(where)),
-        f", {_shape(seen[-1][1])} for each example; from {number(low)} to {number(high)}",
+        f": {_shape(seen[-1][1])} values for each example, drawn from {number(low)} to "
+        f"{number(high)}",
     )
-    return charts.figure(tag("div", drawn, class_="moments"), caption)
+    return tag(
+        "figure", tag("figcaption", caption), tag("div", drawn, class_="moments"), class_="spread"
+    )
 
 
 def _shape(seen: Seen) -> str:
@@ -316,7 +325,9 @@ def _weights(looks: Looks, last: Look) -> Html | None:
             "weights; its norm), and how far one step moved them, as a share of their size. Around "
             "a thousandth is usual while learning is fast. Curves count in powers of ten.",
         ),
-        table(["weights", "shape", "gradient, first to last", "moved, first to last"], rows),
+        table(
+            "Weights", ["weights", "shape", "gradient, first to last", "moved, first to last"], rows
+        ),
         note(f"{counted(more, 'more tensor')} (biases, norms ...) in the folder looks")
         if more > 0
         else None,
@@ -332,7 +343,7 @@ def _weight_row(looks: Looks, where: str, seen: Seen) -> list[Child]:
         [row[3] / (size[step] or 1) for step, row in zip(moved_steps.tolist(), moved)]
     )
     return [
-        name(where),
+        name(where.removeprefix("branches.")),
         " × ".join(map(str, seen.shape)),
         _course_cell(f"gradient norm of {where}", pulls),
         _course_cell(f"relative update of {where}", shares),

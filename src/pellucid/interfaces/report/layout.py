@@ -18,16 +18,16 @@ def section(place: str, title: str, *children: Child) -> Html:
 
 
 def table(
+    about: str,
     heads: Sequence[Child],
     rows: Sequence[Sequence[Child]],
     *,
     numbers: Sequence[int] = (),
     look: str = "",
-    caption: str = "",
 ) -> Html:
     """A table whose first column names the rows; it scrolls by itself where the page is narrow.
 
-    numbers: columns to align right.
+    about: what it lists, for those who hear the page. numbers: columns to align right.
     """
 
     def cell(index: int, child: Child) -> Html:
@@ -43,13 +43,12 @@ def table(
     body = [tag("tr", [cell(index, child) for index, child in enumerate(row)]) for row in rows]
     written = tag(
         "table",
-        tag("caption", caption) if caption else None,
         tag("thead", tag("tr", head)),
         tag("tbody", lines("", *body)),
         class_=look or None,
     )
     # A box that scrolls must be reachable by keyboard.
-    return tag("div", written, class_="scroll", tabindex="0")
+    return tag("div", written, class_="scroll", tabindex="0", role="group", aria_label=about)
 
 
 def note(*children: Child) -> Html:

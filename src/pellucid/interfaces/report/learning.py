@@ -64,7 +64,7 @@ def _lead(facts: Facts) -> Html:
         ),
         tag(
             "p",
-            f"{counted(facts.last_step, 'step')} were made, {number(float(last['epoch']))} passes "
+            f"{counted(facts.last_step, 'step')} were made, {float(last['epoch']):.3g} passes "
             f"over the training rows, in {in_words(float(last['seconds']))}.{short}{bag}",
         ),
     )
@@ -213,6 +213,6 @@ def _events(facts: Facts) -> Html:
     ]
     return group(
         tag("h3", "What happened on the way"),
-        table(["step", "event", "what"], rows, numbers=(0,)),
+        table("Events", ["step", "event", "what"], rows, numbers=(0,)),
         note(f"and {len(told) - 30:,} more in events.jsonl") if len(told) > 30 else None,
     )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
+
+import numpy as np
 
 from pellucid.config import ACROSS, RESERVED
 from pellucid.interfaces.report import charts
@@ -15,9 +18,9 @@ from pellucid.interfaces.report.words import counted, cut, listed, name
 
 MOST_LANES = 8
 MOST_LAYERS = 40
-LANE, GAP = 208, 24
-BOX, STEP = 76, 100
-"""Height of a box, and from one box to the next."""
+LANE, GAP = 208, 26
+LINE, LETTERS = 15, 32
+"""Height of a line of text in a box, and letters that fit into it."""
 
 FAMILIES = {
     "cnn": "convolutions: small detectors that look everywhere for the same pattern",
@@ -37,6 +40,18 @@ class Box:
     said: str
     weights: int = 0
 
+    @property
+    def lines(self) -> list[str]:
+        """What stands below the title: two lines at most, and the weights."""
+        lines = textwrap.wrap(self.said, LETTERS)
+        if len(lines) > 2:
+            lines = [lines[0], cut(f"{lines[1]} {lines[2]}", LETTERS)]
+        return [*lines, *([counted(self.weights, "weight")] if self.weights else [])]
+
+    @property
+    def height(self) -> float:
+        return 30 + LINE * len(self.lines) + (6 if self.weights else 0)
+
 
 def network_section(facts: Facts) -> Html:
     network = facts.info.get("network")
@@ -49,7 +64,14 @@ def network_section(facts: Facts) -> Html:
         "The network",
         _lead(facts, network),
         charts.figure(
-            tag("div", draw(facts, network), class_="scroll", tabindex="0"),
+            tag(
+                "div",
+                draw(facts, network),
+                class_="scroll",
+                tabindex="0",
+                role="group",
+                aria_label="The network, drawn",
+            ),
             "From the columns at the top to the answer at the bottom. The dark line in a box is "
             "its share of all weights.",
             "network",
@@ -102,7 +124,7 @@ def _layers(network: dict[str, Any]) -> Html:
     more = len(rows) - MOST_LAYERS
     heads = ["part", "layer", "kind", "shape of its largest weight", "weights"]
     return group(
-        table(heads, rows[:MOST_LAYERS], numbers=(4,)),
+        table("Layers", heads, rows[:MOST_LAYERS], numbers=(4,)),
         note(f"and {more:,} more layers, listed in run.json") if more > 0 else None,
     )
 
@@ -117,38 +139,47 @@ def draw(facts: Facts, network: dict[str, Any]) -> Html:
     if len(ways_in) > MOST_LANES:
         lanes.append([Box(f"{len(ways_in) - MOST_LANES} more columns", "built in the same way")])
     below = _below(facts, network, joined=len(lanes) > 1)
-    longest = max(map(len, lanes))
-    width = max(charts.WIDTH, len(lanes) * (LANE + GAP) - GAP + 2)
-    height = (longest + len(below)) * STEP - (STEP - BOX) + 2
+    rows = [*zip_longest(*lanes), *([box] for box in below)]
+    heights = [max(box.height for box in row if box) for row in rows]
+    tops = [1.0, *(1 + np.cumsum(heights) + GAP * np.arange(1, len(rows) + 1)).tolist()]
     total = max(1, int(network["parameters"]))
-    left = (width - len(lanes) * (LANE + GAP) + GAP) / 2
+    width = max(charts.WIDTH, len(lanes) * (LANE + GAP) - GAP + 2)
     drawn = []
+    for top, height, row in zip(tops, heights, rows):
+        left = (width - len(row) * (LANE + GAP) + GAP) / 2
+        drawn += [
+            _box(box, left + index * (LANE + GAP), top, height, total)
+            for index, box in enumerate(row)
+            if box
+        ]
+    drawn += _arrows(lanes, heights, tops, width)
+    title = "The network: " + "; ".join(
+        ", then ".join(f"{box.title} ({box.said})" for box in lane) for lane in [*lanes, below]
+    )
+    # Narrower than this the letters can't be read: the drawing scrolls in its own box.
+    narrowest = f"min-width:{150 * len(lanes)}px;" if len(lanes) > 2 else ""
+    svg = charts.drawing(title, width, tops[-1] - GAP + 1, *drawn, look="boxes")
+    return tag("div", svg, style=f"{narrowest}max-width:{1.1 * width:.0f}px")
+
+
+def _arrows(
+    lanes: list[list[Box]], heights: list[float], tops: list[float], width: float
+) -> list[Html]:
+    longest = max(map(len, lanes))
+    left = (width - len(lanes) * (LANE + GAP) + GAP + LANE) / 2
+    arrows = []
     for index, lane in enumerate(lanes):
         x = left + index * (LANE + GAP)
-        drawn += [tag("g", _box(box, x, 1 + row * STEP, total)) for row, box in enumerate(lane)]
-        drawn += [
-            _arrow(x + LANE / 2, 1 + row * STEP + BOX, x + LANE / 2) for row in range(len(lane) - 1)
-        ]
-        drawn.append(
-            _arrow(
-                x + LANE / 2,
-                1 + (len(lane) - 1) * STEP + BOX,
-                width / 2,
-                1 + longest * STEP,
-            )
-        )
-    middle = (width - LANE) / 2
-    for row, box in enumerate(below):
-        top = 1 + (longest + row) * STEP
-        drawn.append(tag("g", _box(box, middle, top, total)))
-        if row < len(below) - 1:
-            drawn.append(_arrow(width / 2, top + BOX, width / 2))
-    title = "The network: " + "; ".join(
-        " then ".join(f"{box.title} ({box.said})" for box in lane) for lane in [*lanes, below]
-    )
-    style = f"min-width:{min(width, 150 * len(lanes))}px" if len(lanes) > 2 else None
-    svg = charts.drawing(title, width, height, *drawn, look="boxes")
-    return tag("div", svg, style=style)
+        for row in range(len(lane)):
+            joins = row == len(lane) - 1
+            start = tops[row] + heights[row]
+            end = tops[longest] if joins else tops[row + 1]
+            arrows.append(_arrow(x, start, width / 2 if joins else x, end))
+    arrows += [
+        _arrow(width / 2, tops[row] + heights[row], width / 2, tops[row + 1])
+        for row in range(longest, len(heights) - 1)
+    ]
+    return arrows
 
 
 def _lane(facts: Facts, part: dict[str, Any]) -> list[Box]:
@@ -235,32 +266,23 @@ def answer_in_words(facts: Facts) -> str:
     return f"a number: {facts.targets[0]}"
 
 
-def _box(box: Box, x: float, y: float, total: int) -> Html:
-    said = [*_wrapped(box.said)]
-    if box.weights:
-        said.append(counted(box.weights, "weight"))
+def _box(box: Box, x: float, y: float, height: float, total: int) -> Html:
     left = f"{x + 10:.1f}"
     bar = max(2.0, box.weights / total * LANE)
-    return group(
+    return tag(
+        "g",
         tag("title", f"{box.title}: {box.said}"),
-        tag("rect", x=f"{x:.1f}", y=y, width=LANE, height=BOX, rx=5, class_="box"),
+        tag("rect", x=f"{x:.1f}", y=y, width=LANE, height=height, rx=5, class_="box"),
         tag("text", cut(box.title, 28), x=left, y=y + 18, class_="strong"),
-        [tag("text", line, x=left, y=y + 34 + 15 * row) for row, line in enumerate(said)],
-        tag("rect", x=f"{x:.1f}", y=y + BOX - 5, width=f"{bar:.1f}", height=5, class_="weights")
+        [tag("text", line, x=left, y=y + 34 + LINE * i) for i, line in enumerate(box.lines)],
+        tag("rect", x=f"{x:.1f}", y=y + height - 5, width=f"{bar:.1f}", height=5, class_="weights")
         if box.weights
         else None,
     )
 
 
-def _wrapped(text: str, width: int = 33) -> list[str]:
-    """At most two lines."""
-    lines = textwrap.wrap(text, width) or [""]
-    return lines if len(lines) <= 2 else [lines[0], cut(lines[1] + " " + lines[2], width)]
-
-
-def _arrow(x: float, y: float, to_x: float, to_y: float | None = None) -> Html:
-    """Down to the next box, or to the box that joins the lanes."""
-    end = (y + STEP - BOX if to_y is None else to_y) - 2
+def _arrow(x: float, y: float, to_x: float, to_y: float) -> Html:
+    """Straight down, or down and over to the box that joins the lanes."""
+    end = to_y - 2
     bend = "" if to_x == x else f"V{end - 12:.1f}H{to_x:.1f}"
-    d = f"M{x:.1f} {y:.1f}{bend}V{end:.1f}m-4 -5l4 5l4 -5"
-    return tag("path", d=d, class_="arrow")
+    return tag("path", d=f"M{x:.1f} {y:.1f}{bend}V{end:.1f}m-4 -5l4 5l4 -5", class_="arrow")

@@ -20,6 +20,7 @@ from pellucid.interfaces.report.use import use_section
 from pellucid.interfaces.report.words import (
     MEANINGS,
     counted,
+    cut,
     figure,
     interval,
     listed,
@@ -113,18 +114,18 @@ def _question(facts: Facts) -> Html:
     """What was learned from what."""
     if not facts.kind:
         return group("Nothing was learned")
-    names = listed([column["name"] for column in facts.inputs]) if facts.inputs else ""
-    if not 0 < len(facts.inputs) <= 3 or len(names) > 80:
-        names = counted(len(facts.inputs), "column")
+    known = f"{len(facts.inputs)} columns"
+    sources: Html | str = known
+    if 0 < len(facts.inputs) <= 3 and sum(len(one["name"]) for one in facts.inputs) <= 60:
+        parts = [group(name(one["name"]), f" ({one['modality']})") for one in facts.inputs]
+        sources = group(parts[0], *(group(" and ", part) for part in parts[1:]))
     what = {
-        "classify": f"which of {len(facts.classes)} classes",
-        "grades": f"which of {len(facts.classes)} grades",
-        "tags": f"which of {len(facts.classes)} tags",
-    }.get(facts.kind, "how much")
-    targets = listed(
-        [target if len(target) <= 60 else target[:59] + "…" for target in facts.targets]
-    )
-    return group(name(targets), f": {what}, from ", name(names))
+        "classify": f", one of {counted(len(facts.classes), 'class', 'classes')}",
+        "grades": f", one of {counted(len(facts.classes), 'grade')} in order",
+        "tags": f", any of {counted(len(facts.classes), 'tag')}",
+    }.get(facts.kind, "")
+    targets = name(listed([cut(target, 60) for target in facts.targets]))
+    return group("Predicting ", targets, what, ", from ", sources)
 
 
 def _score(facts: Facts) -> Html:

@@ -115,14 +115,14 @@ def _value(column: str, data: Any) -> Html:
 
 
 def png(pixels: np.ndarray) -> str:
-    """uint8 `(height, width)` gray or `(height, width, 3)` as a PNG in base64.
+    """uint8 `(height, width, 2 | 4)`, gray or color and how opaque, as a PNG in base64.
 
-    As `recipe.drawings.png`, which can't be used without PyTorch.
+    Like `recipe.drawings.png`, which can't be used without PyTorch.
     """
-    height, width = pixels.shape[:2]
-    rows = np.zeros((height, 1 + pixels[0].size), dtype=np.uint8)  # 0: no filter
+    height, width, channels = pixels.shape
+    rows = np.zeros((height, 1 + width * channels), dtype=np.uint8)  # 0: no filter
     rows[:, 1:] = pixels.reshape(height, -1)
-    header = struct.pack(">IIBBBBB", width, height, 8, 0 if pixels.ndim == 2 else 2, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 8, {2: 4, 4: 6}[channels], 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
     data = b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -132,12 +132,17 @@ def png(pixels: np.ndarray) -> str:
 
 
 def tiles(maps: np.ndarray, across: int) -> np.ndarray:
-    """`(n, height, width[, 3])` uint8 side by side in rows, one gray pixel between them."""
-    count, height, width = maps.shape[:3]
+    """uint8 `(n, height, width, 1 | 3)` side by side in rows, an empty pixel between them.
+
+    Returns:
+        uint8 `(down, across, 2 | 4)`: the last number of a pixel says how opaque it is.
+    """
+    count, height, width, channels = maps.shape
     down = -(-count // across)
-    shape = (down * (height + 1) - 1, across * (width + 1) - 1, *maps.shape[3:])
-    sheet = np.full(shape, 128, dtype=np.uint8)
+    shape = (down * (height + 1) - 1, min(count, across) * (width + 1) - 1, channels + 1)
+    sheet = np.zeros(shape, dtype=np.uint8)
     for index, one in enumerate(maps):
         top, left = index // across * (height + 1), index % across * (width + 1)
-        sheet[top : top + height, left : left + width] = one
+        sheet[top : top + height, left : left + width, :-1] = one
+        sheet[top : top + height, left : left + width, -1] = 255
     return sheet

@@ -57,7 +57,7 @@ def _plan(facts: Facts) -> Html:
         [key.replace("_", " "), _value(fields[key]), name(why.get(key, ""))] for key in order
     ]
     others = [[key, "", name(text)] for key, text in why.items() if key not in fields]
-    return table(["what", "value", "because"], [*rows, *others], look="columns")
+    return table("Plan", ["what", "value", "because"], [*rows, *others], look="columns")
 
 
 def _value(value: Any) -> Html:

@@ -10,6 +10,18 @@ from pellucid.interfaces.report.html import Html, tag
 
 SHARES = frozenset({"accuracy", "balanced accuracy", "subset accuracy"})
 """Metrics that are shares of something, and read best as percents."""
+TO_ONE = frozenset(
+    {
+        "macro F1",
+        "micro F1",
+        "AUC",
+        "quadratic kappa",
+        "average precision",
+        "ranking precision",
+        "R2",
+    }
+)
+"""Metrics that are perfect at 1."""
 NONE = "–"
 
 MEANINGS = {
@@ -68,8 +80,15 @@ def percent(share: Any, digits: int = 1) -> str:
 
 
 def figure(value: Any, metric: str) -> str:
-    """A metric's value in its usual form."""
-    return percent(value) if metric in SHARES else number(value)
+    """A metric's value in its usual form; what is not quite perfect is not called perfect.
+
+    >>> figure(0.99999, "AUC"), figure(1.0, "AUC"), figure(0.5, "accuracy")
+    ('>0.9999', '1', '50.0 %')
+    """
+    if metric in SHARES:
+        return percent(value)
+    near = value is not None and metric in TO_ONE and 0.99995 <= value < 1
+    return ">0.9999" if near else number(value)
 
 
 def interval(low: Any, high: Any, metric: str) -> str:
