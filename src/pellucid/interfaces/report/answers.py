@@ -11,8 +11,8 @@ from pellucid.evidence.calibrate import expected_calibration_error, reliability
 from pellucid.evidence.intervals import share_interval
 from pellucid.interfaces.report import charts, pictures
 from pellucid.interfaces.report.facts import Facts
-from pellucid.interfaces.report.html import Child, Html, group, tag
 from pellucid.interfaces.report.layout import note, section, table
+from pellucid.interfaces.report.markup import Child, Html, group, tag
 from pellucid.interfaces.report.words import MEANINGS, counted, cut, figure, name, number, percent
 from pellucid.learning.evaluate import Kind, per_target, two_dimensional
 

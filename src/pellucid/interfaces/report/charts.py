@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.interfaces.report.html import Html, group, tag
+from pellucid.interfaces.report.markup import Html, group, tag
 from pellucid.interfaces.report.words import cut, number
 
 WIDTH = 440
@@ -88,7 +88,7 @@ def line_chart(
     """Curves over a common axis.
 
     Args:
-        across: What the horizontal axis counts.
+        across: What the horizontal axis counts, in whole numbers.
         log: Whether the vertical axis counts in powers; None: where values differ 50-fold.
         mark: A place on the horizontal axis to point at, and what to say there.
         floor, ceiling: Limits of the vertical axis; None: those of the values.
@@ -115,7 +115,7 @@ def line_chart(
         title,
         WIDTH,
         height,
-        _across_axis(x, y, across),
+        _across_axis(x, y, across, whole=True),
         _upward_axis(x, y, labels),
         group(_line(curve, x, y) for curve in shown),
         _marked(mark, x, y) if mark else group(),
@@ -176,7 +176,7 @@ def _marked(mark: tuple[float, str], x: Scale, y: Scale) -> Html:
             x=f"{place + (-5 if left else 5):.1f}",
             y=y.end + 9,
             text_anchor="end" if left else "start",
-            class_="strong",
+            class_="strong halo",
         ),
     )
 
@@ -194,7 +194,7 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
         return [low]
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * digit for digit in (1, 2, 5, 10) if power * digit >= 0.999 * rough)
+    step = next(power * digit for digit in (1, 2, 5, 10) if power * digit >= 0.7 * rough)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     digits = max(0, 1 - math.floor(math.log10(step)))
@@ -212,14 +212,16 @@ def log_ticks(low: float, high: float) -> list[float]:
     if len(tens) >= 2:
         return tens[:: -(-len(tens) // 6)]
     finer = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-    return [value for value in finer if low <= value <= high] or [low, high]
+    some = [value for value in finer if low <= value <= high]
+    return some if len(some) >= 2 else ticks(low, high, 3)
 
 
-def _across_axis(x: Scale, y: Scale, label: str) -> Html:
+def _across_axis(x: Scale, y: Scale, label: str, *, whole: bool = False) -> Html:
     bottom = y.start
     marks = [
         tag("text", number(tick), x=f"{float(x(tick)):.1f}", y=bottom + 15, text_anchor="middle")
         for tick in x.ticks(5)
+        if tick.is_integer() or not whole
     ]
     return group(
         tag("path", d=f"M{x.start:.1f} {bottom}H{x.end:.1f}", class_="axis"),

@@ -8,8 +8,8 @@ from pellucid.evidence.verdict import CONSTANT
 from pellucid.interfaces.report import charts
 from pellucid.interfaces.report.charts import Bar
 from pellucid.interfaces.report.facts import Facts
-from pellucid.interfaces.report.html import Child, Html, group, tag
-from pellucid.interfaces.report.layout import note, section, table
+from pellucid.interfaces.report.layout import facts_list, note, section, table
+from pellucid.interfaces.report.markup import Child, Html, group, tag
 from pellucid.interfaces.report.words import (
     SHARES,
     counted,
@@ -40,7 +40,8 @@ def comparison_section(facts: Facts) -> Html:
         title,
         tag("p", name(verdict["sentence"]), class_="sentence"),
         _chart(verdict, everyone),
-        _table(facts, everyone, metric),
+        _table(everyone, metric),
+        _reasons(facts),
         _how(facts, verdict),
     )
 
@@ -94,9 +95,7 @@ def without_far(items: list[Bar]) -> tuple[list[Bar], list[Bar]]:
     return near, [item for item in items if item.name == CONSTANT]
 
 
-def _table(facts: Facts, everyone: list[dict[str, Any]], metric: str) -> Html:
-    reasons = {item["name"]: item.get("why", "") for item in facts.info.get("baselines") or []}
-    reasons["network"] = (facts.plan.get("why") or {}).get("network", "")
+def _table(everyone: list[dict[str, Any]], metric: str) -> Html:
     rows: list[list[Child]] = [
         [
             name(item["name"]),
@@ -106,7 +105,6 @@ def _table(facts: Facts, everyone: list[dict[str, Any]], metric: str) -> Html:
             in_words(item["seconds"]) if item.get("seconds") is not None else "–",
             f"{number(item['ms_per_row'])} ms" if item.get("ms_per_row") is not None else "–",
             size(item.get("bytes")),
-            name(reasons.get(item["name"], "")),
         ]
         for item in everyone
     ]
@@ -118,9 +116,22 @@ def _table(facts: Facts, everyone: list[dict[str, Any]], metric: str) -> Html:
         "training",
         "one answer",
         "size",
-        "set up by",
     ]
     return table("All methods", heads, rows, numbers=(1, 2, 3, 4, 5, 6))
+
+
+def _reasons(facts: Facts) -> Html | None:
+    """Why each method is as it is."""
+    pairs: list[tuple[Child, Child]] = [
+        (name(item["name"]), name(item["why"]))
+        for item in facts.info.get("baselines") or []
+        if item.get("why")
+    ]
+    if not pairs:
+        return None
+    own = (facts.plan.get("why") or {}).get("network")
+    mine: list[tuple[Child, Child]] = [("network", name(own))] if own else []
+    return group(tag("h3", "How each was set up"), facts_list([*mine, *pairs]))
 
 
 def _how(facts: Facts, verdict: dict[str, Any]) -> Html:

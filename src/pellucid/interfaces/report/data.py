@@ -8,8 +8,8 @@ import numpy as np
 
 from pellucid.interfaces.report import pictures
 from pellucid.interfaces.report.facts import Facts
-from pellucid.interfaces.report.html import Child, Html, group, tag
 from pellucid.interfaces.report.layout import note, section, table
+from pellucid.interfaces.report.markup import Child, Html, group, tag
 from pellucid.interfaces.report.words import counted, name, percent
 
 MOST_COLUMNS = 30
@@ -68,6 +68,9 @@ def _ledger(facts: Facts) -> Html:
     if not total:
         return note("The run ended before the rows were counted.")
     parts = [(PARTS[key], count) for key, count in facts.rows.items() if key in PARTS]
+    if not facts.rows.get("valid") and facts.valid is not None:
+        said = "learned from; each network was checked on a part of them that it had not seen"
+        parts = [((key, said if key == "train" else old), count) for (key, old), count in parts]
     bar = [
         tag("span", class_=f"part part-{key.replace(' ', '-')}", style=f"flex-grow:{count}")
         for (key, _), count in parts

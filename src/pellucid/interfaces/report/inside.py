@@ -6,8 +6,8 @@ import numpy as np
 
 from pellucid.interfaces.report import charts, pictures
 from pellucid.interfaces.report.facts import Facts
-from pellucid.interfaces.report.html import Child, Html, group, tag
 from pellucid.interfaces.report.layout import note, section, table
+from pellucid.interfaces.report.markup import Child, Html, group, tag
 from pellucid.interfaces.report.words import counted, listed, name, number, percent
 from pellucid.recording.looks import Look, Looks, Seen
 
@@ -304,7 +304,7 @@ def _distribution(where: str, moments: list[Look]) -> Html:
 
 
 def _shape(seen: Seen) -> str:
-    return " × ".join(map(str, seen.shape[1:])) or "1"
+    return "\u00a0×\u00a0".join(map(str, seen.shape[1:])) or "1"
 
 
 # --- weights --------------------------------------------------------------------------------
@@ -344,7 +344,7 @@ def _weight_row(looks: Looks, where: str, seen: Seen) -> list[Child]:
     )
     return [
         name(where.removeprefix("branches.")),
-        " × ".join(map(str, seen.shape)),
+        "\u00a0×\u00a0".join(map(str, seen.shape)),
         _course_cell(f"gradient norm of {where}", pulls),
         _course_cell(f"relative update of {where}", shares),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pellucid.interfaces.report.html import Child, Html, group, lines, tag
+from pellucid.interfaces.report.markup import Child, Html, group, lines, tag
 
 
 def section(place: str, title: str, *children: Child) -> Html:

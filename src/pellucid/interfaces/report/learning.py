@@ -9,8 +9,8 @@ import numpy as np
 from pellucid.interfaces.report import charts
 from pellucid.interfaces.report.charts import Curve
 from pellucid.interfaces.report.facts import Facts
-from pellucid.interfaces.report.html import Child, Html, group, tag
 from pellucid.interfaces.report.layout import note, section, table
+from pellucid.interfaces.report.markup import Child, Html, group, tag
 from pellucid.interfaces.report.words import MEANINGS, counted, name, number
 from pellucid.interfaces.report.words import figure as metric_figure
 from pellucid.interfaces.seconds import in_words

@@ -12,8 +12,8 @@ import numpy as np
 from pellucid.config import ACROSS, RESERVED
 from pellucid.interfaces.report import charts
 from pellucid.interfaces.report.facts import Facts
-from pellucid.interfaces.report.html import Child, Html, group, tag
 from pellucid.interfaces.report.layout import note, section, table
+from pellucid.interfaces.report.markup import Child, Html, group, tag
 from pellucid.interfaces.report.words import counted, cut, listed, name
 
 MOST_LANES = 8
@@ -116,7 +116,7 @@ def _layers(network: dict[str, Any]) -> Html:
                 name(part["part"]),
                 name(layer["name"]),
                 layer["kind"],
-                " × ".join(map(str, layer["shape"])),
+                "\u00a0×\u00a0".join(map(str, layer["shape"])),
                 f"{layer['parameters']:,}",
             ]
             for layer in part["layers"]

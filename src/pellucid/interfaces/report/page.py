@@ -11,9 +11,9 @@ from pellucid.interfaces.report.answers import answers_section
 from pellucid.interfaces.report.comparison import comparison_section
 from pellucid.interfaces.report.data import data_section
 from pellucid.interfaces.report.facts import Facts
-from pellucid.interfaces.report.html import Html, clean, group, lines, tag
 from pellucid.interfaces.report.inside import inside_section
 from pellucid.interfaces.report.learning import learning_section
+from pellucid.interfaces.report.markup import Html, clean, group, lines, tag
 from pellucid.interfaces.report.network import network_section
 from pellucid.interfaces.report.plan import plan_section
 from pellucid.interfaces.report.use import use_section
@@ -117,7 +117,7 @@ def _question(facts: Facts) -> Html:
     known = f"{len(facts.inputs)} columns"
     sources: Html | str = known
     if 0 < len(facts.inputs) <= 3 and sum(len(one["name"]) for one in facts.inputs) <= 60:
-        parts = [group(name(one["name"]), f" ({one['modality']})") for one in facts.inputs]
+        parts = [_input(one["name"], one["modality"]) for one in facts.inputs]
         sources = group(parts[0], *(group(" and ", part) for part in parts[1:]))
     what = {
         "classify": f", one of {counted(len(facts.classes), 'class', 'classes')}",
@@ -126,6 +126,10 @@ def _question(facts: Facts) -> Html:
     }.get(facts.kind, "")
     targets = name(listed([cut(target, 60) for target in facts.targets]))
     return group("Predicting ", targets, what, ", from ", sources)
+
+
+def _input(column: str, modality: str) -> Html:
+    return group(name(column), f" ({modality})" if modality != column else "")
 
 
 def _score(facts: Facts) -> Html:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from pellucid.interfaces.report import charts
-from pellucid.interfaces.report.html import Html, tag
-from pellucid.interfaces.report.words import counted, cut, name, number
+from pellucid.interfaces.report.markup import Html, tag
+from pellucid.interfaces.report.words import NONE, counted, cut, name, number
 
 MOST_VALUES = 8
 """Values of a table's row that are shown."""
@@ -103,11 +103,12 @@ def series(data: Any, alt: str) -> Html:
 
 def _value(column: str, data: Any) -> Html:
     if isinstance(data, float | int):
-        said: Html | str = number(float(data))
-    elif isinstance(data, list):
+        dd = tag("dd", number(float(data)), class_="number")
+        return tag("div", tag("dt", name(column)), dd)
+    if isinstance(data, list):
         said = name(", ".join(map(str, data)))
     else:
-        said = name(data if data not in (None, "") else "–")
+        said = name(data if data not in (None, "") else NONE)
     return tag("div", tag("dt", name(column)), tag("dd", said))
 
 

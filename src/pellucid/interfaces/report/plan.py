@@ -7,8 +7,8 @@ from typing import Any
 
 from pellucid.config import Settings
 from pellucid.interfaces.report.facts import Facts
-from pellucid.interfaces.report.html import Child, Html, group, tag
 from pellucid.interfaces.report.layout import facts_list, note, section, table
+from pellucid.interfaces.report.markup import Child, Html, group, tag
 from pellucid.interfaces.report.words import counted, name, number
 from pellucid.interfaces.seconds import in_words
 

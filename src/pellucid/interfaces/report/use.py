@@ -6,8 +6,8 @@ import shlex
 from typing import Any
 
 from pellucid.interfaces.report.facts import Facts
-from pellucid.interfaces.report.html import Html, group, tag
 from pellucid.interfaces.report.layout import facts_list, note, section
+from pellucid.interfaces.report.markup import Html, group, tag
 
 MOST_VALUES = 4
 """Values of a row that are typed out; more would be no example."""

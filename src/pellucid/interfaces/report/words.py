@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
-from pellucid.interfaces.report.html import Html, tag
+from pellucid.interfaces.report.markup import Html, clean, tag
 
 SHARES = frozenset({"accuracy", "balanced accuracy", "subset accuracy"})
 """Metrics that are shares of something, and read best as percents."""
@@ -23,6 +25,8 @@ TO_ONE = frozenset(
 )
 """Metrics that are perfect at 1."""
 NONE = "–"
+PIECES = re.compile(r"\S{4,19}?[._/\\-]|\S{20}|\S+|\s+")
+"""What a name may break behind: the joints of its words, and every 20 letters."""
 
 MEANINGS = {
     "accuracy": "share of right answers",
@@ -46,19 +50,21 @@ MEANINGS = {
 def number(value: Any) -> str:
     """Four significant digits.
 
-    >>> number(0.93333), number(12345.6), number(0.0000321), number(None), number(3)
-    ('0.9333', '12,346', '3.21·10⁻⁵', '–', '3')
+    >>> number(0.93333), number(12345.6), number(0.0000321), number(None), number(-3)
+    ('0.9333', '12,346', '3.21·10⁻⁵', '–', '−3')
     """
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return NONE
-    if isinstance(value, int):
-        return f"{value:,}"
+    return _digits(value).replace("-", "−")
+
+
+def _digits(value: float) -> str:
     size = abs(value)
+    if isinstance(value, int) or 1000 <= size < 1e9:
+        return f"{value:,.0f}"
     if size and (size < 1e-3 or size >= 1e9):
         digits, _, power = f"{value:.2e}".partition("e")
         return f"{_short(digits)}·10{_raised(int(power))}"
-    if size >= 1000:
-        return f"{value:,.0f}"
     return _short(f"{value:.{max(0, 3 - math.floor(math.log10(size))) if size else 0}f}")
 
 
@@ -130,8 +136,19 @@ def cut(text: str, most: int) -> str:
 
 
 def name(text: object) -> Html:
-    """A user's word, kept apart from the sentence around it (it may run from right to left)."""
-    return tag("bdi", str(text), class_="name")
+    """A user's word, kept apart from the sentence around it (it may run from right to left).
+
+    Long words get places to break, so that a table stays narrow but its letters in line.
+
+    >>> name("a<b")
+    '<bdi>a&lt;b</bdi>'
+    """
+    said = clean(str(text))
+    if len(said) <= 20:
+        return tag("bdi", said)
+    pieces = PIECES.findall(said)
+    joints = [tag("wbr") if one.strip() and two.strip() else "" for one, two in pairwise(pieces)]
+    return tag("bdi", zip(pieces, [*joints, ""]))
 
 
 def _short(digits: str) -> str:
