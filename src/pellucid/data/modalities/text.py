@@ -31,7 +31,7 @@ LONGEST = 256
 """Tokens of a text that are read at most: 75 % from its head, 25 % from its tail."""
 
 _HEAD, _TAIL = 6_000, 2_000  # characters; 192 and 64 tokens rarely need more
-_LEARNED_FROM = 5_000_000  # characters the tokenizer is learned from; more changes few merges
+_LEARNED_FROM = 5_000_000  # characters the tokenizer is learned from at most: a few seconds
 _MEASURED = 2_000  # texts whose lengths are measured
 _AT_ONCE = 4_096  # texts encoded in one call, which bounds memory
 
