@@ -192,6 +192,40 @@ def remember(key: str, make: Callable[[], Any]) -> Any:
     return found
 
 
+def content_key(values: np.ndarray) -> str:
+    """One hash of what an array holds: numbers of any kind, or texts and None."""
+    whole = hashlib.blake2b(f"{values.dtype} {values.shape}".encode(), digest_size=20)
+    if values.dtype == object:
+        whole.update(json.dumps(values.tolist()).encode())
+    else:
+        whole.update(np.ascontiguousarray(values).data)
+    return whole.hexdigest()
+
+
+def remember_array(key: str, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """`make()`, or the array that it gave in an earlier run under the same key."""
+    folder = _folder()
+    if folder is None:
+        return make()
+    entry = folder / f"{_name(key)}.npy"
+    kept = _take(entry)
+    if kept is not None:
+        return kept.values
+    values = make()
+    if not _room(entry, values.nbytes):
+        return values
+    draft = entry.with_name(f"{entry.stem}.{uuid.uuid4().hex}.part")
+    try:
+        with draft.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+        _write(entry.with_suffix(".json"), {})
+        os.replace(draft, entry)
+    finally:
+        draft.unlink(missing_ok=True)
+    _prune(entry.parent, spare=entry)
+    return values
+
+
 def _decode_to(
     entry: Path,
     items: Sequence[Item],

@@ -3,6 +3,7 @@
     bundle.json               what each column is and how it is encoded, the task, the network's
                               blueprint, the calibration, which classical method stands beside it
     network-0.safetensors     the weights; one file for each network of a bag
+    frozen-0.safetensors      pretrained weights that stand in front of a column, if any do
     baseline-*.safetensors    the classical method's numbers, and -*.txt its texts
 
 Tensors and JSON only: loading a stranger's model runs none of his code.
@@ -25,12 +26,13 @@ from torch import Tensor
 from pellucid import __version__
 from pellucid.baselines import FittedBaseline
 from pellucid.data.columns import Column, Loaded, Progress, RawTable, silent
-from pellucid.data.dataset import encode
+from pellucid.data.dataset import encode, entry_of
 from pellucid.data.modalities import MODALITIES
 from pellucid.errors import BundleError, DataError, did_you_mean
 from pellucid.evidence.calibrate import Calibration
 from pellucid.learning.learner import predict
 from pellucid.network.assemble import Blueprint, Model
+from pellucid.network.pretrained.frozen import KINDS, Frozen, with_features
 from pellucid.recording.files import read_arrays, read_json, write_arrays, write_json
 from pellucid.tasks import Task, task_from_json
 
@@ -107,9 +109,15 @@ class Member:
             self._model.eval()
         return self._model
 
-    def outputs(self, loaded: dict[str, Loaded]) -> Tensor:
-        """What the network says of loaded rows, `(rows, ...)`."""
-        data = encode(self.columns, loaded, torch.empty(0))
+    def outputs(self, loaded: dict[str, Loaded], features: Mapping[str, np.ndarray]) -> Tensor:
+        """What the network says of loaded rows, `(rows, ...)`.
+
+        Args:
+            features: Column -> what a frozen network made of it, where one stands in front.
+        """
+        plain = [column for column in self.columns if column.name not in features]
+        seen = {entry_of(c).group: features[c.name] for c in self.columns if c.name in features}
+        data = with_features(encode(plain, loaded, torch.empty(0)), seen)
         rows = torch.arange(len(data))
         return predict(self.model(), replace(data, target=torch.zeros(len(rows))), rows)
 
@@ -127,6 +135,7 @@ class Bundle:
     members: the networks whose mean is the answer; one, or the folds of a bag.
     layouts: column -> geometry found at training. kept: what `predict` uses unless told otherwise.
     gathered: id and time columns, if it learned from series gathered from a long table.
+    frozen: column -> the pretrained network in front of it.
     """
 
     task: Task
@@ -137,6 +146,7 @@ class Bundle:
     baseline_calibration: Calibration = field(default_factory=Calibration)
     kept: Literal["network", "baseline"] = "network"
     gathered: tuple[str, str] | None = None
+    frozen: dict[str, Frozen] = field(default_factory=dict)
     # --- answers ------------------------------------------------------------------------------
 
     @property
@@ -195,8 +205,15 @@ class Bundle:
 
     def network_values(self, loaded: dict[str, Loaded]) -> np.ndarray:
         """The mean answer of the bag's networks, before calibration."""
-        answers = [self.task.prediction(member.outputs(loaded)) for member in self.members]
-        return np.mean(answers, axis=0)
+        features = {name: one.features(loaded[name].values) for name, one in self.frozen.items()}
+        answers = [member.outputs(loaded, features) for member in self.members]
+        return np.mean([self.task.prediction(answer) for answer in answers], axis=0)
+
+    @property
+    def bytes(self) -> int:
+        """Of all weights that the network needs."""
+        own = sum(value.nbytes for member in self.members for value in member.state.values())
+        return own + sum(frozen.bytes for frozen in self.frozen.values())
 
     def say(self, values: np.ndarray, which: str = "network") -> list[dict[str, Any]]:
         """What is said for each row, with `low` and `high` for a single number."""
@@ -228,6 +245,7 @@ class Bundle:
             "kept": self.kept,
             "gathered": self.gathered,
             "baseline": None,
+            "frozen": _save_frozen(folder, self.frozen),
         }
         if self.baseline is not None:
             facts, arrays, texts = self.baseline.state()
@@ -237,7 +255,8 @@ class Bundle:
             for name, text in texts.items():
                 (folder / f"baseline-{name}.txt").write_text(text, encoding="utf-8")
         write_json(folder / "bundle.json", head)
-        return sum(path.stat().st_size for path in folder.glob("network-*.safetensors"))
+        weights = [*folder.glob("network-*.safetensors"), *folder.glob("frozen-*")]
+        return sum(path.stat().st_size for path in weights)
 
     @classmethod
     def load_from(cls, folder: str | Path) -> Bundle:
@@ -271,6 +290,31 @@ class Bundle:
         return READERS[number](folder, head)
 
 
+def _save_frozen(folder: Path, frozen: Mapping[str, Frozen]) -> list[dict[str, Any]]:
+    heads = []
+    for number, (column, one) in enumerate(frozen.items()):
+        save_file(one.state, str(folder / f"frozen-{number}.safetensors"))
+        for name, text in one.texts.items():
+            (folder / f"frozen-{number}-{name}.txt").write_text(text, encoding="utf-8")
+        facts = {"name": one.name, "size": one.size, "precision": one.precision}
+        published = {"from": one.published.distribution, "licence": one.published.licence}
+        heads.append({"column": column, **facts, **published})
+    return heads
+
+
+def _read_frozen(folder: Path, heads: list[dict[str, Any]]) -> dict[str, Frozen]:
+    frozen = {}
+    for number, head in enumerate(heads):
+        kind = KINDS[head["name"]]
+        texts = {
+            name: (folder / f"frozen-{number}-{name}.txt").read_text(encoding="utf-8")
+            for name in kind.text_names
+        }
+        state = load_file(str(folder / f"frozen-{number}.safetensors"))
+        frozen[head["column"]] = kind(state, texts, head["size"], head["precision"])
+    return frozen
+
+
 def _read_1(folder: Path, head: Mapping[str, Any]) -> Bundle:
     try:
         members = [
@@ -299,6 +343,7 @@ def _read_1(folder: Path, head: Mapping[str, Any]) -> Bundle:
             baseline_calibration=Calibration.from_json(head["baseline_calibration"]),
             kept=head["kept"],
             gathered=tuple(head["gathered"]) if head["gathered"] else None,
+            frozen=_read_frozen(folder, head.get("frozen", [])),
         )
     except (KeyError, TypeError, OSError, ValueError, SafetensorError) as error:
         raise BundleError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -22,6 +22,7 @@ from pellucid.learning.learner import Learner, evaluate
 from pellucid.learning.loop import train
 from pellucid.learning.recipes import (
     AUDIO,
+    FROZEN,
     IMAGE,
     MIXED,
     SEQUENCE,
@@ -58,7 +59,8 @@ class Ingredients:
     """What planning needs to know of the data.
 
     modalities: group -> modality name. rows, valid: int64 rows to learn from and to choose by.
-    folds: how many networks will be trained on such rows.
+    folds: how many networks will be trained on such rows. pretrained: group -> the frozen network
+    whose features the dataset holds instead of the values.
     """
 
     dataset: Dataset
@@ -67,6 +69,7 @@ class Ingredients:
     rows: Tensor
     valid: Tensor
     folds: int
+    pretrained: dict[str, str] = field(default_factory=dict)
 
 
 def make_plan(data: Ingredients, settings: Settings, seconds: float, say: Say = print) -> Plan:
@@ -138,7 +141,8 @@ def _start(data: Ingredients, settings: Settings) -> tuple[Recipe, Plan]:
     with_positions = [g for g in groups if data.dataset.entries[g].rank > 0]
     recipe = _recipe(data, with_positions, groups, settings.network)
     families = {g: _family(data, g, settings.network) for g in with_positions}
-    if len(groups) > 1 or not with_positions:
+    families |= {group: title.split()[0] for group, title in data.pretrained.items()}
+    if len(groups) > 1 or not families:
         families[ACROSS] = recipe.family if recipe.family != "rnn" else "mlp"
     why = {
         "network": recipe.why if settings.network == "auto" else "as asked with --network",
@@ -164,6 +168,7 @@ def _start(data: Ingredients, settings: Settings) -> tuple[Recipe, Plan]:
         numbers=recipe.numbers,
         threads=torch.get_num_threads(),
         network=families,
+        pretrained=dict(data.pretrained),
         why=why,
     )
 
@@ -171,6 +176,8 @@ def _start(data: Ingredients, settings: Settings) -> tuple[Recipe, Plan]:
 def _recipe(data: Ingredients, with_positions: list[str], groups: list[str], asked: str) -> Recipe:
     if asked != "auto":
         family_of(asked)  # raises if there is no such network
+    if data.pretrained:
+        return MIXED if len(groups) > 1 else FROZEN
     if not with_positions:
         recipe = SMALL_TABLE if len(data.rows) + len(data.valid) < FEW_ROWS else TABLE
         if asked == "auto":

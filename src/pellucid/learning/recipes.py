@@ -115,6 +115,17 @@ TEXT = Recipe(
     changes=("drop_tokens",),
     why="convolutions over words find telling phrases, and are fast on a processor",
 )
+FROZEN = Recipe(
+    family="linear",
+    sizes=(Size(0, 0, 0.3),),
+    epochs=(10, 40),
+    steps=(200, 400),
+    batch=64,
+    rate=1e-3,
+    weight_decay=0.1,
+    smoothing=0.05,
+    why="pretrained features are nearly the answer: a linear head, as validation rows preferred",
+)
 SEQUENCE = Recipe(
     family="transformer",
     sizes=(Size(64, 2, 0.1), Size(128, 2, 0.2), Size(256, 4, 0.1)),

@@ -21,7 +21,7 @@ from pellucid.config import ACROSS, Plan, Size
 from pellucid.data.columns import Entry
 from pellucid.errors import ConfigError, did_you_mean
 from pellucid.network import cnn, mlp, rnn, tabm, transformer  # noqa: F401  (they register)
-from pellucid.network.embed import EXAMPLES, Lookup, Numbers, Statistics, embed_for
+from pellucid.network.embed import EXAMPLES, Lookup, Numbers, Pixels, Statistics, embed_for
 from pellucid.network.family import NETWORKS, Network
 from pellucid.network.numbers import PiecewiseLinear, Plain
 from pellucid.network.pool import Pool
@@ -242,6 +242,25 @@ class Scalars(Part):
         return vectors[0] if isinstance(vectors, tuple) else vectors
 
 
+class Given(Part):
+    """What a frozen network made of a column `(batch, features)` -> the same, or `width` floats.
+
+    Args:
+        width: Floats to map it to; 0 leaves the features to the head as they are, normalized.
+    """
+
+    def __init__(self, statistics: Statistics, width: int) -> None:
+        super().__init__()
+        self.normalize = Pixels(statistics.mean, statistics.std)
+        features = self.normalize.width
+        self.linear = nn.Linear(features, width) if width else None
+        self.width = width or features
+
+    def forward(self, x: Tensor) -> Tensor:
+        vector = tap("features", self.normalize(x)[0])
+        return vector if self.linear is None else tap("embedding", self.linear(vector))
+
+
 class Categories(Part):
     """Category numbers `(batch, columns)` -> vectors `(batch, columns, width)`."""
 
@@ -281,7 +300,7 @@ class Branch(Part):
 class Joined(Part):
     """A branch whose pooled vector becomes one position of the network across columns."""
 
-    def __init__(self, branch: Branch, width: int) -> None:
+    def __init__(self, branch: Part, width: int) -> None:
         super().__init__()
         self.branch, self.width = branch, width
         self.to_position = nn.Linear(branch.width, width)
@@ -305,9 +324,12 @@ def _branch(group: str, entry: Entry, plan: Blueprint, as_positions: bool) -> Pa
         return Scalars(_number_vectors(entry.size, width, plan.numbers), entry.size)
     if group == "categories":
         return Categories(entry, plan.columns[group], width or CATEGORY_WIDTH)
-    branch = Branch(
-        entry, family_of(plan.families[group]), plan.sizes[group], plan.statistics.get(group)
-    )
+    if group in plan.pretrained:
+        alone = len(plan.entries) == 1
+        branch: Part = Given(plan.statistics[group], 0 if alone else plan.sizes[group].width)
+    else:
+        family, size = family_of(plan.families[group]), plan.sizes[group]
+        branch = Branch(entry, family, size, plan.statistics.get(group))
     return Joined(branch, width) if as_positions else branch
 
 

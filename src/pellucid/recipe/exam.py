@@ -101,7 +101,7 @@ def examine(
         else float("nan"),
         seconds=taught.seconds,
         ms_per_row=milliseconds,
-        bytes=sum(v.nbytes for member in bundle.members for v in member.state.values()),
+        bytes=bundle.bytes,
     )
     others, contenders = {}, []
     for rival in rivals:

@@ -170,6 +170,7 @@ def _bundle(prepared: Prepared, taught: Taught, rivals: list[Rival], settings: S
         layouts={name: values.layout for name, values in prepared.loaded.items()},
         calibration=taught.calibration(prepared),
         gathered=prepared.gathered,
+        frozen=taught.frozen,
     )
     if rivals:
         best = rivals[0]

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,10 @@ from pellucid.learning.learner import Learner, copy_state
 from pellucid.learning.loop import Step, train
 from pellucid.learning.planner import Ingredients, build, make_plan
 from pellucid.network.assemble import Model
+from pellucid.network.pretrained.frozen import Frozen
 from pellucid.recipe.prepare import Prepared, ingredients
 from pellucid.recipe.record import Recording
+from pellucid.recipe.starts import choose_starts, planned_starts
 from pellucid.recipe.watcher import Watcher
 
 FIRST_CHECKPOINT, CHECKPOINTS_APART = 0.5, 5.0
@@ -37,7 +39,8 @@ class Taught:
 
     held: rows that were checked by a network that had not learned from them; held_values: its
     answers there, `(held, classes | tags | targets)`. chosen: which weights were kept and why.
-    interrupted: whether somebody asked to stop early.
+    interrupted: whether somebody asked to stop early. frozen: column -> the pretrained network
+    in front of it.
     """
 
     plan: Plan
@@ -48,6 +51,7 @@ class Taught:
     description: dict[str, Any]
     seconds: float
     interrupted: bool
+    frozen: dict[str, Frozen] = field(default_factory=dict)
 
     def calibration(self, prepared: Prepared) -> Calibration:
         """Fitted on the held rows."""
@@ -76,11 +80,19 @@ def teach(
     given = plan is not None
     if plan is None:
         watcher.stage("planning")
-        plan = make_plan(first, settings, seconds, watcher.tell)
+        starts, why = choose_starts(prepared, first, columns, settings, seconds, watcher)
+        first = starts.instead(first, *folds[0], watcher.progress)
+        left = seconds - (time.perf_counter() - started)
+        plan = make_plan(first, settings, left, watcher.tell)
+        plan = replace(plan, why=plan.why | ({"pretrained": why} if why else {}))
+    else:
+        starts = planned_starts(prepared, columns, plan)
+        first = starts.instead(first, *folds[0], watcher.progress)
     recording.planned(plan)
     watcher.planned(plan)
     watcher.stage("learning")
     taught = Taught(plan, [], np.empty(0, np.int64), np.empty((0, 0)), [], {}, 0.0, False)
+    taught.frozen = starts.by_column
     held, values = [], []
     left = seconds - (time.perf_counter() - started)
     patience = 1.0 if settings.time else PATIENCE
@@ -92,6 +104,7 @@ def teach(
             data = first
             if fold:
                 data, columns = ingredients(prepared, learn, check)
+                data = starts.instead(data, learn, check)
             model, learner = _learn_fold(fold, data, recording, watcher, taught, pace)
             evaluation, why = learner.choose(data.dataset, data.task, data.valid)
             taught.members.append(Member(columns, model.blueprint, copy_state(model)))

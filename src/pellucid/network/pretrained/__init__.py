@@ -1,0 +1,1 @@
+"""Networks that others trained on far more examples: a start for pictures and texts."""

@@ -1,0 +1,217 @@
+"""Pretrained starts: does a network that others trained on far more examples help here?
+
+Frozen features of pictures and texts take time to compute and need not help, so validation rows
+decide, first on some of the rows, then on all: a network from scratch and one on the features each
+learn for the same short time, and the features are kept only if they are clearly better.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.config import Plan, Settings
+from pellucid.data.cache import content_key, remember_array
+from pellucid.data.columns import Column, Progress, silent
+from pellucid.data.dataset import entry_of
+from pellucid.learning.learner import Learner
+from pellucid.learning.loop import train
+from pellucid.learning.planner import Ingredients, build, make_plan
+from pellucid.network.pretrained.frozen import (
+    PRECISIONS,
+    Frozen,
+    from_title,
+    installed,
+    with_features,
+)
+from pellucid.recipe.prepare import Prepared
+from pellucid.recipe.watcher import Watcher
+
+FEATURES_SHARE = 0.4
+"""Part of the time that computing the features of all rows may take."""
+SOME_SHARE = 0.06
+"""Part of the time for the features of the first trial."""
+TRIAL_SHARE = 0.06
+"""Part of the time for which each of the two networks of a trial learns."""
+CHUNK = 256
+"""Rows whose features are computed and cached together."""
+MEASURED_ROWS = 24
+
+
+class Starts:
+    """Frozen networks in front of columns, and the features computed with them so far.
+
+    Rows are always computed in the same chunks of the same order, and so to the same bits,
+    however many are asked for at a time.
+
+    Args:
+        frozen: Group -> network.
+        columns: The input columns, fitted.
+    """
+
+    def __init__(
+        self, prepared: Prepared, columns: list[Column], frozen: dict[str, Frozen]
+    ) -> None:
+        self.prepared, self.frozen = prepared, frozen
+        self.columns = {entry_of(c).group: c.name for c in columns}
+        rows = np.setdiff1d(prepared.rows, prepared.part("test"))
+        self.order = np.random.default_rng(0).permutation(rows)
+        self.count = 0
+        self.features = {
+            group: np.zeros((len(prepared.table), one.width), dtype=np.float32)
+            for group, one in frozen.items()
+        }
+
+    @property
+    def by_column(self) -> dict[str, Frozen]:
+        """Column -> the frozen network in front of it, for the bundle."""
+        return {self.columns[group]: one for group, one in self.frozen.items()}
+
+    def instead(
+        self, data: Ingredients, learn: np.ndarray, check: np.ndarray, progress: Progress = silent
+    ) -> Ingredients:
+        """The same rows with features instead of the values that they are made of."""
+        if not self.frozen:
+            return data
+        self.compute(len(self.order), progress)
+        return self._with_what_is_there(data, learn, check)
+
+    def some(
+        self, data: Ingredients, learn: np.ndarray, check: np.ndarray, count: int
+    ) -> tuple[Ingredients, Ingredients]:
+        """One network's ingredients, plain and with features, with `count` rows or a few more."""
+        self.compute(count)
+        there = self.order[: self.count]
+        rows = torch.from_numpy(np.flatnonzero(np.isin(learn, there)))
+        valid = torch.from_numpy(len(learn) + np.flatnonzero(np.isin(check, there)))
+        plain = replace(data, rows=rows, valid=valid, folds=1)
+        return plain, self._with_what_is_there(plain, learn, check)
+
+    def compute(self, count: int, progress: Progress = silent) -> None:
+        """Have the features of the first `count` rows of the order, or a few more."""
+        while self.count < min(count, len(self.order)):
+            rows = self.order[self.count : self.count + CHUNK]
+            for group, one in self.frozen.items():
+                values = self.prepared.loaded[self.columns[group]].values[rows]
+                self.features[group][rows] = _remembered(one, values)
+            self.count += len(rows)
+            progress(self.count, len(self.order))
+
+    def _with_what_is_there(
+        self, data: Ingredients, learn: np.ndarray, check: np.ndarray
+    ) -> Ingredients:
+        used = np.concatenate([learn, check])
+        features = {group: values[used] for group, values in self.features.items()}
+        titles = {group: one.title for group, one in self.frozen.items()}
+        return replace(data, dataset=with_features(data.dataset, features), pretrained=titles)
+
+
+def planned_starts(prepared: Prepared, columns: list[Column], plan: Plan) -> Starts:
+    """The starts that an existing plan names."""
+    frozen = {group: from_title(title) for group, title in plan.pretrained.items()}
+    return Starts(prepared, columns, frozen)
+
+
+def choose_starts(
+    prepared: Prepared,
+    data: Ingredients,
+    columns: list[Column],
+    settings: Settings,
+    seconds: float,
+    watcher: Watcher,
+) -> tuple[Starts, str]:
+    """Pretrained starts where validation rows prefer them, and the reason; none otherwise.
+
+    Args:
+        data, columns: Of the first network, as `prepare.ingredients` gave them.
+        seconds: For planning and learning together.
+    """
+    none = Starts(prepared, columns, {})
+    starts = Starts(prepared, columns, _frozen(data, settings))
+    if not starts.frozen:
+        return none, ""
+    if len(data.valid) < 2:
+        return none, "left out: there are no validation rows to choose by"
+    watcher.tell(f"trying {' and '.join(one.name for one in starts.frozen.values())}")
+    per_row = _fit_into(starts, FEATURES_SHARE * seconds)
+    said = f"{1000 * per_row:.3g} ms a row for features"
+    if per_row * len(prepared.rows) > FEATURES_SHARE * seconds:
+        return none, f"left out: {said}, too long for {len(prepared.rows):,} rows in this time"
+    learn, check = prepared.folds()[0]
+    for share in (SOME_SHARE, math.inf):
+        count = min(len(starts.order), max(CHUNK, share * seconds / per_row))
+        plain, featured = starts.some(data, learn, check, int(count))
+        if len(plain.valid) < 2 or len(plain.rows) < 2:
+            continue
+        gain, error, losses = _trial(plain, featured, settings, TRIAL_SHARE * seconds)
+        better = gain > error
+        why = f"{losses} with {len(plain.rows):,} rows and a short time each; {said}"
+        if not better or starts.count == len(starts.order):
+            break
+    return (starts, f"kept: {why}") if better else (none, f"left out: {why}")
+
+
+def _frozen(data: Ingredients, settings: Settings) -> dict[str, Frozen]:
+    if not settings.pretrained or settings.network != "auto":
+        return {}
+    found = {group: installed(modality) for group, modality in data.modalities.items()}
+    return {group: frozen for group, frozen in found.items() if frozen is not None}
+
+
+def _fit_into(starts: Starts, seconds: float) -> float:
+    """Let every network look as closely as the time allows; returns seconds a row for all."""
+    rows = starts.order[:MEASURED_ROWS]
+    total = 0.0
+    for group, frozen in starts.frozen.items():
+        values = starts.prepared.loaded[starts.columns[group]].values[rows]
+        for size in frozen.sizes:
+            ways = {p: _seconds(frozen.resized(size, p), values) for p in PRECISIONS}
+            precision = min(ways, key=ways.__getitem__)
+            starts.frozen[group] = frozen.resized(size, precision)
+            per_row = ways[precision] / len(values)
+            if per_row * len(starts.prepared.rows) * len(starts.frozen) <= seconds:
+                break
+        total += per_row
+    return total
+
+
+def _seconds(frozen: Frozen, values: np.ndarray) -> float:
+    frozen.features(values)  # the first time prepares what later calls find ready
+    started = time.perf_counter()
+    frozen.features(values)
+    return time.perf_counter() - started
+
+
+def _trial(
+    plain: Ingredients, featured: Ingredients, settings: Settings, seconds: float
+) -> tuple[float, float, str]:
+    """How much lower the validation loss is on features, its standard error, and both in words."""
+    scratch, pretrained = (_losses(data, settings, seconds) for data in (plain, featured))
+    gain = (scratch - pretrained).double()
+    error = float(gain.std()) / math.sqrt(len(gain))
+    said = (
+        f"validation loss {float(pretrained.mean()):.3g}, from scratch {float(scratch.mean()):.3g}"
+    )
+    return float(gain.mean()), error, said
+
+
+def _losses(data: Ingredients, settings: Settings, seconds: float) -> Tensor:
+    """The loss on each validation row `(valid,)` after learning for about `seconds`."""
+    plan = make_plan(data, settings, seconds, lambda text: None)
+    learner = Learner(build(plan, data), plan)
+    for _ in train(learner, data.dataset, data.task, data.rows, data.valid):
+        pass
+    evaluation, _ = learner.choose(data.dataset, data.task, data.valid)
+    assert evaluation is not None
+    return data.task.loss(evaluation.output, data.dataset.target[data.valid])
+
+
+def _remembered(frozen: Frozen, values: np.ndarray) -> np.ndarray:
+    """Features `(rows, width)`, computed or taken from the cache of an earlier run."""
+    key = f"features {frozen.title} {frozen.checksum} {content_key(values)}"
+    return remember_array(key, lambda: frozen.features(values))
