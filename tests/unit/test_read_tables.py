@@ -107,6 +107,22 @@ def test_what_stands_above_the_table(tmp_path: Path) -> None:
     assert values(raw, "b") == [2.0, 4.0]
 
 
+def test_columns_set_apart_by_blanks(tmp_path: Path) -> None:
+    raw = csv(tmp_path, "  Chins Jumps  who\n  5   60  a\n\n 12\t101 b  \n", "t.txt")
+    assert values(raw, "Jumps") == [60.0, 101.0]
+    assert values(raw, "who") == ["a", "b"]
+    assert list(raw.places) == ["t.txt line 2", "t.txt line 4"]
+    raw = csv(tmp_path, "59 2 32.1\n48 1 21.6\n72 2 30.5\n")
+    assert list(raw.columns) == ["column_1", "column_2", "column_3"]
+
+
+def test_scikit_learns_own_files(tmp_path: Path) -> None:
+    raw = csv(tmp_path, "4,3,bad,good\n" + "1.5,2.5,0\n" * 4)
+    assert raw.places[0] == "houses.csv line 2"
+    assert values(raw, "column_3") == [0.0] * 4
+    assert "1 line above the table skipped" in raw.notes
+
+
 def test_missing_header(tmp_path: Path) -> None:
     raw = csv(tmp_path, "5.1,3.5,setosa\n4.9,3.0,setosa\n6,3,virginica\n")
     assert list(raw.columns) == ["column_1", "column_2", "column_3"]

@@ -6,6 +6,7 @@ import codecs
 import gzip
 import hashlib
 import os
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import numpy as np
 
 from pellucid.data.columns import RawColumn, RawTable, Refused
-from pellucid.data.readers.dialect import Dialect, sniff
+from pellucid.data.readers.dialect import BLANKS, Dialect, sniff, squeeze
 from pellucid.data.readers.encoding import guess, is_binary, marked
 from pellucid.data.readers.narrow import narrow
 from pellucid.data.readers.places import Numbered
@@ -64,7 +65,9 @@ def read_delimited(path: Path, words: frozenset[str]) -> RawTable:
 
 def _dialect(path: Path, scan: _Scan) -> Dialect:
     with _open(path) as file:
-        start = file.read(LONGEST_ROW if scan.lines < 2 else SAMPLE)
+        start = file.read(SAMPLE)
+        if b"\n" not in start and b"\r" not in start:
+            start += file.read(LONGEST_ROW)
     text = codecs.getincrementaldecoder(scan.encoding)().decode(start)
     dialect = sniff(text, whole=len(start) == scan.size)
     if dialect is None:
@@ -81,7 +84,8 @@ class _Scan:
 
     encoding: str
     size: int
-    lines: int
+    lines: int | None
+    """Lines in the file; None where bytes do not tell."""
     zeros: bool
     fingerprint: str
     closed: bool
@@ -134,7 +138,7 @@ def _scan(path: Path) -> _Scan:
         if fallback in ("", "cp1252") and not block.isascii():
             fallback = guess(block)
         digest.update(block)
-        size, lines = size + len(block), lines + block.count(b"\n") + block.count(b"\r")
+        size, lines = size + len(block), lines + _line_ends(block)
         zeros, tail = zeros or b"\0" in block, (tail + block)[-64:]
         if size > limit:
             raise _too_large(path, limit)
@@ -144,8 +148,11 @@ def _scan(path: Path) -> _Scan:
         encoding = fallback or "cp1252"
     encoding = encoding or "utf-8"
     wide = encoding.startswith(("utf-16", "utf-32"))
+    lines += not tail.endswith((b"\n", b"\r"))
     closed = wide or tail.rstrip(b" \t\r\n;,|")[-1:] in (b'"', b"'")
-    return _Scan(encoding, size, lines, zeros and not wide, digest.hexdigest(), closed)
+    return _Scan(
+        encoding, size, None if wide else lines, zeros and not wide, digest.hexdigest(), closed
+    )
 
 
 def _declared(path: Path, block: bytes) -> str:
@@ -163,6 +170,14 @@ def _declared(path: Path, block: bytes) -> str:
     if encoding is None and is_binary(block[:65536]):
         raise not_this(path, "a table of text", "binary data of an unknown kind")
     return encoding or ""
+
+
+def _line_ends(block: bytes) -> int:
+    """Line ends of any kind; one that is cut in two by the end of the block counts twice."""
+    count = block.count(b"\n")
+    if b"\r" in block:
+        count += block.count(b"\r") - block.count(b"\r\n")
+    return count
 
 
 def _cut_character(utf8: codecs.IncrementalDecoder) -> bool:
@@ -220,7 +235,7 @@ def _parse(
     try:
         with _open(path) as file:
             table = csv.read_csv(
-                _as_utf8(file, scan.encoding),
+                _as_utf8(file, scan.encoding, dialect),
                 csv.ReadOptions(
                     # Row numbers are known only to one thread.
                     use_threads=False,
@@ -256,10 +271,12 @@ def _parse(
     return table.columns, odd
 
 
-def _as_utf8(file: BinaryIO, encoding: str) -> pa.NativeFile:
-    """A stream that pyarrow can read: UTF-8 bytes."""
+def _as_utf8(file: BinaryIO, encoding: str, dialect: Dialect) -> pa.NativeFile:
+    """A stream that pyarrow can read: UTF-8 bytes, and one blank where blanks are delimiters."""
     import pyarrow as pa
 
+    if dialect.delimiter == BLANKS:
+        return pa.BufferReader(squeeze(file.read().decode(encoding)).encode())
     stream = pa.PythonFile(file, mode="r")
     if encoding in ("utf-8", "utf-8-sig"):
         return stream
@@ -352,10 +369,11 @@ def _line_numbers(
 ) -> np.ndarray:
     """int64 `(records,)`: the line on which each record starts, from 1."""
     breaks = np.zeros(len(records) + len(odd), dtype=np.int64)
-    for column in cells:
-        breaks[records] += _breaks(column)
+    if scan.lines != dialect.skip + len(breaks):  # else every record is one line
+        for column in cells:
+            breaks[records] += _breaks(column)
     for record, (_, text) in odd.items():
-        breaks[record] = len(text.rstrip("\r\n").splitlines()) - 1 if text.strip() else 0
+        breaks[record] = len(re.findall("\r\n|\r|\n", text.strip()))
     return dialect.skip + 1 + np.arange(len(breaks)) + np.cumsum(breaks) - breaks
 
 

@@ -14,6 +14,9 @@ from pellucid.data.readers.narrow import COMMA_NUMBER, POINT_NUMBER, Comma
 DELIMITERS = ("\t", ";", "|", ",")
 """In the order in which they win a tie: "1,5;2,5" has two columns, not three."""
 
+BLANKS = " "
+"""Columns of numbers set apart by any number of blanks; `squeeze` makes it one."""
+
 NO_DELIMITER = "\x1f"
 """For files of one column: a character that no table holds."""
 
@@ -59,6 +62,8 @@ def sniff(sample: str, whole: bool) -> Dialect | None:
     sample, skip, told = _skip_comments(sample, notes)
     quote = _quote(sample)
     delimiter = told or _delimiter(sample, quote, whole)
+    if delimiter == NO_DELIMITER and _is_spaced(sample, quote, whole):
+        delimiter, sample = BLANKS, squeeze(sample)
     escape = _escape(sample, delimiter, quote)
     rows = _rows(sample, delimiter, quote, escape, whole)
     if not rows:
@@ -107,7 +112,7 @@ def unique_names(names: Sequence[str], notes: list[str]) -> list[str]:
 
 def _skip_comments(sample: str, notes: list[str]) -> tuple[str, int, str | None]:
     """Drop leading comment lines and Excel's `sep=;`: the rest, lines dropped, told delimiter."""
-    lines = sample.splitlines(keepends=True)
+    lines = list(io.StringIO(sample, newline=""))  # splitlines() knows more ends than files do
     told = re.match(r"^\ufeff?sep=(.)\r?\n", sample, re.IGNORECASE)
     if told:
         return "".join(lines[1:]), 1, told[1]
@@ -133,10 +138,12 @@ def _start(rows: list[tuple[int, list[str]]]) -> tuple[int, int]:
     first = widths.index(width) if width in widths[: _PREAMBLE + 1] else 0
     if first == 0 or len(rows) - first < 4 or width < 2 or widths[0] == width - 1:
         return 0, width
+    if first == 1 and set(widths[1:]) == {width} and any(map(_is_number, rows[0][1])):
+        return 1, width  # counts above the table, as scikit-learn's own files have them
     titles_are_short = all(size == 1 for size in widths[:first])
     top, body = rows[first][1], [cells for _, cells in rows[first + 1 :]]
     looks_like_table = has_header(top, body) and any(
-        _NUMBER.match(cell.strip()) for cells in body for cell in cells
+        _is_number(cell) for cells in body for cell in cells
     )
     return (first, width) if titles_are_short and looks_like_table else (0, width)
 
@@ -144,7 +151,7 @@ def _start(rows: list[tuple[int, list[str]]]) -> tuple[int, int]:
 def _blank_before(sample: str) -> int:
     """How many blank lines open the sample."""
     count = 0
-    for line in sample.splitlines():
+    for line in io.StringIO(sample, newline=""):
         if line.strip():
             break
         count += 1
@@ -194,6 +201,20 @@ def _delimiter(sample: str, quote: str, whole: bool) -> str:
     return names_most if best == NO_DELIMITER else best
 
 
+def squeeze(text: str) -> str:
+    """Each run of blanks becomes one, and none stays at the ends of lines."""
+    return re.sub(r"(?m)^ | (?=\r?$)", "", re.sub(r"[ \t]+", " ", text))
+
+
+def _is_spaced(sample: str, quote: str, whole: bool) -> bool:
+    """Whether blanks cut all lines into equally many cells, most of them numbers."""
+    rows = [cells for _, cells in _rows(squeeze(sample), BLANKS, quote, None, whole)]
+    if len(rows) < 2 or len(rows[-1]) < 2 or any(len(cells) != len(rows[-1]) for cells in rows):
+        return False
+    numbers = sum(_is_number(cell) for cells in rows[1:] for cell in cells)
+    return numbers >= 0.5 * len(rows[1:]) * len(rows[-1])
+
+
 def _rows(
     sample: str, delimiter: str, quote: str, escape: str | None, whole: bool, limit: int = 500
 ) -> list[tuple[int, list[str]]]:
@@ -221,10 +242,14 @@ def _rows(
 
 def has_header(top: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
     """Whether the first row names the columns rather than being the first example."""
-    numeric = [cell for cell in top if _NUMBER.match(cell.strip())]
+    numeric = [cell for cell in top if _is_number(cell)]
     if numeric and _over_numbers(top, body):
         return _can_be_names(numeric, top, body) and not _comes_again(top, body, 1)
     return not _comes_again(top, body, max(2, len(body) // 20))
+
+
+def _is_number(cell: str) -> bool:
+    return bool(_NUMBER.match(cell.strip()))
 
 
 def _over_numbers(top: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
@@ -233,8 +258,8 @@ def _over_numbers(top: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
         return True
     for position, cell in enumerate(top):
         below = [cells[position].strip() for cells in body if position < len(cells)]
-        numbers = sum(bool(_NUMBER.match(other)) for other in below)
-        if _NUMBER.match(cell.strip()) and numbers >= 0.5 * max(1, len(below)):
+        numbers = sum(_is_number(other) for other in below)
+        if _is_number(cell) and numbers >= 0.5 * max(1, len(below)):
             return True
     return False
 
@@ -264,7 +289,7 @@ def _comes_again(top: Sequence[str], body: Sequence[Sequence[str]], times: int) 
     """Whether a word of the first row is also a value below it (whole repeated headers aside)."""
     others = [cells for cells in body if list(cells) != list(top)]
     for position, cell in enumerate(top):
-        if not cell.strip() or _NUMBER.match(cell.strip()):
+        if not cell.strip() or _is_number(cell):
             continue
         again = sum(position < len(cells) and cells[position] == cell for cells in others)
         if again >= times:
@@ -305,7 +330,7 @@ def _comma(body: Sequence[Sequence[str]], delimiter: str) -> Comma:
 
 
 def _name(delimiter: str) -> str:
-    return "tab" if delimiter == "\t" else f"'{delimiter}'"
+    return {"\t": "tab", BLANKS: "blanks"}.get(delimiter, f"'{delimiter}'")
 
 
 def _lines(count: int) -> str:
