@@ -37,7 +37,7 @@ class Exam:
 
 def answers_section(facts: Facts, budget: pictures.Budget) -> Html:
     title = "Right and wrong"
-    if facts.summary is None or facts.test is None or facts.answers is None:
+    if not facts.kind or facts.summary is None or facts.test is None or facts.answers is None:
         why = "The run ended before its exam, so nothing is known about how good it is."
         return section("answers", title, note(why))
     exam = Exam(facts.test["target"], facts.answers)

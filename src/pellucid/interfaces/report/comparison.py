@@ -149,7 +149,7 @@ def _how(facts: Facts, verdict: dict[str, Any]) -> Html:
         else "There was no classical method to compare with.",
         _difference(difference, metric) if difference else None,
         f"The test rows were looked at {counted(looks, 'time')}." if looks else None,
-        group("Kept for use: ", name(facts.info["kept"]), ".") if "kept" in facts.info else None,
+        group("Kept for use: ", name(facts.info["kept"]), ".") if facts.info.get("kept") else None,
     ]
     return group(
         tag("h3", "How they were compared"),

@@ -49,6 +49,10 @@ class Facts:
         return self.info.get("plan") or {}
 
     @property
+    def network(self) -> dict[str, Any]:
+        return self.info.get("network") or {}
+
+    @property
     def columns(self) -> list[dict[str, Any]]:
         return self.info.get("columns") or []
 

@@ -51,6 +51,11 @@ def table(
     return tag("div", written, class_="scroll", tabindex="0", role="group", aria_label=about)
 
 
+def typed_out(about: str, text: str) -> Html:
+    """What a person would type, letter by letter."""
+    return tag("pre", tag("code", text), tabindex="0", role="group", aria_label=about)
+
+
 def note(*children: Child) -> Html:
     """Something said in passing, or that something is missing."""
     return tag("p", *children, class_="note")

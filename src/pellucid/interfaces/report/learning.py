@@ -52,7 +52,7 @@ def _lead(facts: Facts) -> Html:
     )
     bag = (
         " All figures here are of the first of several networks."
-        if (facts.info.get("network") or {}).get("networks", 1) > 1
+        if facts.network.get("networks", 1) > 1
         else ""
     )
     return group(

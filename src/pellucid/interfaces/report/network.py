@@ -54,7 +54,7 @@ class Box:
 
 
 def network_section(facts: Facts) -> Html:
-    network = facts.info.get("network")
+    network = facts.network
     if not network:
         return section(
             "network", "The network", note("The run ended before its network was written down.")

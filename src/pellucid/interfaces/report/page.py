@@ -177,9 +177,9 @@ def _short(facts: Facts) -> Html | None:
     info, rows = facts.info, facts.rows
     said = []
     if rows.get("train"):
-        said.append(f"{counted(rows['train'], 'training row')}")
-    if "network" in info:
-        said.append(f"{counted(info['network']['parameters'], 'weight')}")
+        said.append(counted(rows["train"], "training row"))
+    if facts.network:
+        said.append(counted(facts.network["parameters"], "weight"))
     if facts.last_step:
         said.append(counted(facts.last_step, "step"))
     if info.get("seconds"):

@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 from pellucid.interfaces.report.facts import Facts
-from pellucid.interfaces.report.layout import facts_list, note, section
+from pellucid.interfaces.report.layout import facts_list, note, section, typed_out
 from pellucid.interfaces.report.markup import Html, group, tag
 
 MOST_VALUES = 4
@@ -46,7 +46,7 @@ def _no_model(facts: Facts) -> Html:
     return group(
         note("No model was saved: the run ended before that."),
         tag("p", "To go on from where it stopped:"),
-        tag("pre", tag("code", f"pellucid resume {run}"), tabindex="0"),
+        typed_out("Command", f"pellucid resume {run}"),
     )
 
 
@@ -65,9 +65,9 @@ def _commands(facts: Facts) -> Html:
     python.append('print(answers[0]["answer"])')
     return group(
         tag("p", "In a terminal, next to the folder ", tag("code", run), ":"),
-        tag("pre", tag("code", "\n".join(typed)), tabindex="0"),
+        typed_out("Commands", "\n".join(typed)),
         tag("p", "In Python:"),
-        tag("pre", tag("code", "\n".join(python)), tabindex="0"),
+        typed_out("Python", "\n".join(python)),
         tag("p", "New examples need the same columns as the old ones, without the target."),
     )
 

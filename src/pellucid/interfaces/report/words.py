@@ -47,6 +47,10 @@ MEANINGS = {
 }
 
 
+ROUNDING = 1e-12
+"""A metric this close to 0 is 0, but for the rounding of the computer."""
+
+
 def number(value: Any) -> str:
     """Four significant digits.
 
@@ -88,11 +92,13 @@ def percent(share: Any, digits: int = 1) -> str:
 def figure(value: Any, metric: str) -> str:
     """A metric's value in its usual form; what is not quite perfect is not called perfect.
 
-    >>> figure(0.99999, "AUC"), figure(1.0, "AUC"), figure(0.5, "accuracy")
-    ('>0.9999', '1', '50.0 %')
+    >>> figure(0.99999, "AUC"), figure(1.0, "AUC"), figure(0.5, "accuracy"), figure(-2e-16, "R2")
+    ('>0.9999', '1', '50.0 %', '0')
     """
     if metric in SHARES:
         return percent(value)
+    if value is not None and abs(value) < ROUNDING:
+        value = 0.0
     near = value is not None and metric in TO_ONE and 0.99995 <= value < 1
     return ">0.9999" if near else number(value)
 
