@@ -150,6 +150,16 @@ def test_ts_pair_and_regression(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+def test_ts_of_the_name_of_the_folder_comes_first(tmp_path: Path) -> None:
+    folder = tmp_path / "Vowels"
+    folder.mkdir()
+    for name in ("Vowels_TRAIN", "Vowels_TEST", "Vowels_eq_TRAIN", "Vowels_eq_TEST"):
+        (folder / f"{name}.ts").write_text("@classLabel true a b\n@data\n1,2:a\n3,4:b\n")
+    raw = read(folder)
+    assert len(raw) == 4
+    assert "named like the folder: Vowels; not read: Vowels_eq" in raw.notes
+
+
 def test_ts_without_answers_for_prediction(tmp_path: Path) -> None:
     (tmp_path / "new.ts").write_text("@classLabel false\n@data\n1,2,3\n")
     raw = read_for_prediction(tmp_path / "new.ts", ["series"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -230,7 +231,7 @@ def _tables(
 ) -> RawTable | None:
     """The table(s) at the top of a folder, if they describe it; None if class folders do."""
     media = [path for path in listing.files if media_kind(listing.root / path)]
-    parts = {SPLITS[_stem(path)]: path for path in tables if _stem(path) in SPLITS}
+    parts = {SPLITS[_part(path)]: path for path in tables if _part(path) in SPLITS}
     if "train" in parts:
         chosen = {part: parts[part] for part in ("train", "valid", "test") if part in parts}
     elif len(tables) == 1:
@@ -260,8 +261,9 @@ def _tables(
     return raw
 
 
-def _stem(path: PurePosixPath) -> str:
-    return path.name.split(".")[0].lower()
+def _part(path: PurePosixPath) -> str:
+    """The last word of a file's name: "train" of train.csv and of Gun_TRAIN.csv.gz."""
+    return re.split(r"[_\- ]", path.name.split(".")[0])[-1].lower()
 
 
 def _resolve(listing: Listing, raw: RawTable) -> bool:

@@ -78,6 +78,11 @@ def read_ts_folder(folder: Path, names: Iterable[str], words: frozenset[str]) ->
         part = SPLITS.get(match[2].lower(), "") if match else ""
         problem = match[1] if match and part else Path(name).stem
         found.setdefault(problem, {})[part] = folder / name
+    notes = []
+    if folder.name in found and len(found) > 1:
+        others = [problem for problem in found if problem != folder.name]
+        notes.append(f"named like the folder: {folder.name}; not read: {', '.join(others)}")
+        found = {folder.name: found[folder.name]}
     if len(found) > 1:
         raise DataError(
             f"the folder '{folder.name}' holds {len(found)} problems: {', '.join(list(found)[:6])}",
@@ -87,9 +92,11 @@ def read_ts_folder(folder: Path, names: Iterable[str], words: frozenset[str]) ->
     files = next(iter(found.values()))
     parts = [part for part in ("train", "valid", "test") if part in files]
     tables = [read_ts(files[part], words) for part in parts or files]
-    if len(tables) == 1:
-        return tables[0]
-    return join(tables, parts, folder.name, why="the files are named so")
+    raw = tables[0]
+    if len(tables) > 1:
+        raw = join(tables, parts, folder.name, why="the files are named so")
+    raw.notes += notes
+    return raw
 
 
 # --- header -----------------------------------------------------------------------------------
