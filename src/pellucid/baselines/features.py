@@ -101,10 +101,14 @@ class RawNumbers(Features):
         return finite(loaded.values)[:, None]
 
 
+LARGEST = 1e150
+"""Squares of numbers up to here are numbers still."""
+
+
 def finite(values: np.ndarray) -> np.ndarray:
-    """float64, infinities as NaN."""
+    """float64, infinities as NaN; beyond `LARGEST` nothing is told apart."""
     values = np.asarray(values, dtype=np.float64)
-    return np.where(np.isfinite(values), values, np.nan)
+    return np.clip(np.where(np.isfinite(values), values, np.nan), -LARGEST, LARGEST)
 
 
 # --- categories -------------------------------------------------------------------------------
@@ -232,7 +236,7 @@ class Chunked(Features):
     """Features of each row by itself that need no fitting; rows are done in chunks."""
 
     def matrix(self, loaded: Loaded) -> Matrix:
-        values = loaded.values
+        values = np.asarray(loaded.values)
         chunk = max(1, VALUES_AT_A_TIME // max(1, int(np.prod(values.shape[1:]))))
         starts = range(0, len(values), chunk)
         parts = [self.of(np.asarray(values[at : at + chunk])) for at in starts]
