@@ -27,11 +27,9 @@ class Budget:
 
     def __init__(self, size: int) -> None:
         self.left = size
-        self.left_out = 0
 
     def takes(self, size: int) -> bool:
         if size > self.left:
-            self.left_out += 1
             return False
         self.left -= size
         return True
