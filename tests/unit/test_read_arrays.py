@@ -10,7 +10,7 @@ import pytest
 
 from pellucid.data.columns import RawTable
 from pellucid.data.read import read, read_for_prediction
-from pellucid.data.readers.long import gather_long, gather_wide, looks_long, looks_wide
+from pellucid.data.readers.long import gather_long, looks_long
 from pellucid.errors import DataError
 
 
@@ -240,16 +240,3 @@ def test_looks_long() -> None:
     table = long_table()
     table["time"] = [0] * 18
     assert looks_long(read(table)) is None
-
-
-def test_wide_tables() -> None:
-    table: dict[str, list[Any]] = {f"t{t}": [float(t), t + 0.5, None] for t in range(20)}
-    raw = read({"name": ["a", "b", "c"], **table})
-    wide = looks_wide(raw)
-    assert wide is not None
-    assert wide.columns == [f"t{t}" for t in range(20)]
-    gathered = gather_wide(raw, wide.columns)
-    assert list(gathered.columns) == ["name", "series"]
-    assert gathered.columns["series"].values.shape == (3, 20, 1)
-    assert gathered.columns["series"].values[1, 3, 0] == 3.5
-    assert looks_wide(read(np.zeros((3, 64)))) is None

@@ -28,6 +28,7 @@ from pellucid.baselines import FittedBaseline
 from pellucid.data.columns import Column, Loaded, Progress, RawTable, silent
 from pellucid.data.dataset import encode, entry_of
 from pellucid.data.modalities import MODALITIES
+from pellucid.data.readers.gather import Gathering
 from pellucid.errors import BundleError, DataError, did_you_mean
 from pellucid.evidence.calibrate import Calibration
 from pellucid.learning.learner import predict
@@ -134,7 +135,7 @@ class Bundle:
 
     members: the networks whose mean is the answer; one, or the folds of a bag.
     layouts: column -> geometry found at training. kept: what `predict` uses unless told otherwise.
-    gathered: id and time columns, if it learned from series gathered from a long table.
+    gathered: how cells were put together, if only together they made an example.
     frozen: column -> the pretrained network in front of it.
     """
 
@@ -145,7 +146,7 @@ class Bundle:
     baseline: FittedBaseline | None = None
     baseline_calibration: Calibration = field(default_factory=Calibration)
     kept: Literal["network", "baseline"] = "network"
-    gathered: tuple[str, str] | None = None
+    gathered: Gathering | None = None
     frozen: dict[str, Frozen] = field(default_factory=dict)
     # --- answers ------------------------------------------------------------------------------
 
@@ -243,7 +244,7 @@ class Bundle:
             "calibration": self.calibration.as_json(),
             "baseline_calibration": self.baseline_calibration.as_json(),
             "kept": self.kept,
-            "gathered": self.gathered,
+            "gathered": self.gathered and self.gathered.as_json(),
             "baseline": None,
             "frozen": _save_frozen(folder, self.frozen),
         }
@@ -342,7 +343,7 @@ def _read_1(folder: Path, head: Mapping[str, Any]) -> Bundle:
             baseline=baseline,
             baseline_calibration=Calibration.from_json(head["baseline_calibration"]),
             kept=head["kept"],
-            gathered=tuple(head["gathered"]) if head["gathered"] else None,
+            gathered=Gathering.from_json(head["gathered"]) if head["gathered"] else None,
             frozen=_read_frozen(folder, head.get("frozen", [])),
         )
     except (KeyError, TypeError, OSError, ValueError, SafetensorError) as error:

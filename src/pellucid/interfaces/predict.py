@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.data import read
 from pellucid.data.columns import RawTable
-from pellucid.data.readers.long import gather_long
+from pellucid.data.readers.gather import Gathering
 from pellucid.errors import ConfigError, DataError, did_you_mean
 
 if TYPE_CHECKING:
@@ -81,13 +81,13 @@ def write_answers(lines: list[dict[str, Any]], *, as_json: bool, out: str | None
         print(json.dumps(line, ensure_ascii=False) if as_json else _readable(line))
 
 
-def _gathered(source: Any, by: tuple[str, str], columns: list[str]) -> RawTable:
-    """A long table as one row for each series; series already in rows are taken as they are."""
+def _gathered(source: Any, gathering: Gathering, columns: list[str]) -> RawTable:
+    """Cells put together as at training; examples that are whole already are taken as they are."""
     try:
-        table = read.read_for_prediction(source, list(by))
+        table = read.read_for_prediction(source, list(gathering.columns))
     except DataError:
         return read.read_for_prediction(source, columns)
-    return gather_long(table, *by)
+    return gathering.apply(table)
 
 
 def _is_column(value: Any) -> bool:

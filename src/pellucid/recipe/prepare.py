@@ -21,7 +21,7 @@ from pellucid.data.dataset import encode, entry_of
 from pellucid.data.duplicates import find_duplicates
 from pellucid.data.ledger import Ledger
 from pellucid.data.modalities import MODALITIES
-from pellucid.data.readers.long import gather_long, looks_long
+from pellucid.data.readers.gather import Gathering, find_gathering
 from pellucid.data.recognize import Recognized, recognize, target_values
 from pellucid.data.split import SplitRows, clusters_of, split_rows
 from pellucid.errors import DataError
@@ -35,8 +35,8 @@ class Prepared:
     """A source, understood, checked and cut into parts; nothing is learned yet.
 
     inputs: the input columns, not yet fitted. loaded: their decoded values, all rows.
-    target: encoded targets, all rows. split: of the usable rows `rows`. gathered: the id and time
-    columns of a long table whose rows were gathered into series.
+    target: encoded targets, all rows. split: of the usable rows `rows`. gathered: how cells
+    that only together make an example were put together.
     """
 
     table: RawTable
@@ -47,7 +47,7 @@ class Prepared:
     ledger: Ledger
     split: SplitRows
     rows: np.ndarray
-    gathered: tuple[str, str] | None = None
+    gathered: Gathering | None = None
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -125,19 +125,16 @@ def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None)
     return prepared
 
 
-def _read(source: Any, settings: Settings, test: Any) -> tuple[RawTable, tuple[str, str] | None]:
-    """The source as a table of examples; a long table's rows are gathered into series."""
+def _read(source: Any, settings: Settings, test: Any) -> tuple[RawTable, Gathering | None]:
+    """The source as a table of examples; cells that only together are one are gathered."""
     table = read.read(
         source, test=test, missing=settings.missing, split=settings.split, target=settings.target
     )
-    long = looks_long(table) if settings.order is None else None
-    if long is None:
-        return table, None
-    whole = gather_long(table, long.id, long.time)
-    if settings.target is not None and settings.target not in whole.columns:
-        return table, None  # the target changes with time: each row is an example of its own
-    whole.notes.append(f"one series for each '{long.id}': {long.why}")
-    return whole, (long.id, long.time)
+    if settings.order is not None:
+        return table, None  # rows in the order of time are examples of their own
+    keep = {*settings.kinds, *settings.ignore}
+    gathering = find_gathering(table, target=settings.target, keep=keep)
+    return (gathering.apply(table), gathering) if gathering else (table, None)
 
 
 def _load(
@@ -213,8 +210,8 @@ def _check_parts(prepared: Prepared) -> None:
     if empty and group is not None:
         values = prepared.table.column(group.value).values[prepared.rows]
         raise DataError(
-            f"rows of equal '{group.value}' stay together, and there are only "
-            f"{len(set(values.tolist()))} different ones: nothing is left for {empty[0]}",
+            f"rows of equal '{group.value}' stay together, and its different values are only "
+            f"{len(set(values.tolist()))}: nothing is left for {empty[0]}",
             where=f"{prepared.table.name}, column '{group.value}'",
             fix="name a column with more different values with --group, or leave --group out",
         )

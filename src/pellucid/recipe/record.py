@@ -44,10 +44,10 @@ class Recording:
 
     def shortened(self, plan: Plan) -> None:
         """The machine was slower than planned; from this step on there are fewer steps."""
-        cut = plan.shortened
         self.writer.update(plan=plan.as_json())
-        what = f"now {plan.folds} networks of {cut['steps']:,} steps"
-        self.writer.event("shortened", f"the machine is slower than planned: {what}", **cut)
+        cut = f", the last ending at step {plan.shortened['steps']:,}" if plan.shortened else ""
+        what = f"the machine is slower than planned: now {plan.folds} networks{cut}"
+        self.writer.event("shortened", what, **plan.shortened)
 
     def record(
         self, steps: Iterator[Step], learner: Learner, data: Ingredients, plan: Plan

@@ -137,10 +137,11 @@ def threads(count: int) -> Iterator[None]:
 
 
 class Pace:
-    """Watches the clock for the plan: if the machine turns out slower, less is done, once.
+    """Watches the clock for the plan: if the machine turns out slower, less is done.
 
-    Networks of the bag that were not begun are left out first, then steps. What was cut is written
-    into the plan, so that repeating or resuming it gives the same weights.
+    Networks of the bag that were not begun are left out, as often as need be; if there are none,
+    steps are cut, once. What was cut is written into the plan, so that repeating or resuming it
+    gives the same weights.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -152,20 +153,21 @@ class Pace:
         """A shorter plan, if what is left would not fit; asked after each step."""
         self.done += 1
         spent = time.perf_counter() - self.began
-        if plan.shortened or spent < 0.15 * self.seconds:
+        steps = plan.steps_at(fold, number)
+        final = plan.folds == fold + 1
+        if (final and plan.shortened) or spent < 0.15 * self.seconds:
             return None
         each = spent / self.done
-        left = (plan.folds - fold) * plan.steps - number
+        left = (plan.folds - fold) * steps - number
         if spent + each * left <= TOO_SLOW * self.seconds:
             return None
         affordable = max(1, int((self.seconds - spent) / each))
-        whole = (number + affordable) // plan.steps  # networks that can still be finished
-        steps = plan.steps if whole else number + affordable
-        return replace(
-            plan,
-            folds=fold + max(1, whole),
-            shortened={"fold": fold, "step": number, "steps": steps},
-        )
+        whole = (number + affordable) // steps  # networks that can still be finished
+        if not whole and not plan.shortened:
+            cut = {"fold": fold, "step": number, "steps": number + affordable}
+            return replace(plan, folds=fold + 1, shortened=cut)
+        folds = fold + max(1, whole)
+        return replace(plan, folds=folds) if folds < plan.folds else None
 
 
 def _learn_fold(

@@ -1,13 +1,8 @@
-"""Series in tables.
-
-Long: several rows a series, told apart by an id and ordered by a time. Wide: one row a series,
-one column for every time.
-"""
+"""Long tables: several rows a series, told apart by an id and ordered by a time."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,10 +11,6 @@ from pellucid.errors import DataError
 
 _ID_NAMES = ("id", "case", "case_id", "series", "series_id", "sample", "sample_id", "subject")
 _TIME_NAMES = ("time", "timestamp", "t", "step", "date", "datetime", "timepoint", "tick")
-_TIME_COLUMN = re.compile(r"^(t|time|step|tick|timepoint)[ _-]?(\d+)$", re.IGNORECASE)
-_FEWEST_TIMES = 12
-"""Columns; fewer numbered ones may be anything."""
-
 _LONGEST_GRID = 4
 """A series with gaps is put on a regular grid of at most this many times its length."""
 
@@ -97,54 +88,6 @@ def gather_long(table: RawTable, id: str, time: str) -> RawTable:
             fix="name the columns that tell one series from another and order its rows",
         )
     return _gather(table, id, time, names, moments, groups, channels, varying)
-
-
-# --- wide -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Wide:
-    """Which columns are the times of one series, in order, and the evidence."""
-
-    columns: list[str]
-    why: str
-
-
-def looks_wide(table: RawTable) -> Wide | None:
-    """Whether columns called t0, t1, t2 ... (or time_1, step 1 ...) are one series a row."""
-    found: dict[str, dict[int, str]] = {}
-    for name, column in table.columns.items():
-        match = _TIME_COLUMN.match(name)
-        if match and column.values.dtype == np.float64 and column.values.ndim == 1:
-            found.setdefault(match[1].lower(), {})[int(match[2])] = name
-    for columns in found.values():
-        numbers = sorted(columns)
-        if len(numbers) >= _FEWEST_TIMES and numbers[-1] - numbers[0] == len(numbers) - 1:
-            names = [columns[number] for number in numbers]
-            why = f"{len(names)} columns of numbers from '{names[0]}' to '{names[-1]}'"
-            return Wide(names, why)
-    return None
-
-
-def gather_wide(table: RawTable, columns: list[str], name: str = "series") -> RawTable:
-    """Put columns of numbers, in this order, into one column of series (rows, time, 1).
-
-    Raises:
-        ConfigError: A column is not there.
-        DataError: A column holds no numbers.
-    """
-    for title in columns:
-        if table.column(title).values.dtype != np.float64:
-            raise DataError(
-                f"column '{title}' holds no numbers, so it can't be a time of a series",
-                where=table.name,
-                fix="leave it out of the series",
-            )
-    values = np.stack([table.columns[title].values for title in columns], axis=1)
-    others = {title: column for title, column in table.columns.items() if title not in columns}
-    others[name] = RawColumn(name, values.astype(np.float32)[:, :, None])
-    notes = [*table.notes, f"'{name}' holds the columns '{columns[0]}' to '{columns[-1]}'"]
-    return replace(table, columns=others, notes=notes)
 
 
 # --- gathering long tables --------------------------------------------------------------------
