@@ -421,7 +421,7 @@ def test_score_interval_and_verdict_are_those_of_the_run(folder: Path) -> None:
     assert f"95 % interval {low:.1f} to {high:.1f} %" in page.text
     assert f"accuracy on {TEST_ROWS} sealed test rows" in page.text
     assert page.text.count(run.verdict["sentence"]) == 2
-    assert "The test rows were looked at 1 time." in page.text
+    assert "The test rows were looked at once." in page.text
     constant = run.baselines[-1]
     assert f"same answer would score {100 * constant['score']:.1f} %" in page.text
 
@@ -444,6 +444,21 @@ def in_digits(said: str) -> float:
     """What a reader would type for a printed figure."""
     value = float(said.replace("−", "-").replace(",", "").removesuffix(" %"))
     return value / 100 if said.endswith("%") else value
+
+
+def test_it_says_whose_score_it_is_when_a_classical_method_was_kept(folder: Path) -> None:
+    make_run(folder)
+    run, writer = Run(folder), RunWriter(folder, resume=True)
+    rival = run.baselines[0]
+    kept = {key: rival[key] for key in ("score", "low", "high")}
+    figures = {name: value - 0.01 for name, value in run.summary["figures"].items()}
+    writer.save_json("summary", run.summary | kept | {"kept": rival["name"], "figures": figures})
+    writer.update(kept=rival["name"], status="done")
+    text = page_of(folder).text
+    assert f"{100 * rival['score']:.1f} %accuracy on" in text
+    assert "answered by boosted trees" in text
+    assert "kept: boosted trees" in text
+    assert "Kept for use: boosted trees." in text
 
 
 def test_confusion_and_classes_add_up(folder: Path) -> None:

@@ -20,6 +20,8 @@ LARGEST_TABLE = 20
 """Classes of which a whole confusion matrix is shown; of more, the most confused pairs."""
 MOST_CLASSES = 20
 MOST_PAIRS = 20
+WIDE = 60
+"""Letters in the head of the confusion matrix that fit side by side."""
 MOST_TARGETS = 4
 SHOWN = {"wrong": 9, "unsure": 6, "right": 6}
 """Examples of each sort."""
@@ -93,12 +95,18 @@ def _confusion(classes: list[str], confusion: np.ndarray) -> Html:
     totals = np.maximum(confusion.sum(1, keepdims=True), 1)
     shares = confusion / totals
     rows: list[list[Child]] = [
-        [name(label), *(_heat(count, share, i == j) for j, (count, share) in enumerate(zip(*line)))]
+        [
+            tag("span", name(label), class_="line-up" if len(label) <= 24 else None),
+            *(_heat(count, share, i == j) for j, (count, share) in enumerate(zip(*line))),
+        ]
         for i, (label, line) in enumerate(zip(classes, zip(confusion.tolist(), shares.tolist())))
     ]
+    # Many or long names stand upright, so that the columns stay narrow.
+    upright = sum(max(4, len(label)) for label in classes) > WIDE
+    look = "upright" if upright else None
     heads: list[Child] = [
-        tag("span", "truth ↓ answer →"),
-        *(tag("span", name(label), class_="tall") for label in classes),
+        "truth ↓ answer →",
+        *(tag("span", name(cut(label, 24)), title=label, class_=look) for label in classes),
     ]
     return group(
         tag("h3", "Which class was taken for which"),

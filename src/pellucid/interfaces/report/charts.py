@@ -53,6 +53,14 @@ class Scale:
     def ticks(self, count: int = 5) -> list[float]:
         return log_ticks(self.low, self.high) if self.log else ticks(self.low, self.high, count)
 
+    def labels(self, count: int = 5) -> list[str]:
+        """What stands beside the ticks: equally many decimals where steps are equal."""
+        places = self.ticks(count)
+        if self.log or len(places) < 2 or not 1e-4 <= max(map(abs, places)) < 1e9:
+            return [number(place) for place in places]
+        digits = max(0, -math.floor(math.log10(places[1] - places[0]) + 1e-9))
+        return [f"{place:,.{digits}f}".replace("-", "−") for place in places]
+
 
 def drawing(title: str, width: float, height: float, *children: Html, look: str = "") -> Html:
     """A figure that a screen reader knows by its title."""
@@ -106,7 +114,7 @@ def line_chart(
     elif high <= low:
         low, high = low / 2, high * 2
     y = Scale(low, high, height - 34, 12, log)
-    labels = [number(tick) for tick in y.ticks()]
+    labels = y.labels()
     left = 14 + LETTER * max(map(len, labels), default=1)
     first = min(float(curve.x[0]) for curve in shown)
     last = max(float(curve.x[-1]) for curve in shown)
@@ -216,17 +224,19 @@ def log_ticks(low: float, high: float) -> list[float]:
     return some if len(some) >= 2 else ticks(low, high, 3)
 
 
-def _across_axis(x: Scale, y: Scale, label: str, *, whole: bool = False) -> Html:
+def _across_axis(x: Scale, y: Scale, said: str, *, whole: bool = False) -> Html:
     bottom = y.start
+    places = list(zip(x.ticks(), x.labels()))
+    if whole:
+        places = [(tick, number(tick)) for tick, _ in places if tick.is_integer()]
     marks = [
-        tag("text", number(tick), x=f"{float(x(tick)):.1f}", y=bottom + 15, text_anchor="middle")
-        for tick in x.ticks(5)
-        if tick.is_integer() or not whole
+        tag("text", label, x=f"{float(x(tick)):.1f}", y=bottom + 15, text_anchor="middle")
+        for tick, label in places
     ]
     return group(
         tag("path", d=f"M{x.start:.1f} {bottom}H{x.end:.1f}", class_="axis"),
         marks,
-        tag("text", label, x=f"{x.end:.1f}", y=bottom + 30, text_anchor="end", class_="label"),
+        tag("text", said, x=f"{x.end:.1f}", y=bottom + 30, text_anchor="end", class_="label"),
     )
 
 
@@ -311,13 +321,13 @@ def interval_chart(title: str, items: Sequence[Bar], across: str) -> Html:
     pad = 0.03 * (high - low) or 0.5
     row, bottom = 44, 44 * len(items) + 6
     x = Scale(low - pad, high + pad, 8, WIDTH - 8)
-    places = [(tick, f"{float(x(tick)):.1f}") for tick in x.ticks(5)]
+    places = [f"{float(x(tick)):.1f}" for tick in x.ticks()]
     grid = [
         group(
             tag("path", d=f"M{place} 4V{bottom}", class_="grid"),
-            tag("text", number(tick), x=place, y=bottom + 15, text_anchor="middle"),
+            tag("text", label, x=place, y=bottom + 15, text_anchor="middle"),
         )
-        for tick, place in places
+        for place, label in zip(places, x.labels())
     ]
     rows = [_interval(item, x, row * index) for index, item in enumerate(items)]
     label = tag("text", across, x=WIDTH - 8, y=bottom + 31, text_anchor="end", class_="label")
@@ -346,7 +356,7 @@ def scatter(title: str, x: np.ndarray, y: np.ndarray, across: str, upward: str) 
     pad = 0.04 * (high - low) or 0.5
     side = 330.0
     to_y = Scale(low - pad, high + pad, side - 34, 18)
-    labels = [number(tick) for tick in to_y.ticks()]
+    labels = to_y.labels()
     to_x = Scale(low - pad, high + pad, 14 + LETTER * max(map(len, labels)), WIDTH - 12)
     places = zip(to_x(x), to_y(y))
     dots = "".join(f"M{a:.1f} {b:.1f}h0" for a, b in places)
@@ -368,7 +378,7 @@ def histogram(title: str, values: np.ndarray, across: str, *, zero: bool = False
     counts, edges = np.histogram(values, bins=min(40, max(8, int(2 * len(values) ** 0.5))))
     height = 220.0
     y = Scale(0, float(counts.max()) * 1.05, height - 34, 12)
-    labels = [number(tick) for tick in y.ticks(4)]
+    labels = y.labels()
     left = 14 + LETTER * max(map(len, labels))
     x = Scale(float(edges[0]), float(edges[-1]), left, WIDTH - 12)
     rects = "".join(
@@ -383,7 +393,7 @@ def histogram(title: str, values: np.ndarray, across: str, *, zero: bool = False
         title,
         WIDTH,
         height,
-        _upward_axis(x, Scale(y.low, y.high, y.start, y.end), labels[: len(y.ticks())]),
+        _upward_axis(x, y, labels),
         tag("path", d=rects, class_="bars"),
         _across_axis(x, y, across),
         tag("path", d=line, class_="mark") if inside else group(),

@@ -148,7 +148,9 @@ def _how(facts: Facts, verdict: dict[str, Any]) -> Html:
         if difference
         else "There was no classical method to compare with.",
         _difference(difference, metric) if difference else None,
-        f"The test rows were looked at {counted(looks, 'time')}." if looks else None,
+        f"The test rows were looked at {'once' if looks == 1 else f'{looks} times'}."
+        if looks
+        else None,
         group("Kept for use: ", name(facts.info["kept"]), ".") if facts.info.get("kept") else None,
     ]
     return group(

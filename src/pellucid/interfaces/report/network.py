@@ -273,7 +273,7 @@ def _box(box: Box, x: float, y: float, height: float, total: int) -> Html:
         "g",
         tag("title", f"{box.title}: {box.said}"),
         tag("rect", x=f"{x:.1f}", y=y, width=LANE, height=height, rx=5, class_="box"),
-        tag("text", cut(box.title, 28), x=left, y=y + 18, class_="strong"),
+        tag("text", cut(box.title, 26), x=left, y=y + 18, class_="strong"),
         [tag("text", line, x=left, y=y + 34 + LINE * i) for i, line in enumerate(box.lines)],
         tag("rect", x=f"{x:.1f}", y=y + height - 5, width=f"{bar:.1f}", height=5, class_="weights")
         if box.weights

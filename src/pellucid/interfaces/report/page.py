@@ -114,7 +114,7 @@ def _question(facts: Facts) -> Html:
     """What was learned from what."""
     if not facts.kind:
         return group("Nothing was learned")
-    known = f"{len(facts.inputs)} columns"
+    known = counted(len(facts.inputs), "column")
     sources: Html | str = known
     if 0 < len(facts.inputs) <= 3 and sum(len(one["name"]) for one in facts.inputs) <= 60:
         parts = [_input(one["name"], one["modality"]) for one in facts.inputs]
