@@ -155,8 +155,8 @@ def test_broken_files_are_problems_by_name(tmp_path: Path) -> None:
     loaded = AUDIO.load(column(tmp_path, [*(f"{name}.wav" for name in names), "phone.m4a", None]))
     assert loaded.problems == {
         1: "0 bytes",
-        2: "not a recording (begins with b'hello, I')",
-        3: "no such file",
+        2: "not a recording (begins with 'hello, I')",
+        3: "no such file: missing.wav",
         4: "no samples",
         5: "silent: every sample is zero",
         6: "some samples are not a number or infinite",

@@ -193,7 +193,7 @@ def test_what_can_not_be_read_says_why(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     for path, why in (
         (None, "no file name"),
-        (tmp_path / "missing", "no such file"),
+        (tmp_path / "missing", "no such file: missing"),
         (tmp_path, "a folder, not a file"),
         (tmp_path / "empty", "0 bytes"),
         (tmp_path / ("x" * 300), "can't be read: File name too long"),

@@ -170,8 +170,8 @@ def test_broken_files_are_problems_by_name(tmp_path: Path) -> None:
     loaded = IMAGE.load(column(tmp_path, names))
     assert loaded.problems == {
         1: "0 bytes",
-        2: "not an image (begins with b'hello, I')",
-        3: "no such file",
+        2: "not an image (begins with 'hello, I')",
+        3: "no such file: missing.png",
         4: "a folder, not a file",
         5: "too large: Image size (720000000 pixels) exceeds limit of 178956970 pixels",
         6: "no file name",

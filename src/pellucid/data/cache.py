@@ -112,7 +112,7 @@ def readable(path: Path | None) -> Path:
             raise Unusable("a folder, not a file")
         size = path.stat().st_size
     except FileNotFoundError:
-        raise Unusable("no such file") from None
+        raise Unusable(f"no such file: {path.name}") from None
     except (OSError, ValueError) as error:
         raise Unusable(f"can't be read: {_reason(error)}") from None
     if size == 0:

@@ -481,7 +481,8 @@ def _keep_something(table: RawTable, found: Recognized) -> None:
         raise DataError(
             f"no column is left to learn '{', '.join(found.targets)}' from",
             where=f"{table.name}; {reasons or 'there is no other column'}",
-            fix="add columns that say something about the target, or keep one with --as NAME=KIND",
+            fix="add columns that say something about the target"
+            + (", or keep one with --as NAME=KIND" if "to keep it" in reasons else ""),
         )
     for column in spared:
         reason = column.why.partition(";")[0]

@@ -466,7 +466,8 @@ def _check_variety(table: RawTable, name: str, values: np.ndarray, task: str) ->
     raise DataError(
         f"there is nothing to tell apart in the target '{name}': {only}",
         where=f"{table.name}, column '{name}'",
-        fix=f"add examples of {other}, or name another column with --target",
+        fix=f"add examples of {other}"
+        + ("" if name == table.target else ", or name another column with --target"),
     )
 
 

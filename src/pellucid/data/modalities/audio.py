@@ -355,7 +355,7 @@ def _explain(error: Exception, file: Path) -> str:
     if start.startswith(known):
         size = file.stat().st_size
         return f"truncated or damaged: no sound can be made of its {size:,} bytes"
-    return f"not a recording (begins with {start[:8]!r})"
+    return f"not a recording (begins with {repr(start[:8])[1:]})"
 
 
 # --- values ---------------------------------------------------------------------------------

@@ -284,7 +284,7 @@ def _explain(error: Exception, path: Path) -> str:
     if start[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1"):
         return "HEIC is not supported: save it as JPEG or PNG"
     if not _looks_like_image(start):
-        return f"not an image (begins with {start[:8]!r})"
+        return f"not an image (begins with {repr(start[:8])[1:]})"
     wanted = _whole_size(start)
     if wanted is not None and wanted > size:
         return f"truncated: {size:,} of {wanted:,} bytes"
