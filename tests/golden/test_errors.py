@@ -713,7 +713,7 @@ CASES: list[Case] = [
         "error",
         "show shop.run",
         {},
-        cut("shop.run/run.json", 200),
+        cut("shop.run/run.json", 5),
         "flowers",
     ),
     Case("resume: a run that is done", "error", "resume shop.run", trained="flowers"),
@@ -752,7 +752,7 @@ CASES: list[Case] = [
         "error",
         "predict shop.run flowers.csv",
         FL,
-        cut("shop.run/model/bundle.json", 500),
+        cut("shop.run/model/bundle.json", 5),
         "flowers",
     ),
     Case(

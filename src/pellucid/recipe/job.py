@@ -74,11 +74,15 @@ def _check_plan(plan: Plan, prepared: Prepared) -> None:
     data, _ = ingredients(prepared, *prepared.folds()[0])
     groups = {name for name, entry in data.dataset.entries.items() if entry.rank > 0}
     planned = set(plan.network) - {ACROSS}
-    if planned != groups or plan.folds > data.folds:
-        shown = [", ".join(sorted(names)) or "plain columns only" for names in (planned, groups)]
+    shown = [", ".join(sorted(names)) or "plain columns only" for names in (planned, groups)]
+    what = ""
+    if planned != groups:
+        what = f"the plan has networks for {shown[0]}, and the data has {shown[1]}"
+    elif plan.folds > data.folds:
+        what = f"the plan has {plan.folds} folds, and the data is split into {data.folds}"
+    if what:
         raise ConfigError(
-            f"the plan is for other data: networks for {shown[0]} (folds: {plan.folds}), while "
-            f"this is {shown[1]} (folds: {data.folds})",
+            what,
             where=f"--plan, {prepared.table.name}",
             fix="leave out --plan to make a new plan for this data",
         )
