@@ -40,7 +40,7 @@ TRIAL_SHARE = 0.06
 """Part of the time for which each of the two networks of a trial learns."""
 CHUNK = 256
 """Rows whose features are computed and cached together."""
-MEASURED_ROWS = 24
+MEASURED_ROWS = 12
 
 
 class Starts:
