@@ -1,5 +1,0 @@
-"""The report."""
-
-
-def write_report(run, out=None):
-    return None
