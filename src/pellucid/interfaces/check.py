@@ -7,7 +7,7 @@ from typing import Any
 
 from pellucid.config import Settings
 from pellucid.learning.planner import SECONDS, make_plan
-from pellucid.recipe.prepare import Prepared, ingredients, prepare
+from pellucid.recipe.prepare import ingredients, prepare
 from pellucid.recipe.watcher import Watcher
 
 QUICK_LOOK = 5.0
@@ -34,7 +34,7 @@ def check(source: Any, settings: Settings, test: Any = None) -> dict[str, Any]:
         "set_aside": [{"place": place, "why": why} for place, why in ledger.set_aside_items()],
         "repaired": [{"place": place, "how": how} for place, how in ledger.repaired_items()],
         "notes": [*prepared.table.notes, *prepared.notes],
-        "labels": _label_counts(prepared),
+        "labels": prepared.label_counts(),
         "plan": plan.as_json(),
     }
 
@@ -76,13 +76,3 @@ def show_check(found: dict[str, Any]) -> None:
     print(f"\nwould train {families}: {plan['steps']:,} steps of {plan['batch']} rows")
     for name, why in plan["why"].items():
         print(f"  {name}: {why}")
-
-
-def _label_counts(prepared: Prepared) -> dict[str, int]:
-    """Usable rows of each class, most frequent first."""
-    classes = getattr(prepared.task, "classes", None)
-    if classes is None:
-        return {}
-    labels = prepared.task.labels(prepared.target)[prepared.rows]
-    counts = {name: int((labels == number).sum()) for number, name in enumerate(classes)}
-    return dict(sorted(counts.items(), key=lambda item: -item[1]))

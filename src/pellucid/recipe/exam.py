@@ -17,6 +17,7 @@ from pellucid.evidence.verdict import Contender, Verdict, verdict
 from pellucid.export.bundle import Bundle
 from pellucid.learning.evaluate import confusion, higher_is_better, metrics, score
 from pellucid.recipe.prepare import Prepared
+from pellucid.recipe.record import spread
 from pellucid.recipe.teach import Taught
 from pellucid.recipe.watcher import Watcher
 
@@ -185,8 +186,16 @@ def _sorted_by_interest(kind: str, exam: Exam) -> dict[str, list[int]]:
     return {
         "wrong": [int(i) for i in order if wrong[i]][:SHOWN],
         "unsure": unsure,
-        "right": [int(i) for i in order if not wrong[i] and int(i) not in unsure][:SHOWN],
+        "right": _each_class_in_turn([int(i) for i in order if not wrong[i]], exam.truth, unsure),
     }
+
+
+def _each_class_in_turn(places: list[int], truth: np.ndarray, taken: list[int]) -> list[int]:
+    """The first places of every class before the second of any; `taken` ones are left out."""
+    left = [place for place in places if place not in taken]
+    if truth.ndim > 1:
+        return left[:SHOWN]
+    return [left[index] for index in spread(truth[left], SHOWN)]
 
 
 def _said_targets(prepared: Prepared, exam: Exam) -> list[Any]:

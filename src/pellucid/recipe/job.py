@@ -230,6 +230,7 @@ def _write_beginning(
         columns=[column.as_json() for column in recognized.columns],
         fingerprint=table.fingerprint,
         rows=prepared.ledger.counts(),
+        labels=prepared.label_counts(),
         notes=[*table.notes, *prepared.notes],
         set_aside=prepared.ledger.set_aside_items()[:200],
         repaired=prepared.ledger.repaired_items()[:200],

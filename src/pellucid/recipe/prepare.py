@@ -58,6 +58,13 @@ class Prepared:
         """int64: rows of the table in 'train', 'valid' or 'test'."""
         return self.ledger.rows(name)
 
+    def label_counts(self) -> dict[str, int]:
+        """Usable rows of each class, the most frequent first; empty without classes."""
+        classes = getattr(self.task, "classes", [])
+        labels = self.task.labels(self.target)[self.rows] if classes else []
+        counts = {name: int(np.sum(labels == number)) for number, name in enumerate(classes)}
+        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
     def groups(self, rows: np.ndarray) -> np.ndarray | None:
         """int64 (rows,): which rows belong together by the group column; None without one."""
         if self.recognized.group is None:

@@ -113,10 +113,14 @@ def _items(facts: Facts, field: str, title: str, word: str) -> Html | None:
 
 
 def _classes(facts: Facts) -> Html | None:
-    """How often each class occurs in the rows whose targets a run keeps."""
+    """How often each class occurs, in all usable rows if the run says so, and in the test rows."""
     if not facts.classes:
         return None
-    counts = {"test": _counts(facts, facts.test), "held-out": _counts(facts, facts.valid)}
+    everywhere = facts.info.get("labels") or None
+    whole = everywhere and np.array([everywhere.get(label, 0) for label in facts.classes])
+    counts = {"all": whole, "test": _counts(facts, facts.test)}
+    if whole is None:
+        counts["held-out"] = _counts(facts, facts.valid)
     known = {part: found for part, found in counts.items() if found is not None}
     word = "tag" if facts.kind == "tags" else "class"
     title = tag(
@@ -126,7 +130,7 @@ def _classes(facts: Facts) -> Html | None:
         shown = ", ".join(facts.classes[:MOST_CLASSES])
         more = len(facts.classes) - MOST_CLASSES
         return group(title, tag("p", name(shown), f" and {more:,} more" if more > 0 else ""))
-    total = np.sum(list(known.values()), axis=0)
+    total = known["all"] if "all" in known else np.sum(list(known.values()), axis=0)
     order = np.argsort(-total, kind="stable")
     most = max(1, int(total.max()))
     rows: list[list[Child]] = [
@@ -138,7 +142,7 @@ def _classes(facts: Facts) -> Html | None:
         for index in order[:MOST_CLASSES].tolist()
     ]
     more = len(facts.classes) - len(rows)
-    heads = [word, *(f"{part} rows" for part in known), "together"]
+    heads = [word, *(f"{part} rows" for part in known), "share"]
     return group(
         title,
         table("Classes", heads, rows, numbers=tuple(range(1, 1 + len(known))), look="classes"),
