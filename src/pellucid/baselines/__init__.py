@@ -71,6 +71,8 @@ def fit_baselines(
     found = choose_folds(train, valid, folds, seed)
     if kind == "regress" and target.ndim == 1:
         target = target[:, None]
+    if kind != "regress":
+        target = np.asarray(target).astype(np.int64)
     used = {column.name: loaded[column.name] for column in inputs}
     problem = Problem(
         inputs, used, np.asarray(target), kind, outputs, train, found, budget_seconds, seed
