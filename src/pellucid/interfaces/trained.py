@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pellucid.recording.run import Run
@@ -14,7 +15,22 @@ if TYPE_CHECKING:
 
 
 class Trained(Run):
-    """Everything that happened in a run, and the model that came out of it."""
+    """Everything that happened in a run, and the model that came out of it.
+
+    Args:
+        path: The folder of a run, or the `model` folder alone, which can predict but says nothing
+            of how it was learned.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._alone = (Path(path) / "bundle.json").exists()
+        if self._alone:
+            self.path = Path(path)
+        else:
+            super().__init__(path)
+
+    def __repr__(self) -> str:
+        return f"Trained({str(self.path)!r}, model only)" if self._alone else super().__repr__()
 
     @cached_property
     def bundle(self) -> Bundle:
