@@ -14,7 +14,8 @@ from torch import Tensor
 
 from pellucid.network.pretrained.efficientnet_lite import STAGES, STEM
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"the a cat dog sat on mat good bad film . ,".split()]
+SAID = ("the", "a", "cat", "dog", "sat", "on", "mat", "good", "bad", "film", ".", ",")
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *SAID]
 
 
 def write_packages(folder: Path) -> None:

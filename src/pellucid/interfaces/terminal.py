@@ -84,7 +84,7 @@ class Terminal(Watcher):
     def planned(self, plan: Plan) -> None:
         families = ", ".join(f"{part}: {family}" for part, family in plan.network.items())
         self._line(f"  {families}; {plan.steps:,} steps of {plan.batch} rows, {plan.precision}")
-        for name in ("network", "steps", "precision", "augment", "folds"):
+        for name in ("network", "pretrained", "steps", "precision", "augment", "folds"):
             if name in plan.why:
                 self._line(f"    {name}: {plan.why[name]}")
 

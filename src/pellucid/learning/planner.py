@@ -86,7 +86,8 @@ def make_plan(data: Ingredients, settings: Settings, seconds: float, say: Say = 
     most = max(FEWEST_STEPS, round(most * EFFORT[settings.effort]))
     for size in reversed(recipe.sizes):
         plan = _with_size(plan, data, recipe, size)
-        say(f"measuring {recipe.family} of width {size.width} and depth {size.depth}")
+        if size.depth:
+            say(f"measuring {recipe.family} of width {size.width} and depth {size.depth}")
         plan, per_step = _fastest(data, plan)
         # A tenth is kept for looking at validation rows and for small delays.
         affordable = 0.9 * seconds / per_step

@@ -117,14 +117,16 @@ TEXT = Recipe(
 )
 FROZEN = Recipe(
     family="linear",
-    sizes=(Size(0, 0, 0.3),),
-    epochs=(10, 40),
+    sizes=(Size(0, 0, 0.5),),
+    epochs=(10, 20),
     steps=(200, 400),
     batch=64,
     rate=1e-3,
     weight_decay=0.1,
     smoothing=0.05,
-    why="pretrained features are nearly the answer: a linear head, as validation rows preferred",
+    # Movie sentences on MiniLM, 1,500 validation rows, 2 seeds: dropout .3 .808, .6 .795 with 8,000
+    # rows to learn from; .747 and .752 with 600. Rates .0003 and .001 agree within .005.
+    why="pretrained features are close to the answer: a linear head is enough",
 )
 SEQUENCE = Recipe(
     family="transformer",

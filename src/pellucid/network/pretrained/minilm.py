@@ -28,7 +28,8 @@ EPSILON = 1e-12
 class MiniLM(nn.Module):
     """Word pieces `(batch, tokens)` int and mask `(batch, tokens)` bool -> `(batch, 2304)`.
 
-    The last 384 are the sentence's vector as published. `words` is 30,522 except in tests, which need no dictionary of that size.
+    The last 384 are the sentence's vector as published. `words` is 30,522 except
+    in tests, which need no dictionary of that size.
     """
 
     def __init__(self, words: int = WORDS) -> None:
