@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -29,7 +30,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from benchmarks.measured import Load, check_quiet, circumstances, save
+from benchmarks.measured import Load, circumstances, percent, quiet, save, saved
 from pellucid.config import ACROSS, Plan, Size
 from pellucid.data.columns import Entry
 from pellucid.data.dataset import Dataset
@@ -42,7 +43,7 @@ from pellucid.tasks.classify import Classify
 
 GOAL = 0.97
 WAYS = ("ours", "recorded", "bare", "torch")
-ROUNDS, BLOCK_SECONDS = 24, 0.4
+ROUNDS, BLOCK_SECONDS = 60, 0.2
 WARM_UP = 3
 
 
@@ -332,24 +333,26 @@ def step_microseconds(found: dict[str, Any], way: str) -> float:
     return 1e6 * median(found["seconds"][way]) / float(found["steps_a_block"])
 
 
-def run(*, anyway: bool = False, rounds: int = ROUNDS) -> dict[str, Any]:
-    """Measure all cases and save them.
+def run(*, anyway: bool = False, rounds: int = ROUNDS) -> None:
+    """Measure all cases; each is saved as soon as it is done.
 
     Raises:
-        Disturbed: Other programs took too much of the processor.
+        Disturbed: Other programs took too much of the processor, several times in a row.
     """
-    result = circumstances(["benchmarks", "loop"])
-    result["measured"] = []
     for case in [*cases(), one_layer()]:
-        found = measure(case, rounds)
-        result["measured"].append(found)
-        middle, low, high = ratio(found, "bare")
-        print(
-            f"{case.name:<14} {middle:.3f} [{low:.3f}, {high:.3f}] of a bare loop, recorded "
-            f"{recorded_ratio(found):.3f}, {step_microseconds(found, 'ours'):,.0f} us a step, "
-            f"others took {found['foreign']:.0%}",
-            flush=True,
-        )
-        check_quiet(found["foreign"], anyway=anyway)
-    save("loop", result)
-    return result
+        around = circumstances(["benchmarks", "loop"])
+        found = quiet(partial(_measure_and_say, case, rounds), anyway=anyway)
+        before = saved("loop") or {"measured": {}}
+        save("loop", {"measured": {**before["measured"], case.name: {**around, **found}}})
+
+
+def _measure_and_say(case: Case, rounds: int) -> dict[str, Any]:
+    found = measure(case, rounds)
+    middle, low, high = ratio(found, "bare")
+    print(
+        f"{case.name:<14} {middle:.3f} [{low:.3f}, {high:.3f}] of a bare loop, recorded "
+        f"{recorded_ratio(found):.3f}, {step_microseconds(found, 'ours'):,.0f} us a step, "
+        f"others took {percent(found['foreign'])}",
+        flush=True,
+    )
+    return found

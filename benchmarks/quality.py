@@ -19,7 +19,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from benchmarks.data import DATA, Source, fetch
-from benchmarks.measured import Load, circumstances, pellucid, run_fresh, save, saved
+from benchmarks.measured import Load, circumstances, pellucid, percent, run_fresh, save, saved
 
 RUNS = DATA / "runs"
 TIME, SEEDS = "3m", 3
@@ -158,7 +158,7 @@ def in_words(found: dict[str, Any]) -> str:
     return (
         f"{found['metric']} {found['score']:.4g} kept ({found['kept']}), network {network:.4g}, "
         f"{rival} {found['methods'][rival]['score']:.4g}, {found['process_seconds']:.0f} s, "
-        f"others took {found['foreign'] or 0:.0%}"
+        f"others took {percent(found['foreign'])}"
     )
 
 

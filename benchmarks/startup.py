@@ -15,11 +15,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.measured import Load, Ran, check_quiet, circumstances, pellucid, run_fresh, save
+from benchmarks.measured import Load, Ran, circumstances, pellucid, percent, quiet, run_fresh, save
 
 START_GOAL, TABLE_GOAL = 0.15, 10.0
 """Seconds."""
@@ -27,32 +28,27 @@ PROCESSES = 7
 ROWS = 500
 
 
-def run(*, anyway: bool = False, processes: int = PROCESSES) -> dict[str, Any]:
+def run(*, anyway: bool = False, processes: int = PROCESSES) -> None:
     """Measure and save.
 
     Raises:
         Disturbed: Other programs took too much of the processor.
         RuntimeError: A program that should work failed.
     """
-    load = Load.now()
-    result = circumstances(["benchmarks", "startup"])
     python = [sys.executable, "-c"]
-    result["measured"] = [
-        _measure("python alone", [*python, "pass"], processes),
-        _measure("import pellucid", [*python, "import pellucid"], processes),
-        _measure("pellucid --help", [*pellucid(), "--help"], processes),
-        table_run(processes),
+    commands = {
+        "python alone": [*python, "pass"],
+        "import pellucid": [*python, "import pellucid"],
+        "pellucid --help": [*pellucid(), "--help"],
+    }
+    result = {**circumstances(["benchmarks", "startup"]), "torch_imported": imports_torch()}
+    # They are so short that several are needed to see what others did meanwhile.
+    starts = [
+        quiet(partial(_many, name, 10 * processes, partial(_succeed, command)), anyway=anyway)
+        for name, command in commands.items()
     ]
-    result["torch_imported"] = imports_torch()
-    result["foreign"] = load.foreign()
-    print(f"others took {result['foreign']:.0%} of the processor")
-    check_quiet(result["foreign"], anyway=anyway)
+    result["measured"] = [*starts, quiet(partial(table_run, processes), anyway=anyway)]
     save("startup", result)
-    return result
-
-
-def _measure(name: str, command: list[str], processes: int) -> dict[str, Any]:
-    return _many(name, processes, lambda: _succeed(command))
 
 
 def table_run(processes: int) -> dict[str, Any]:
@@ -80,10 +76,13 @@ def table_run(processes: int) -> dict[str, Any]:
 
 def _many(name: str, processes: int, start: Callable[[], Ran]) -> dict[str, Any]:
     start()  # cold
+    load = Load.now()
     runs = [start() for _ in range(processes)]
     seconds = [round(ran.seconds, 4) for ran in runs]
-    print(f"{name:<36} {median(seconds):.3f} s", flush=True)
-    return {"name": name, "seconds": seconds, "peak_mb": [round(ran.peak_mb) for ran in runs]}
+    foreign = load.foreign()
+    print(f"{name:<36} {median(seconds):.3f} s, others took {percent(foreign)}", flush=True)
+    memory = [round(ran.peak_mb) for ran in runs]
+    return {"name": name, "seconds": seconds, "peak_mb": memory, "foreign": foreign}
 
 
 def imports_torch() -> bool:

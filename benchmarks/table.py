@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks import loop, memory, quality, startup
-from benchmarks.measured import RESULTS, ROOT, saved
+from benchmarks.measured import RESULTS, ROOT, percent, saved
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 INTRODUCTION = """\
@@ -84,7 +84,7 @@ def quality_row(name: str, result: dict[str, Any] | None) -> list[str]:
         f"{len(runs)}",
         result["time"],
         f"{median(run['process_seconds'] for run in runs):.0f} s",
-        f"{max(others):.0%}" if others else "?",
+        percent(max(others, default=None)),
         f"{result['date'][:10]}, {code(result)}",
     ]
 
@@ -112,20 +112,25 @@ Median of rounds [quartiles]; *recorded* is over all rounds, with looks for 1 % 
     result = saved("loop", folder)
     if result is None:
         return f"{text}\nNot measured yet.\n"
-    *networks, smallest = result["measured"]
+    networks = [result["measured"].get(case.name) for case in loop.cases()]
+    smallest = result["measured"].get(loop.one_layer().name)
     heads = (
         *("network", "parameters", "batch", "precision", "threads", "of bare", "reached"),
-        *("of torch", "recorded, of bare", "a step", "others"),
+        *("of torch", "recorded, of bare", "a step", "rounds", "others"),
     )
-    table = markdown(heads, [loop_row(found) for found in networks])
+    table = markdown(heads, [loop_row(found) for found in networks if found])
+    lines = [text, table, "", *([fixed_cost(smallest), ""] if smallest else [])]
+    return "\n".join([*lines, *where([*networks, smallest]), ""])
+
+
+def fixed_cost(smallest: dict[str, Any]) -> str:
+    """What a step costs besides arithmetic, in words."""
     ours, bare = (loop.step_microseconds(smallest, way) for way in ("ours", "bare"))
-    fixed = (
+    return (
         f"A network of one layer (batch {smallest['batch']}) takes {ours:.0f} µs a step, "
         f"{bare:.0f} µs in the bare loop: what surrounds a step costs {ours - bare:.0f} µs, "
         f"{loop.step_microseconds(smallest, 'recorded') - bare:.0f} µs when recorded."
     )
-    rounds = networks[0]["rounds"]
-    return "\n".join([text, table, "", fixed, "", f"{rounds} rounds.", *where([result]), ""])
 
 
 def loop_row(found: dict[str, Any]) -> list[str]:
@@ -144,7 +149,8 @@ def loop_row(found: dict[str, Any]) -> list[str]:
         torch,
         f"{loop.recorded_ratio(found):.3f}",
         f"{loop.step_microseconds(found, 'ours') / 1000:.2f} ms",
-        f"{found['foreign']:.0%}",
+        str(found["rounds"]),
+        percent(found["foreign"]),
     ]
 
 
@@ -157,9 +163,10 @@ def startup_part(folder: Path) -> str:
     if result is None:
         return f"{text}\nNot measured yet.\n"
     rows = [startup_row(found) for found in result["measured"]]
-    heads = ("what", "goal", "median", "fastest to slowest", "reached", "peak memory", "processes")
+    heads = ("what", "goal", "median", "fastest to slowest", "reached", "peak memory", "processes",
+             "others")  # fmt: skip
     loads = "loads" if result["torch_imported"] else "does not load"
-    after = f"`pellucid --help` {loads} PyTorch. Others took {result['foreign']:.0%}."
+    after = f"`pellucid --help` {loads} PyTorch."
     return "\n".join([text, markdown(heads, rows), "", after, *where([result]), ""])
 
 
@@ -175,6 +182,7 @@ def startup_row(found: dict[str, Any]) -> list[str]:
         OPEN if goal is None else YES if middle < goal else NO,
         f"{max(found['peak_mb'])} MB",
         str(len(seconds)),
+        percent(found["foreign"]),
     ]
 
 

@@ -34,6 +34,10 @@ FROM_SIMPLE_TO_COMPLEX = (Constant, Linear, RandomConvolutions, Trees)
 MEASURED_ROWS = 256
 
 
+MOST_JUDGED = 2_000
+"""Validation rows that settings are chosen on; more would cost time and change little."""
+
+
 def fit_baselines(
     columns: Sequence[Column],
     loaded: dict[str, Loaded],
@@ -68,6 +72,8 @@ def fit_baselines(
     inputs = [column for column in columns if column.role == "input"]
     if not inputs or not len(train):
         raise ValueError("baselines need an input column and rows to learn from")
+    if len(valid) > MOST_JUDGED:
+        valid = np.sort(np.random.default_rng(seed).choice(valid, MOST_JUDGED, replace=False))
     found = choose_folds(train, valid, folds, seed)
     if kind == "regress" and target.ndim == 1:
         target = target[:, None]

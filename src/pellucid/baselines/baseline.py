@@ -18,7 +18,7 @@ from pellucid.learning.evaluate import Kind, score
 Fold = tuple[np.ndarray, np.ndarray]
 """Rows to learn from, rows to judge by."""
 INNER_FOLDS = 5
-WORTH_SHARING = 10_000_000
+WORTH_SHARING = 100_000_000
 """Numbers in a matrix from which on sharing the work between cores pays."""
 
 

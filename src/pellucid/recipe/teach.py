@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -29,8 +30,8 @@ FIRST_CHECKPOINT, CHECKPOINTS_APART = 0.5, 5.0
 """Seconds; a killed run loses at most about this much work."""
 TOO_SLOW = 1.25
 """Learning that would take longer than planned by this factor is shortened, once."""
-PATIENCE = 4.0
-"""Where the user named no time, none was promised: so much longer than planned is fine."""
+JUDGED_STEPS = 64
+"""Steps whose median time tells the pace; looks at the inside are among them, but few."""
 
 
 @dataclass
@@ -95,8 +96,8 @@ def teach(
     taught.frozen = starts.by_column
     held, values = [], []
     left = seconds - (time.perf_counter() - started)
-    patience = 1.0 if settings.time else PATIENCE
-    pace = Pace(math.inf if given else patience * left)  # a given plan is repeated as it is
+    # A given plan is repeated as it is; and where the user named no time, none was promised.
+    pace = Pace(left if settings.time and not given else math.inf)
     with threads(plan.threads):
         for fold, (learn, check) in enumerate(folds):
             if fold >= taught.plan.folds:
@@ -146,18 +147,20 @@ class Pace:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.began = time.perf_counter()
-        self.done = 0
+        self.began = self.before = time.perf_counter()
+        self.times: deque[float] = deque(maxlen=JUDGED_STEPS)
 
     def shorter(self, plan: Plan, fold: int, number: int) -> Plan | None:
         """A shorter plan, if what is left would not fit; asked after each step."""
-        self.done += 1
-        spent = time.perf_counter() - self.began
-        steps = plan.steps_at(fold, number)
-        final = plan.folds == fold + 1
-        if (final and plan.shortened) or spent < 0.15 * self.seconds:
+        now = time.perf_counter()
+        self.times.append(now - self.before)
+        self.before, spent = now, now - self.began
+        if spent < 0.15 * self.seconds or len(self.times) < JUDGED_STEPS // 4:
             return None
-        each = spent / self.done
+        steps = plan.steps_at(fold, number)
+        if plan.folds == fold + 1 and plan.shortened:
+            return None
+        each = sorted(self.times)[len(self.times) // 2]
         left = (plan.folds - fold) * steps - number
         if spent + each * left <= TOO_SLOW * self.seconds:
             return None

@@ -91,8 +91,8 @@ class Classify(Task):
         )
         return each.view(-1, members).mean(1)
 
-    def prediction(self, output: Tensor, temperature: float = 1.0) -> np.ndarray:
-        probabilities = (output.double() / temperature).softmax(-1)
+    def prediction(self, output: Tensor) -> np.ndarray:
+        probabilities = output.double().softmax(-1)
         if probabilities.ndim == 3:
             probabilities = probabilities.mean(1)
         return probabilities.cpu().numpy()

@@ -39,8 +39,8 @@ class Grades(Classify):
         total = each.sum(-1)  # minus the log-probability of the true grade when smoothing is 0
         return total if total.ndim == 1 else total.mean(1)
 
-    def prediction(self, output: Tensor, temperature: float = 1.0) -> np.ndarray:
-        at_least = (output.double() / temperature).sigmoid().cumprod(-1)  # P(grade > j)
+    def prediction(self, output: Tensor) -> np.ndarray:
+        at_least = output.double().sigmoid().cumprod(-1)  # P(grade > j)
         one = torch.ones_like(at_least[..., :1])
         bounds = torch.cat([one, at_least, torch.zeros_like(one)], dim=-1)
         probabilities = bounds[..., :-1] - bounds[..., 1:]

@@ -91,7 +91,7 @@ class Regress(Task):
             target = target.unsqueeze(1)
         return (output.float() - target).square().flatten(1).mean(1)
 
-    def prediction(self, output: Tensor, temperature: float = 1.0) -> np.ndarray:
+    def prediction(self, output: Tensor) -> np.ndarray:
         scaled = output.double()
         if scaled.ndim == 3:
             scaled = scaled.mean(1)

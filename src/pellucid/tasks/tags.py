@@ -84,8 +84,8 @@ class Tags(Task):
         each = F.binary_cross_entropy_with_logits(output.float(), wanted, reduction="none")
         return each.flatten(1).mean(1)
 
-    def prediction(self, output: Tensor, temperature: float = 1.0) -> np.ndarray:
-        probabilities = (output.double() / temperature).sigmoid()
+    def prediction(self, output: Tensor) -> np.ndarray:
+        probabilities = output.double().sigmoid()
         if probabilities.ndim == 3:
             probabilities = probabilities.mean(1)
         return probabilities.cpu().numpy()

@@ -47,7 +47,7 @@ class Task:
         """How wrong each row's answer is `(batch,)`; training follows the mean."""
         raise NotImplementedError
 
-    def prediction(self, output: Tensor, temperature: float = 1.0) -> np.ndarray:
+    def prediction(self, output: Tensor) -> np.ndarray:
         """float64 `(rows, classes | tags)` probabilities, or `(rows, targets)` numbers in the
         target's own unit."""
         raise NotImplementedError
