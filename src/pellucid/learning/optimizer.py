@@ -178,33 +178,54 @@ def _group(role: Role, scale: float, plan: Plan) -> Group:
 
 
 class _AdamW:
-    """PyTorch's fused AdamW: one pass over the memory instead of one for each term."""
+    """AdamW by PyTorch's fused kernel: one pass over the memory instead of one for each term.
+
+    The kernel is called directly: `torch.optim.AdamW` computes the same but imports the compiler
+    with its first object, which takes longer than learning from a small table.
+    """
 
     def __init__(self, group: Group) -> None:
         self.group = group
-        self.inner = torch.optim.AdamW(
-            list(group.parameters.values()),
-            betas=BETAS,
-            eps=EPS,
-            weight_decay=group.weight_decay,
-            fused=True,
-        )
-        for parameter in group.parameters.values():
-            self.inner.state[parameter] = {
+        self.memory = {
+            name: {
                 "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
                 "exp_avg": torch.zeros_like(parameter),
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
+            for name, parameter in group.parameters.items()
+        }
 
     def step(self, rate: float) -> None:
-        self.inner.param_groups[0]["lr"] = rate * self.group.rate_scale
-        self.inner.step()
+        moved = [
+            (p, p.grad, self.memory[name])
+            for name, p in self.group.parameters.items()
+            if p.grad is not None
+        ]
+        if not moved:
+            return
+        parameters, gradients, memory = (list(part) for part in zip(*moved))
+        torch._foreach_add_([one["step"] for one in memory], 1)
+        torch._fused_adamw_(
+            parameters,
+            gradients,
+            [one["exp_avg"] for one in memory],
+            [one["exp_avg_sq"] for one in memory],
+            [],
+            [one["step"] for one in memory],
+            lr=rate * self.group.rate_scale,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            weight_decay=self.group.weight_decay,
+            eps=EPS,
+            amsgrad=False,
+            maximize=False,
+        )
 
     def state(self) -> dict[str, Tensor]:
         return {
             f"{name}/{part}": value
-            for name, parameter in self.group.parameters.items()
-            for part, value in self.inner.state[parameter].items()
+            for name, memory in self.memory.items()
+            for part, value in memory.items()
         }
 
 
