@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 @pytest.fixture(autouse=True)
 def own_cache(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Path]:
+) -> Path:
     """Decoded data goes to a folder of this test session."""
     folder = tmp_path_factory.getbasetemp() / "cache"
     monkeypatch.setenv("PELLUCID_CACHE", str(folder))
-    yield folder
+    return folder

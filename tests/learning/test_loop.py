@@ -1,4 +1,4 @@
-"""The loop learns, repeats itself bit for bit, goes on where it stopped, and survives explosions."""
+"""The loop learns, repeats itself bit for bit, resumes where it stopped, survives explosions."""
 
 from __future__ import annotations
 

@@ -197,7 +197,7 @@ class Modality:
     name: ClassVar[str]
 
     def recognize(self, raw: RawColumn) -> Reading | None:
-        """Whether these values are of this kind; looks at values, not at the column's name alone."""
+        """Whether these values are of this kind; looks at values, not only at the name."""
         raise NotImplementedError
 
     def load(
