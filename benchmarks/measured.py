@@ -6,6 +6,7 @@ measured one at a time and the page made of them always says what was measured w
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
@@ -87,12 +88,27 @@ def machine() -> dict[str, Any]:
     }
 
 
-def code_version() -> str:
-    """Hash of the package's source: equal if nothing that is measured has changed."""
+def code_version(source: Path = ROOT / "src" / "pellucid") -> str:
+    """Hash of the package's source: equal if nothing that changes a model has changed.
+
+    Comments, layout and what only shows results (`interfaces/`) don't count.
+    """
     digest = hashlib.sha256()
-    for path in sorted((ROOT / "src").rglob("*.py")):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes())
+    for path in sorted(source.rglob("*.py")):
+        name = path.relative_to(source)
+        if name.parts[0] != "interfaces":
+            digest.update(name.as_posix().encode() + b"\0" + _meaning(path).encode())
     return digest.hexdigest()[:12]
+
+
+def _meaning(path: Path) -> str:
+    """A module without comments, docstrings and layout."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if ast.get_docstring(node, clean=False) is not None:
+                node.body = node.body[1:]
+    return ast.dump(tree)
 
 
 def _cpu_name() -> str:

@@ -85,7 +85,7 @@ def quality_row(name: str, result: dict[str, Any] | None) -> list[str]:
         result["time"],
         f"{median(run['process_seconds'] for run in runs):.0f} s",
         percent(max(others, default=None)),
-        f"{result['date'][:10]}, {code(result)}",
+        f"{result['date'][:10]}, {result['commit']}",
     ]
 
 
@@ -213,7 +213,7 @@ def memory_row(name: str, found: dict[str, Any] | None) -> list[str]:
         YES if found["peak_mb"] <= found["goal_mb"] else NO,
         found["peak_stage"],
         f"{found['seconds']:.0f} s",
-        f"{found['date'][:10]}, {code(found)}",
+        f"{found['date'][:10]}, {found['commit']}",
     ]
 
 
@@ -250,22 +250,23 @@ def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def where(results: Iterable[dict[str, Any] | None]) -> list[str]:
-    """On what and with what: one line for each different answer."""
-    found: dict[str, None] = {}
+    """By what command, when, on what and with what: one line for each different machine."""
+    found: dict[str, dict[str, None]] = {}
     for result in results:
         if result is not None:
-            found[setting(result)] = None
-    return [f"Measured {line}." for line in found]
+            command = result["command"].partition(" --sets ")[0]
+            moments = found.setdefault(setting(result), {})
+            moments[f"{result['date'][:10]}, {code(result)}, `{command}`"] = None
+    return [f"Measured {'; '.join(moments)}. {where}." for where, moments in found.items()]
 
 
 def setting(result: dict[str, Any]) -> str:
     machine = result["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
-    return (
-        f"{result['date']} with `{result['command']}`: {machine['cpu']}, {machine['cores']} cores, "
-        f"{machine['memory_gb']} GB; {versions}; code {code(result)}"
-    )
+    size = f"{machine['cores']} cores, {machine['memory_gb']} GB"
+    return f"Machine: {machine['cpu']}, {size}; {versions}"
 
 
 def code(result: dict[str, Any]) -> str:
-    return f"{result['commit'] or '-'} ({result['code'][:6]})"
+    """The commit that was the latest, and the beginning of the hash of the source as it stood."""
+    return f"code {result['commit'] or '-'} ({result['code'][:6]})"

@@ -122,6 +122,18 @@ def test_a_result_says_what_it_is_and_nothing_private(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["part.json"]
 
 
+def test_the_version_of_the_code_changes_with_its_meaning_only(tmp_path: Path) -> None:
+    module = tmp_path / "loop.py"
+    module.write_text("def step():\n    return 1\n")
+    before = measured.code_version(tmp_path)
+    module.write_text('"""A page."""\n\n\ndef step():\n    """One."""\n    return 1  # why\n')
+    (tmp_path / "interfaces").mkdir()
+    (tmp_path / "interfaces" / "show.py").write_text("shown = True\n")
+    assert measured.code_version(tmp_path) == before
+    module.write_text("def step():\n    return 2\n")
+    assert measured.code_version(tmp_path) != before
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs wait4")
 def test_a_fresh_process_is_measured() -> None:
     ran = measured.run_fresh([sys.executable, "-c", "print('said'); raise SystemExit(3)"])

@@ -41,7 +41,7 @@ EFFORT = {"quick": 0.4, "normal": 1.0, "thorough": 2.0}
 """Factor on the most passes worth making."""
 FEW_ROWS = 2_000
 """Tables with fewer rows to learn from count as small."""
-MEASURE_SECONDS = 0.25
+MEASURE_SECONDS = 0.12
 FEWEST_STEPS = 20
 EVALUATIONS = 20
 """Looks at the validation rows over a run."""
