@@ -30,6 +30,8 @@ FIRST_CHECKPOINT, CHECKPOINTS_APART = 0.5, 5.0
 """Seconds; a killed run loses at most about this much work."""
 TOO_SLOW = 1.25
 """Learning that would take longer than planned by this factor is shortened, once."""
+JUDGED_AFTER = 0.4
+"""Part of the time that passes first: a machine that was busy for a moment is not a slow one."""
 JUDGED_STEPS = 64
 """Steps whose median time tells the pace; looks at the inside are among them, but few."""
 
@@ -155,7 +157,7 @@ class Pace:
         now = time.perf_counter()
         self.times.append(now - self.before)
         self.before, spent = now, now - self.began
-        if spent < 0.15 * self.seconds or len(self.times) < JUDGED_STEPS // 4:
+        if spent < JUDGED_AFTER * self.seconds or len(self.times) < JUDGED_STEPS // 4:
             return None
         steps = plan.steps_at(fold, number)
         if plan.folds == fold + 1 and plan.shortened:
