@@ -30,7 +30,7 @@ MOST_FOREIGN = 0.15
 """Times measured while others took more of the processor than this are not saved."""
 
 
-TRIES = 3
+TRIES, PATIENCE, QUIET_SECONDS = 3, 120.0, 3.0
 
 
 class Disturbed(Exception):
@@ -172,13 +172,21 @@ def foreign_share(before: Load, after: Load) -> float | None:
     return round(max(0.0, others) / max(after.capacity - before.capacity, 1e-9), 3)
 
 
-def quiet(measure: Callable[[], dict[str, Any]], *, anyway: bool) -> dict[str, Any]:
+def quiet(
+    measure: Callable[[], dict[str, Any]], *, anyway: bool, patience: float = PATIENCE
+) -> dict[str, Any]:
     """Measure until others took little of the processor meanwhile (`foreign` of what is found).
+
+    Args:
+        anyway: Measure once, whatever others do.
+        patience: Seconds to wait for quiet before each try.
 
     Raises:
         Disturbed: Not in `TRIES` tries; the times would say more about the neighbors than about us.
     """
     for _ in range(TRIES):
+        if not anyway:
+            _settle(patience)
         found = measure()
         if anyway or found["foreign"] is None or found["foreign"] <= MOST_FOREIGN:
             return found
@@ -186,6 +194,16 @@ def quiet(measure: Callable[[], dict[str, Any]], *, anyway: bool) -> dict[str, A
         f"other programs took {found['foreign']:.0%} of the processor in the last of {TRIES} tries "
         f"(at most {MOST_FOREIGN:.0%} is fine): nothing is saved; wait for quiet, or add --anyway"
     )
+
+
+def _settle(seconds: float) -> None:
+    """Return as soon as others are quiet, or after so many seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        load = Load.now()
+        time.sleep(QUIET_SECONDS)
+        if (load.foreign() or 0.0) <= MOST_FOREIGN:
+            return
 
 
 def percent(share: float | None) -> str:
