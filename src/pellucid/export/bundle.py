@@ -26,11 +26,12 @@ from torch import Tensor
 from pellucid import __version__
 from pellucid.baselines import FittedBaseline
 from pellucid.data.columns import Column, Loaded, Progress, RawTable, silent
-from pellucid.data.dataset import encode, entry_of
+from pellucid.data.dataset import Dataset, encode, entry_of
 from pellucid.data.modalities import MODALITIES
 from pellucid.data.readers.gather import Gathering
 from pellucid.errors import BundleError, DataError, did_you_mean
 from pellucid.evidence.calibrate import Calibration
+from pellucid.evidence.subject import Subject
 from pellucid.learning.learner import predict
 from pellucid.network.assemble import Blueprint, Model
 from pellucid.network.pretrained.frozen import KINDS, Frozen, with_features
@@ -116,11 +117,15 @@ class Member:
         Args:
             features: Column -> what a frozen network made of it, where one stands in front.
         """
-        plain = [column for column in self.columns if column.name not in features]
-        seen = {entry_of(c).group: features[c.name] for c in self.columns if c.name in features}
-        data = with_features(encode(plain, loaded, torch.empty(0)), seen)
+        data = self.dataset(loaded, features)
         rows = torch.arange(len(data))
         return predict(self.model(), replace(data, target=torch.zeros(len(rows))), rows)
+
+    def dataset(self, loaded: dict[str, Loaded], features: Mapping[str, np.ndarray]) -> Dataset:
+        """Loaded rows as this network takes them, without targets."""
+        plain = [column for column in self.columns if column.name not in features]
+        seen = {entry_of(c).group: features[c.name] for c in self.columns if c.name in features}
+        return with_features(encode(plain, loaded, torch.empty(0)), seen)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -206,9 +211,26 @@ class Bundle:
 
     def network_values(self, loaded: dict[str, Loaded]) -> np.ndarray:
         """The mean answer of the bag's networks, before calibration."""
-        features = {name: one.features(loaded[name].values) for name, one in self.frozen.items()}
+        features = self._frozen_features(loaded)
         answers = [member.outputs(loaded, features) for member in self.members]
         return np.mean([self.task.prediction(answer) for answer in answers], axis=0)
+
+    def _frozen_features(self, loaded: dict[str, Loaded]) -> dict[str, np.ndarray]:
+        """Column -> what the frozen network in front of it makes of each row."""
+        return {name: one.features(loaded[name].values) for name, one in self.frozen.items()}
+
+    def subject(self, which: Which = "kept") -> Subject:
+        """The model as evidence studies it."""
+        asked = self.kept if which == "kept" else which
+        first = self.members[0]
+        return Subject(
+            task=self.task,
+            columns=first.columns,
+            answer=lambda loaded: self.values(loaded, asked),
+            network=first.model(),
+            encode=lambda loaded: first.dataset(loaded, self._frozen_features(loaded)).inputs,
+            which=asked,
+        )
 
     @property
     def bytes(self) -> int:

@@ -11,6 +11,7 @@ from pellucid.recording.run import Run
 if TYPE_CHECKING:
     from torch import nn
 
+    from pellucid.evidence.finding import Finding
     from pellucid.export.bundle import Bundle
 
 
@@ -55,6 +56,26 @@ class Trained(Run):
         from pellucid.interfaces.predict import predict
 
         return predict(self.bundle, source, model)
+
+    def study(
+        self,
+        *parts: str,
+        source: Any = None,
+        test: Any = None,
+        seconds: float = 30.0,
+        again: bool = False,
+    ) -> list[Finding]:
+        """How far to trust this run: the findings of these parts, by default of all.
+
+        Args:
+            source, test: The data again, if it was in memory.
+            seconds: About how long one part may take.
+            again: Compute anew what is known already.
+        """
+        from pellucid.recipe.study import study
+
+        found = study(self.path, parts, source=source, test=test, seconds=seconds, again=again)
+        return list(found)
 
     def result(self) -> dict[str, Any]:
         """The run in one line, for machines."""

@@ -42,6 +42,8 @@ EFFORT = {"quick": 0.4, "normal": 1.0, "thorough": 2.0}
 FEW_ROWS = 2_000
 """Tables with fewer rows to learn from count as small."""
 MEASURE_SECONDS = 0.12
+STEPS_SHARE = 0.85
+"""Part of the time for steps; the rest is for planning, looks at validation rows, small delays."""
 FEWEST_STEPS = 20
 EVALUATIONS = 20
 """Looks at the validation rows over a run."""
@@ -89,8 +91,7 @@ def make_plan(data: Ingredients, settings: Settings, seconds: float, say: Say = 
         if size.depth:
             say(f"measuring {recipe.family} of width {size.width} and depth {size.depth}")
         plan, per_step = _fastest(data, plan)
-        # A tenth is kept for looking at validation rows and for small delays.
-        affordable = 0.9 * seconds / per_step
+        affordable = STEPS_SHARE * seconds / per_step
         if affordable >= data.folds * fewest:
             break
     if affordable < data.folds * fewest and data.folds > 1:

@@ -1,9 +1,4 @@
-"""The whole job, top to bottom: from a source to a model that knows how good it is.
-
-read -> recognize -> ledger + split -> encode (fitted on training rows only) -> plan
-  -> train, recorded -> exam on the sealed test rows, once -> classical methods on the same rows
-  -> verdict -> bundle
-"""
+"""From a source to rows that can be learned from: read, recognized, decoded, split, encoded."""
 
 from __future__ import annotations
 
@@ -36,7 +31,8 @@ class Prepared:
 
     inputs: the input columns, not yet fitted. loaded: their decoded values, all rows.
     target: encoded targets, all rows. split: of the usable rows `rows`. gathered: how cells
-    that only together make an example were put together.
+    that only together make an example were put together. clusters: int64, all rows, equal for
+    near-duplicates (-1: not usable). order: float64, all rows: times, if their order matters.
     """
 
     table: RawTable
@@ -47,6 +43,8 @@ class Prepared:
     ledger: Ledger
     split: SplitRows
     rows: np.ndarray
+    clusters: np.ndarray
+    order: np.ndarray | None = None
     gathered: Gathering | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -125,8 +123,21 @@ def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None)
         notes.append(
             f"rows of equal '{recognized.group.value}' stay together: {recognized.group.why}"
         )
+    clusters = np.full(len(table), -1)
+    clusters[rows] = clusters_of(len(rows), duplicates.keys)
     prepared = Prepared(
-        table, recognized, loaded, task, target, ledger, split, rows, gathered, notes
+        table=table,
+        recognized=recognized,
+        loaded=loaded,
+        task=task,
+        target=target,
+        ledger=ledger,
+        split=split,
+        rows=rows,
+        clusters=clusters,
+        order=order,
+        gathered=gathered,
+        notes=notes,
     )
     _check_parts(prepared)
     return prepared

@@ -28,7 +28,7 @@ from pellucid.recipe.watcher import Watcher
 
 FIRST_CHECKPOINT, CHECKPOINTS_APART = 0.5, 5.0
 """Seconds; a killed run loses at most about this much work."""
-TOO_SLOW = 1.25
+TOO_SLOW = 1.06
 """Learning that would take longer than planned by this factor is shortened, once."""
 JUDGED_AFTER = 0.4
 """Part of the time that passes first: a machine that was busy for a moment is not a slow one."""

@@ -211,6 +211,16 @@ class Run:
         """The classical methods on the same rows, from the verdict."""
         return list(self.verdict["baselines"])
 
+    # --- evidence -----------------------------------------------------------------------------
+
+    def findings(self) -> list[str]:
+        """Names of the studies that were made of this run."""
+        return sorted(path.stem for path in (self.path / "evidence").glob("*.json"))
+
+    def finding(self, part: str) -> dict[str, Any]:
+        """What one study found, as `evidence/finding.py: Finding.as_json` wrote it."""
+        return dict(read_json(self._existing(f"evidence/{part}.json")))
+
     # --- inside -------------------------------------------------------------------------------
 
     def _field(self, name: str) -> Any:

@@ -1,0 +1,142 @@
+"""What evidence is about: a trained model, and the examples that it learned from and was tried on.
+
+`Subject` is enough to explain an answer: it needs no data but the example itself. `Material` also
+has the source, to study what the run did with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.config import Plan
+from pellucid.data.columns import Column, Loaded, Progress, silent
+from pellucid.evidence.finding import Finding
+from pellucid.learning.planner import Ingredients
+from pellucid.network.assemble import Model
+from pellucid.recording.run import Run
+from pellucid.tasks import Task
+
+Rows = dict[str, Loaded]
+"""Decoded examples: input column -> its values, the same rows in each."""
+
+FORWARD_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trained model.
+
+    columns: the input columns as the (first) network fitted them. answer: decoded examples ->
+    calibrated probabilities or numbers `(rows, classes | tags | targets)`, of the model that is
+    asked: the network (the mean of a bag) or the classical method. which: who that is.
+    network: the (first) network, in eval mode. encode: decoded examples -> its inputs by group.
+    """
+
+    task: Task
+    columns: list[Column]
+    answer: Callable[[Rows], np.ndarray]
+    network: Model
+    encode: Callable[[Rows], dict[str, Tensor]]
+    which: Literal["network", "baseline"] = "network"
+
+    @torch.inference_mode()
+    def features(self, rows: Rows) -> np.ndarray:
+        """float32 `(rows, width)`: what the (first) network made of each row before it answers."""
+        inputs = self.encode(rows)
+        parts = []
+        for start in range(0, len(next(iter(inputs.values()))), FORWARD_ROWS):
+            batch = {name: value[start : start + FORWARD_ROWS] for name, value in inputs.items()}
+            vectors = self.network.features(batch).float()
+            parts.append(vectors.mean(1) if vectors.ndim == 3 else vectors)
+        return torch.cat(parts).numpy()
+
+
+class Predictor(Protocol):
+    """A classical method after fitting."""
+
+    name: str
+    seconds: float
+
+    def predict(self, loaded: Rows) -> np.ndarray:
+        """Probabilities or numbers `(rows, classes | tags | targets)`, not calibrated."""
+
+
+class FitCheap(Protocol):
+    """Fits a fast classical method; `rows` of the source, `truth` for all rows of the source."""
+
+    def __call__(self, rows: np.ndarray, truth: np.ndarray | None = None) -> Predictor: ...
+
+
+@dataclass(frozen=True)
+class Material:
+    """A run with its source, read again.
+
+    loaded: every row of the source. target: encoded targets, all rows; truth: the same as metrics
+    take them. places: how a person finds each row. train, valid, test: int64 rows; test rows may
+    be looked at, never fitted to. folds: (rows learned from, rows checked by) of each network.
+    held: rows that were answered by a network that had not learned from them; held_values: these
+    answers, calibrated. ingredients: (rows to learn from, rows to check by) -> encoded rows for a
+    network of the same plan, encoders fitted on the former alone. fit_cheap: learn from these rows
+    with a fast classical method (from other targets than `truth`, if given). groups: label of each
+    row that belongs with others; clusters: label shared by near-duplicates; order: time of each
+    row. seconds: about how long a part may take.
+    """
+
+    run: Run
+    subject: Subject
+    plan: Plan
+    loaded: Rows
+    target: Tensor
+    truth: np.ndarray
+    places: Sequence[str]
+    train: np.ndarray
+    valid: np.ndarray
+    test: np.ndarray
+    folds: list[tuple[np.ndarray, np.ndarray]]
+    held: np.ndarray
+    held_values: np.ndarray
+    ingredients: Callable[[np.ndarray, np.ndarray], Ingredients]
+    fit_cheap: FitCheap
+    groups: np.ndarray | None = None
+    clusters: np.ndarray | None = None
+    order: np.ndarray | None = None
+    seed: int = 0
+    seconds: float = 30.0
+    progress: Progress = field(default=silent)
+
+    @property
+    def task(self) -> Task:
+        return self.subject.task
+
+    def take(self, rows: np.ndarray) -> Rows:
+        """Decoded examples of these rows of the source."""
+        return take(self.loaded, rows)
+
+
+def take(rows: Rows, which: np.ndarray) -> Rows:
+    """These rows of every column; a row may occur several times."""
+    return {name: values.take(which) for name, values in rows.items()}
+
+
+Part = Callable[[Material], Finding]
+
+PARTS: dict[str, Part] = {}
+"""Name on the command line -> what studies it, in the order in which a person reads them."""
+
+
+def part(name: str) -> Callable[[Part], Part]:
+    """Register a study under its name."""
+
+    def register(study: Part) -> Part:
+        if name in PARTS:
+            raise ValueError(f"two parts are called '{name}'")
+        PARTS[name] = study
+        return study
+
+    return register
