@@ -1,0 +1,1 @@
+"""Why this answer: what it rests on, tested before it is shown."""
