@@ -123,10 +123,10 @@ def line_chart(
         title,
         WIDTH,
         height,
-        _across_axis(x, y, across, whole=True),
-        _upward_axis(x, y, labels),
-        group(_line(curve, x, y) for curve in shown),
-        _marked(mark, x, y) if mark else group(),
+        across_axis(x, y, across, whole=True),
+        upward_axis(x, y, labels),
+        group(line(curve, x, y) for curve in shown),
+        marked(mark, x, y) if mark else group(),
         tag("text", "log scale", x=2, y=height - 4, class_="label") if log else group(),
     )
 
@@ -164,7 +164,7 @@ def path(x: np.ndarray, y: np.ndarray) -> str:
     return "M" + "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(x, y))
 
 
-def _line(curve: Curve, x: Scale, y: Scale) -> Html:
+def line(curve: Curve, x: Scale, y: Scale) -> Html:
     xs, ys = thin(curve.x, curve.y)
     if len(xs) == 1:
         return tag(
@@ -173,7 +173,7 @@ def _line(curve: Curve, x: Scale, y: Scale) -> Html:
     return tag("path", d=path(x(xs), y(ys)), class_=f"line {curve.look}")
 
 
-def _marked(mark: tuple[float, str], x: Scale, y: Scale) -> Html:
+def marked(mark: tuple[float, str], x: Scale, y: Scale) -> Html:
     place, said = float(x(mark[0])), mark[1]
     left = place > (x.start + x.end) / 2
     return group(
@@ -224,7 +224,7 @@ def log_ticks(low: float, high: float) -> list[float]:
     return some if len(some) >= 2 else ticks(low, high, 3)
 
 
-def _across_axis(x: Scale, y: Scale, said: str, *, whole: bool = False) -> Html:
+def across_axis(x: Scale, y: Scale, said: str, *, whole: bool = False) -> Html:
     bottom = y.start
     places = list(zip(x.ticks(), x.labels()))
     if whole:
@@ -240,7 +240,7 @@ def _across_axis(x: Scale, y: Scale, said: str, *, whole: bool = False) -> Html:
     )
 
 
-def _upward_axis(x: Scale, y: Scale, labels: list[str]) -> Html:
+def upward_axis(x: Scale, y: Scale, labels: list[str]) -> Html:
     places = [float(y(tick)) for tick in y.ticks()]
     return group(
         group(
@@ -365,8 +365,8 @@ def scatter(title: str, x: np.ndarray, y: np.ndarray, across: str, upward: str) 
         title,
         WIDTH,
         side,
-        _across_axis(to_x, to_y, across),
-        _upward_axis(to_x, to_y, labels),
+        across_axis(to_x, to_y, across),
+        upward_axis(to_x, to_y, labels),
         tag("path", d=diagonal, class_="mark"),
         tag("path", d=dots, class_="dots"),
         tag("text", upward, x=f"{to_x.start:.1f}", y=11, class_="label"),
@@ -393,9 +393,9 @@ def histogram(title: str, values: np.ndarray, across: str, *, zero: bool = False
         title,
         WIDTH,
         height,
-        _upward_axis(x, y, labels),
+        upward_axis(x, y, labels),
         tag("path", d=rects, class_="bars"),
-        _across_axis(x, y, across),
+        across_axis(x, y, across),
         tag("path", d=line, class_="mark") if inside else group(),
     )
 
@@ -417,7 +417,7 @@ def reliability_chart(title: str, points: Sequence[tuple[float, float, float, fl
         title,
         WIDTH,
         side,
-        _upward_axis(x, y, labels),
+        upward_axis(x, y, labels),
         tag("path", d=f"M{x.start} {y.start}H{x.end}", class_="axis"),
         group(across),
         tag("path", d=f"M{x.start} {y.start}L{x.end} {y.end}", class_="mark"),

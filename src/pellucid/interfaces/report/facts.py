@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pellucid.errors import PellucidError
+from pellucid.evidence import PARTS
+from pellucid.evidence.finding import Finding
 from pellucid.recording.files import Arrays
 from pellucid.recording.looks import Looks
 from pellucid.recording.run import Probe, Run
@@ -34,6 +36,7 @@ class Facts:
     summary: dict[str, Any] | None
     verdict: dict[str, Any] | None
     examples: list[dict[str, Any]]
+    findings: list[Finding]
 
     @property
     def task(self) -> dict[str, Any]:
@@ -101,7 +104,14 @@ def gather(run: Run) -> Facts:
         summary=_if_there(lambda: run.summary),
         verdict=_if_there(lambda: run.verdict),
         examples=_if_there(lambda: run.examples) or [],
+        findings=_findings(run),
     )
+
+
+def _findings(run: Run) -> list[Finding]:
+    """What was studied, in reading order."""
+    there = run.findings()
+    return [Finding.from_json(run.finding(part)) for part in PARTS if part in there]
 
 
 def _if_there(read: Callable[[], T]) -> T | None:

@@ -16,6 +16,7 @@ from pellucid.interfaces.report.learning import learning_section
 from pellucid.interfaces.report.markup import Html, clean, group, lines, tag
 from pellucid.interfaces.report.network import network_section
 from pellucid.interfaces.report.plan import plan_section
+from pellucid.interfaces.report.trust import trust_section
 from pellucid.interfaces.report.use import use_section
 from pellucid.interfaces.report.words import (
     MEANINGS,
@@ -39,6 +40,7 @@ CONTENTS = (
     ("inside", "What happened inside"),
     ("answers", "Right and wrong"),
     ("verdict", "Was deep learning needed?"),
+    ("trust", "How far to trust it"),
     ("use", "How to use it"),
     ("plan", "Settings and plan"),
 )
@@ -68,6 +70,7 @@ def page(facts: Facts) -> Html:
                 inside_section(facts, budget),
                 answers_section(facts, budget),
                 comparison_section(facts),
+                trust_section(facts),
                 use_section(facts),
                 plan_section(facts),
                 "",
