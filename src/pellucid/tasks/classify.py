@@ -16,7 +16,7 @@ from torch import Tensor
 
 from pellucid.data.columns import RawColumn
 from pellucid.errors import DataError
-from pellucid.tasks.task import Kind, Task, task
+from pellucid.tasks.task import Kind, Task, task, wide
 
 
 def as_class(value: object) -> str | None:
@@ -80,11 +80,11 @@ class Classify(Task):
     def loss(self, output: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
         if output.ndim == 2:
             return F.cross_entropy(
-                output.float(), target, reduction="none", label_smoothing=smoothing
+                wide(output), target, reduction="none", label_smoothing=smoothing
             )
         members = output.shape[1]
         each = F.cross_entropy(
-            output.float().flatten(0, 1),
+            wide(output).flatten(0, 1),
             target.repeat_interleave(members),
             reduction="none",
             label_smoothing=smoothing,

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from pellucid.tasks.classify import Classify
-from pellucid.tasks.task import Kind, task
+from pellucid.tasks.task import Kind, task, wide
 
 
 @task
@@ -35,7 +35,7 @@ class Grades(Classify):
         above = (target[:, None] > steps).float() * (1 - smoothing) + smoothing / 2
         if output.ndim == 3:
             asked, above = asked.unsqueeze(1), above.unsqueeze(1).expand_as(output)
-        each = F.binary_cross_entropy_with_logits(output.float(), above, reduction="none") * asked
+        each = F.binary_cross_entropy_with_logits(wide(output), above, reduction="none") * asked
         total = each.sum(-1)  # minus the log-probability of the true grade when smoothing is 0
         return total if total.ndim == 1 else total.mean(1)
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from pellucid.data.columns import RawColumn
 from pellucid.data.split import bins_of
 from pellucid.errors import DataError
-from pellucid.tasks.task import Task, task
+from pellucid.tasks.task import Task, task, wide
 
 
 def as_numbers(column: RawColumn) -> np.ndarray:
@@ -89,7 +89,7 @@ class Regress(Task):
     def loss(self, output: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
         if output.ndim == 3:
             target = target.unsqueeze(1)
-        return (output.float() - target).square().flatten(1).mean(1)
+        return (wide(output) - target).square().flatten(1).mean(1)
 
     def prediction(self, output: Tensor) -> np.ndarray:
         scaled = output.double()

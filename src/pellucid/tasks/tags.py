@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pellucid.data.columns import RawColumn
 from pellucid.errors import DataError
-from pellucid.tasks.task import Task, task
+from pellucid.tasks.task import Task, task, wide
 
 
 def split_tags(value: object) -> list[str] | None:
@@ -81,7 +81,7 @@ class Tags(Task):
         wanted = target * (1 - smoothing) + smoothing / 2
         if output.ndim == 3:
             wanted = wanted.unsqueeze(1).expand_as(output)
-        each = F.binary_cross_entropy_with_logits(output.float(), wanted, reduction="none")
+        each = F.binary_cross_entropy_with_logits(wide(output), wanted, reduction="none")
         return each.flatten(1).mean(1)
 
     def prediction(self, output: Tensor) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from pellucid.data.columns import RawColumn
@@ -78,3 +79,9 @@ def task(kind: type[Task]) -> type[Task]:
         raise ValueError(f"two tasks are called '{kind.kind}'")
     TASKS[kind.kind] = kind
     return kind
+
+
+def wide(output: Tensor) -> Tensor:
+    """The output in 32 bits or more: 16-bit floats are too coarse for a loss. 64 bits stay, so
+    that a loss can be checked by turning one weight a little."""
+    return output if output.dtype == torch.float64 else output.float()
