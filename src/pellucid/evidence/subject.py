@@ -45,16 +45,20 @@ class Subject:
     encode: Callable[[Rows], dict[str, Tensor]]
     which: Literal["network", "baseline"] = "network"
 
-    @torch.inference_mode()
     def features(self, rows: Rows) -> np.ndarray:
         """float32 `(rows, width)`: what the (first) network made of each row before it answers."""
-        inputs = self.encode(rows)
-        parts = []
-        for start in range(0, len(next(iter(inputs.values()))), FORWARD_ROWS):
-            batch = {name: value[start : start + FORWARD_ROWS] for name, value in inputs.items()}
-            vectors = self.network.features(batch).float()
-            parts.append(vectors.mean(1) if vectors.ndim == 3 else vectors)
-        return torch.cat(parts).numpy()
+        return features_of(self.network, self.encode(rows))
+
+
+@torch.inference_mode()
+def features_of(network: Model, inputs: dict[str, Tensor]) -> np.ndarray:
+    """float32 `(rows, width)`: what a network makes of encoded rows before it answers."""
+    parts = []
+    for start in range(0, len(next(iter(inputs.values()))), FORWARD_ROWS):
+        batch = {name: value[start : start + FORWARD_ROWS] for name, value in inputs.items()}
+        vectors = network.features(batch).float()
+        parts.append(vectors.mean(1) if vectors.ndim == 3 else vectors)
+    return torch.cat(parts).numpy()
 
 
 class Predictor(Protocol):

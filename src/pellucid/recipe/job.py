@@ -27,6 +27,7 @@ from pellucid.network.assemble import family_of
 from pellucid.recipe.exam import Exam, Rival, compete, examine, summary, worth_showing
 from pellucid.recipe.prepare import Prepared, ingredients, prepare
 from pellucid.recipe.record import Recording
+from pellucid.recipe.reference import keep_reference
 from pellucid.recipe.teach import Taught, teach
 from pellucid.recipe.watcher import Watcher
 from pellucid.recording.recorder import RunWriter
@@ -152,6 +153,7 @@ def _finish(
         watcher.stage("exam on the sealed test rows")
         exam = examine(prepared, taught, bundle, rivals, settings)
         _write_end(writer, prepared, taught, bundle, rivals, exam)
+        keep_reference(writer.folder, prepared, taught, bundle, allowed)
     except BaseException:
         writer.update(status="failed", seconds=time.perf_counter() - started)
         raise

@@ -43,7 +43,8 @@ class Taught:
     held: rows that were checked by a network that had not learned from them; held_values: its
     answers there, `(held, classes | tags | targets)`. chosen: which weights were kept and why.
     interrupted: whether somebody asked to stop early. frozen: column -> the pretrained network
-    in front of it.
+    in front of it; features: column -> what it made of every row of the table that was learned
+    from or checked by, `(rows, width)`.
     """
 
     plan: Plan
@@ -55,6 +56,7 @@ class Taught:
     seconds: float
     interrupted: bool
     frozen: dict[str, Frozen] = field(default_factory=dict)
+    features: dict[str, np.ndarray] = field(default_factory=dict)
 
     def calibration(self, prepared: Prepared) -> Calibration:
         """Fitted on the held rows."""
@@ -96,6 +98,7 @@ def teach(
     watcher.stage("learning")
     taught = Taught(plan, [], np.empty(0, np.int64), np.empty((0, 0)), [], {}, 0.0, False)
     taught.frozen = starts.by_column
+    taught.features = {starts.columns[group]: found for group, found in starts.features.items()}
     held, values = [], []
     left = seconds - (time.perf_counter() - started)
     # A given plan is repeated as it is; and where the user named no time, none was promised.

@@ -1,0 +1,129 @@
+"""A text in words: what would the answer be without this one?
+
+Words are taken out of the text itself, as a person would do it, and the rest is read anew; so this
+works for any model that reads texts.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+
+from pellucid.data.columns import Loaded
+from pellucid.evidence.subject import Rows, take
+
+MOST_PIECES = 256
+"""Beyond so many words a text is cut into phrases."""
+LONGEST_WORD = 24
+"""Letters without a space beyond which they are cut: formulas, sequences, addresses."""
+NOTHING = "nothing: the words are taken out, and the rest is read as it then stands"
+
+_RUN = re.compile(r"\S+")
+_NO_SPACES = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]")
+"""Scripts that put no spaces between words: Japanese, Chinese, Thai."""
+
+
+@dataclass(frozen=True)
+class TextPieces:
+    """The words (or phrases) of one text; `row` is one row of all columns."""
+
+    row: Rows
+    column: str
+    text: str
+    places: tuple[tuple[int, ...], ...]
+    filled: str = NOTHING
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(" ".join(self.text[start:end].split()) for start, end in self.places)
+
+    def removed(self, gone: np.ndarray) -> Rows:
+        """The row in so many versions, its text without these words."""
+        texts = np.empty(len(gone), dtype=object)
+        for version, out in enumerate(gone):
+            texts[version] = without(self.text, self.places, out)
+        rows = take(self.row, np.zeros(len(gone), dtype=np.int64))
+        rows[self.column] = Loaded(texts, self.row[self.column].layout)
+        return rows
+
+
+def text_pieces(row: Rows, column: str) -> TextPieces:
+    """A text's words; a long text's phrases, each of as many words as needed."""
+    text = row[column].values[0] or ""
+    words = words_of(text)
+    size = -(-len(words) // MOST_PIECES) if words else 1
+    groups = [words[start : start + size] for start in range(0, len(words), size)]
+    return TextPieces(row, column, text, tuple((group[0][0], group[-1][1]) for group in groups))
+
+
+def words_of(text: str) -> list[tuple[int, int]]:
+    """Where each word lies, `(start, end)`; signs before and after a word are pieces of their own.
+
+    >>> [text[a:b] for text in ["Don't go (yet)!"] for a, b in words_of(text)]
+    ["Don't", 'go', '(', 'yet', ')!']
+    """
+    found: list[tuple[int, int]] = []
+    for run in _RUN.finditer(text):
+        start, end = run.span()
+        first, last = start, end
+        while first < end and _is_sign(text[first]):
+            first += 1
+        while last > first and _is_sign(text[last - 1]):
+            last -= 1
+        if first > start:
+            found.append((start, first))
+        found += _cut(text, first, last)
+        if last < end and first < end:
+            found.append((last, end))
+    return found
+
+
+def without(text: str, places: tuple[tuple[int, ...], ...], gone: np.ndarray) -> str:
+    """The text with these pieces taken out, no double spaces and no space before a comma left.
+
+    >>> text = "It is good, really good."
+    >>> without(text, tuple(words_of(text)), np.array([0, 0, 1, 0, 1, 0, 0], bool))
+    'It is, good.'
+    """
+    if not gone.any():
+        return text
+    parts: list[str] = []
+    gaps: list[str] = []  # between the last piece that stays and this one
+    before = 0
+    for (start, end), out in zip(places, gone, strict=True):
+        gaps.append(text[before:start])
+        before = end
+        if out:
+            continue
+        parts.append(_joint(gaps, text[start]) if parts else "")
+        parts.append(text[start:end])
+        gaps = []
+    return "".join(parts)
+
+
+def _joint(gaps: list[str], following: str) -> str:
+    """What stands between two pieces when those between them are gone."""
+    if len(gaps) == 1 or (not gaps[-1] and _is_sign(following)):
+        return gaps[-1]
+    spaces = [gap for gap in gaps if gap]
+    return next((gap for gap in spaces if "\n" in gap), spaces[0] if spaces else "")
+
+
+def _is_sign(character: str) -> bool:
+    return unicodedata.category(character)[0] in "PS"
+
+
+def _cut(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """One word as it is; letter by letter where nothing shows where words end."""
+    if start == end:
+        return []
+    if end - start > LONGEST_WORD or _NO_SPACES.search(text, start, end):
+        return [(place, place + 1) for place in range(start, end)]
+    return [(start, end)]
