@@ -1,0 +1,441 @@
+"""Sets of classes and intervals of numbers that hold the truth as often as they promise.
+
+Split conformal prediction (Vovk et al. 2005; Angelopoulos and Bates 2023): a score says how badly
+an answer fits an example. On held rows the score of the truth is known. A new example is one more
+of the same kind, so its truth is among the worst tenth of all these scores one time in ten; every
+answer whose score is not that bad goes into the set. Nothing is assumed but that new examples
+come from where the held rows came from.
+
+Where several networks took turns, each held row is scored by the network that had not learned
+from it, and a new example is compared with each row as that row's network sees it
+(cross-conformal prediction, CV+: Barber et al. 2021). Promised is then a coverage of 1 - 2 alpha;
+what is usually seen is 1 - alpha or a little more.
+
+With groups (patients, speakers) the question is a new group: every group counts as one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from pellucid.learning.evaluate import Kind, two_dimensional
+
+ALPHA = 0.1
+"""One truth in ten may lie outside its set or interval."""
+CLASS_ROWS = 50
+"""Held rows that every class needs for a promise of its own."""
+BIN_ROWS, MOST_BINS = 100, 5
+"""Held rows that an interval's width rests on where widths differ with the size of the answer."""
+MOST_ROWS = 10_000
+TINY = 1e-7
+"""Keeps rounding from deciding what lies exactly at the limit."""
+HALVINGS = 30
+Method = Literal["lac", "aps", "raps"]
+Arrays = dict[str, np.ndarray]
+
+
+# --- scores: how badly each answer fits -------------------------------------------------------
+
+
+def lac(probability: np.ndarray) -> np.ndarray:
+    """`(rows, classes)`: 1 - p; gives the smallest sets on average (Sadinle et al. 2019)."""
+    return 1 - np.asarray(probability, dtype=np.float64)
+
+
+def aps(probability: np.ndarray, draw: np.ndarray | None = None) -> np.ndarray:
+    """`(rows, classes)`: the probability of all likelier classes and of this one.
+
+    Sets grow where the model is unsure (Romano et al. 2020). draw: uniform `(rows,)`; the class's
+    own probability counts only so much of it, which makes the coverage exact instead of too high.
+    """
+    probability = np.asarray(probability, dtype=np.float64)
+    order = np.argsort(-probability, 1, kind="stable")
+    falling = np.take_along_axis(probability, order, 1)
+    share = 1.0 if draw is None else np.asarray(draw)[:, None]
+    return _back(falling.cumsum(1) - (1 - share) * falling, order)
+
+
+def raps(
+    probability: np.ndarray, draw: np.ndarray | None = None, penalty: float = 0.01, free: int = 5
+) -> np.ndarray:
+    """APS with a penalty for each class beyond the `free` likeliest, which keeps sets short where
+    there are many classes (Angelopoulos et al. 2021)."""
+    order = np.argsort(-np.asarray(probability), 1, kind="stable")
+    places = np.broadcast_to(np.arange(order.shape[1]), order.shape)
+    return aps(probability, draw) + penalty * np.maximum(0, _back(places, order) + 1 - free)
+
+
+def contiguous(scores: np.ndarray) -> np.ndarray:
+    """Scores of grades such that a set never has a gap.
+
+    A grade scores as well as the worse of the best grade below and the best above it (itself
+    included): just as well as it takes to be reached by a set without gaps.
+    """
+    below = np.minimum.accumulate(scores, 1)
+    above = np.minimum.accumulate(scores[:, ::-1], 1)[:, ::-1]
+    return np.maximum(below, above)
+
+
+def _back(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Columns that were sorted by `order`, in their first order again."""
+    found = np.empty(values.shape)
+    np.put_along_axis(found, order, values, 1)
+    return found
+
+
+SCORES = {"lac": lac, "aps": aps, "raps": raps}
+
+
+def answer_scores(kind: Kind, probability: np.ndarray, method: Method = "lac") -> np.ndarray:
+    """float32 `(rows, classes | tags)`: how badly each possible answer fits each row."""
+    scores = SCORES[method](probability) if kind != "tags" else lac(probability)
+    return (contiguous(scores) if kind == "grades" else scores).astype(np.float32)
+
+
+def truth_scores(kind: Kind, scores: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """`(rows,)`: the score of the truth. Of several tags the worst counts: a set holds the truth
+    if it has all of them; a row without tags is always right."""
+    if kind != "tags":
+        return scores[np.arange(len(truth)), np.asarray(truth, dtype=np.int64)]
+    return np.where(np.asarray(truth) > 0.5, scores, 0.0).max(1).astype(scores.dtype)
+
+
+# --- held rows --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Held:
+    """What held rows said about one question.
+
+    scores: float32 `(rows,)` of the truth. network: int16 `(rows,)` which network scored it.
+    label: int32 `(rows,)`: rows are compared with those of their own class, or of an answer of
+    about their size; all 0 where all are compared. weight: float32 `(rows,)`, 1 or one share of a
+    group's 1. edges: where the size of an answer goes from one label to the next.
+    """
+
+    scores: np.ndarray
+    network: np.ndarray
+    label: np.ndarray
+    weight: np.ndarray
+    edges: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+
+    @property
+    def count(self) -> float:
+        """How many independent rows (or groups) there are."""
+        return float(self.weight.sum())
+
+    @property
+    def labels(self) -> int:
+        return int(self.label.max(initial=0)) + 1
+
+    def enough(self, alpha: float = ALPHA) -> bool:
+        """Whether every label has the rows that a promise takes."""
+        counts = np.bincount(self.label, self.weight, self.labels)
+        return bool(counts.min() >= fewest(alpha) - 1e-4)
+
+
+def fewest(alpha: float) -> int:
+    """Held rows that it takes to promise anything: 9 for 90 %, 19 for 95 %."""
+    return int(np.ceil(1 / alpha - 1e-9)) - 1
+
+
+def group_weights(groups: np.ndarray | None, rows: int) -> np.ndarray:
+    """float32 `(rows,)`: rows of one group share a weight of 1 (hierarchical conformal
+    prediction, Lee et al. 2023): a new row comes from a new group."""
+    if groups is None:
+        return np.ones(rows, dtype=np.float32)
+    _, member, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    return (1 / sizes[member]).astype(np.float32)
+
+
+def hold_classes(
+    kind: Kind,
+    probability: np.ndarray,
+    truth: np.ndarray,
+    network: np.ndarray,
+    groups: np.ndarray | None = None,
+    method: Method = "lac",
+) -> Held:
+    """Held rows of a question with classes, grades or tags.
+
+    Every class makes its own promise where each has at least 50 held rows: a rare class is then
+    not missed more often than others.
+    """
+    scores = truth_scores(kind, answer_scores(kind, probability, method), truth)
+    label = np.zeros(len(scores), dtype=np.int32)
+    if kind == "classify" and groups is None and len(truth):
+        counts = np.bincount(np.asarray(truth, dtype=np.int64), minlength=probability.shape[1])
+        if counts.min() >= CLASS_ROWS:
+            label = np.asarray(truth, dtype=np.int32)
+    return _held(scores, network, label, group_weights(groups, len(scores)))
+
+
+def hold_numbers(
+    prediction: np.ndarray,
+    truth: np.ndarray,
+    network: np.ndarray,
+    groups: np.ndarray | None = None,
+) -> list[Held]:
+    """Held rows of each target: the distance of the truth from the answer.
+
+    With hundreds of rows, answers of different size get widths of their own: prices of cheap
+    houses are missed by less than those of dear ones.
+    """
+    prediction, truth = two_dimensional(prediction), two_dimensional(truth)
+    weight = group_weights(groups, len(truth))
+    found = []
+    for target in range(truth.shape[1]):
+        bins = max(1, min(MOST_BINS, int(weight.sum()) // BIN_ROWS))
+        answers = prediction[:, target].astype(np.float32)
+        edges = np.unique(np.quantile(answers, np.arange(1, bins) / bins)) if bins > 1 else []
+        edges = np.asarray(edges, dtype=np.float32)
+        errors = np.abs(truth[:, target] - prediction[:, target]).astype(np.float32)
+        found.append(_held(errors, network, size_of(answers, edges), weight, edges))
+    return found
+
+
+def size_of(answers: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """int32: which of the sizes between the edges each answer has."""
+    return np.searchsorted(edges, answers.astype(np.float32), side="right").astype(np.int32)
+
+
+def _held(
+    scores: np.ndarray,
+    network: np.ndarray,
+    label: np.ndarray,
+    weight: np.ndarray,
+    edges: np.ndarray | None = None,
+) -> Held:
+    some = np.arange(len(scores))
+    if len(some) > MOST_ROWS:  # a random part keeps the promise, and the model small
+        some = np.sort(np.random.default_rng(0).choice(some, MOST_ROWS, replace=False))
+    edges = np.empty(0, np.float32) if edges is None else edges
+    parts = (scores[some].astype(np.float32), network[some].astype(np.int16))
+    return Held(*parts, label[some].astype(np.int32), weight[some].astype(np.float32), edges)
+
+
+# --- new rows ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The held scores of one network and label, rising, and the weight from each one on."""
+
+    scores: np.ndarray
+    suffix: np.ndarray
+
+    @classmethod
+    def of(cls, held: Held, network: int, label: int) -> Tail:
+        mine = (held.network == network) & (held.label == label)
+        order = np.argsort(held.scores[mine], kind="stable")
+        rising = held.weight[mine][order].astype(np.float64)
+        return cls(held.scores[mine][order], np.append(rising[::-1].cumsum()[::-1], 0.0))
+
+    @property
+    def total(self) -> float:
+        return float(self.suffix[0])
+
+    def at_least(self, new: np.ndarray) -> np.ndarray:
+        """For each new score the weight of the held ones that are at least as large."""
+        return self.suffix[np.searchsorted(self.scores, new.astype(np.float32), side="left")]
+
+
+def p_values(held: Held, scores: np.ndarray) -> np.ndarray:
+    """float64 `(rows, classes)`: how unusual each answer would be as the truth, from 0 to 1.
+
+    Args:
+        scores: float32 `(networks, rows, classes)`, each network's view.
+    """
+    found = np.empty(scores.shape[1:])
+    for answer in range(scores.shape[2]):
+        label = answer if held.labels > 1 else 0
+        tails = [Tail.of(held, network, label) for network in range(len(scores))]
+        worse = sum(t.at_least(own[:, answer]) for t, own in zip(tails, scores, strict=True))
+        found[:, answer] = (1 + worse) / (1 + sum(tail.total for tail in tails))
+    return found
+
+
+def sets_of(
+    kind: Kind, held: Held, members: np.ndarray, alpha: float = ALPHA, method: Method = "lac"
+) -> np.ndarray:
+    """bool `(rows, classes | tags)`: what can't be ruled out.
+
+    Args:
+        members: `(networks, rows, classes)` probabilities of each network, as they were held out.
+    """
+    scores = np.stack([answer_scores(kind, one, method) for one in members])
+    inside = p_values(held, scores) > alpha + TINY
+    # Networks that disagree may leave a gap between grades; filling it can only add the truth.
+    return hull(inside) if kind == "grades" else inside
+
+
+def hull(inside: np.ndarray) -> np.ndarray:
+    """bool `(rows, grades)`: all grades between the lowest and the highest that are inside."""
+    after = np.logical_or.accumulate(inside, 1)
+    return after & np.logical_or.accumulate(inside[:, ::-1], 1)[:, ::-1]
+
+
+def limits(held: Held, alpha: float = ALPHA) -> np.ndarray:
+    """`(labels,)`: the largest score that can't be ruled out; infinite without a promise.
+
+    Without groups it is the score of rank ceil((n + 1)(1 - alpha)); the new row itself is one of
+    n + 1 alike ones, which is why that is more than n (1 - alpha).
+    """
+    found = np.full(held.labels, np.inf)
+    for label in range(held.labels):
+        tail = Tail.of(held, 0, label)
+        wanted = (alpha + TINY) * (1 + tail.total) - 1
+        if wanted >= 0:
+            # Suffix weights fall: the last place whose tail is still heavy enough.
+            found[label] = tail.scores[np.flatnonzero(tail.suffix > wanted)[-1]]
+    return found
+
+
+def interval_of(
+    held: Held, members: np.ndarray, alpha: float = ALPHA
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest plausible number of each row; infinite where nothing can be promised.
+
+    Args:
+        members: `(networks, rows)`: each network's answers.
+    """
+    members = np.asarray(members, dtype=np.float64)
+    if len(members) == 1:
+        half = limits(held, alpha)[size_of(members[0], held.edges)]
+        return members[0] - half, members[0] + half
+    low = _lower_end(held, members, members, alpha)
+    return low, -_lower_end(held, members, -members, alpha)
+
+
+def _lower_end(held: Held, members: np.ndarray, centers: np.ndarray, alpha: float) -> np.ndarray:
+    """`(rows,)`: the smallest number whose p-value is above alpha, by halving.
+
+    Each held row puts the end of an interval at its network's center minus its error; wanted is
+    the lowest number that enough of these ends lie below.
+    """
+    sizes = size_of(members, held.edges)
+    tails = {
+        (network, label): Tail.of(held, network, label)
+        for network in range(len(members))
+        for label in range(len(held.edges) + 1)
+    }
+
+    def reached(numbers: np.ndarray) -> np.ndarray:
+        found = np.zeros(len(numbers))
+        for (network, label), tail in tails.items():
+            here = sizes[network] == label
+            found[here] += tail.at_least((centers[network] - numbers)[here])
+        return found
+
+    wanted = (alpha + TINY) * (1 + reached(np.full(members.shape[1], np.inf))) - 1
+    low, high = centers.min(0) - 1.01 * held.scores.max() - 1e-6, centers.max(0)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        enough = reached(middle) > wanted
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.where(wanted < 0, -np.inf, high)
+
+
+def usual_coverage(rows: float, alpha: float, tried: int) -> tuple[float, float]:
+    """Between which shares 95 % of measured coverages lie if the promise is kept.
+
+    It varies with the held rows, Beta(n + 1 - l, l), and with the rows it is tried on, binomial.
+    """
+    from scipy.stats import betabinom
+
+    most = max(1, int(np.floor((rows + 1) * alpha + 1e-9)))
+    spread = betabinom(tried, rows + 1 - most, most)
+    return float(spread.ppf(0.025)) / tried, float(spread.ppf(0.975)) / tried
+
+
+# --- in the model -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Promise:
+    """All that is needed to give sets or intervals with a stated coverage.
+
+    held: one for each target; a single one for classes, grades and tags.
+    """
+
+    kind: Kind
+    held: tuple[Held, ...]
+    method: Method = "lac"
+    grouped: bool = False
+
+    @property
+    def crossed(self) -> bool:
+        """Whether several networks took turns, which halves what is guaranteed."""
+        return any(one.network.max(initial=0) > 0 for one in self.held)
+
+    def enough(self, alpha: float = ALPHA) -> bool:
+        return all(one.enough(alpha) for one in self.held)
+
+    def sets(self, members: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
+        """bool `(rows, classes | tags)` from probabilities `(networks, rows, classes | tags)`."""
+        return sets_of(self.kind, self.held[0], members, alpha, self.method)
+
+    def bounds(self, members: np.ndarray, alpha: float = ALPHA) -> tuple[np.ndarray, np.ndarray]:
+        """`(rows, targets)` each, from numbers `(networks, rows, targets)`."""
+        ends = [interval_of(one, members[..., i], alpha) for i, one in enumerate(self.held)]
+        return np.stack([low for low, _ in ends], 1), np.stack([high for _, high in ends], 1)
+
+    def guarantee(self, alpha: float = ALPHA) -> str:
+        """What is promised, in words."""
+        new = "new groups" if self.grouped else "new rows of the same kind"
+        if not self.crossed:
+            return f"{1 - alpha:.0%} of {new}, on average over held rows drawn anew"
+        return f"at least {1 - 2 * alpha:.0%} of {new}; usually {1 - alpha:.0%} or a little more"
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "method": self.method,
+            "grouped": self.grouped,
+            "questions": len(self.held),
+        }
+
+    def arrays(self) -> Arrays:
+        names = ("scores", "network", "label", "weight", "edges")
+        return {
+            f"{number}.{name}": np.asarray(getattr(one, name))
+            for number, one in enumerate(self.held)
+            for name in names
+        }
+
+    @classmethod
+    def restore(cls, facts: dict[str, Any], arrays: Arrays) -> Promise:
+        names = ("scores", "network", "label", "weight", "edges")
+        held = tuple(
+            Held(*(arrays[f"{number}.{name}"] for name in names))
+            for number in range(facts["questions"])
+        )
+        return cls(facts["kind"], held, facts["method"], facts["grouped"])
+
+
+def promise(
+    kind: Kind,
+    prediction: np.ndarray,
+    truth: np.ndarray,
+    network: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+) -> Promise | None:
+    """What can be promised from held rows; None if they are too few.
+
+    Args:
+        prediction: Held-out answers in the shape of `learning/evaluate.py`, not calibrated.
+        network: `(rows,)` which network gave each; None: the one that will answer.
+        groups: `(rows,)` labels of rows that belong together.
+    """
+    if len(truth) == 0:
+        return None
+    network = np.zeros(len(truth), dtype=np.int16) if network is None else network
+    if kind == "regress":
+        held = tuple(hold_numbers(prediction, truth, network, groups))
+    else:
+        held = (hold_classes(kind, prediction, truth, network, groups),)
+    made = Promise(kind, held, grouped=groups is not None)
+    return made if made.enough() else None
