@@ -86,7 +86,7 @@ def make_plan(data: Ingredients, settings: Settings, seconds: float, say: Say = 
     fewest = max(recipe.epochs[0] * per_epoch, recipe.steps[0])
     most = max(recipe.epochs[1] * per_epoch, recipe.steps[1])
     most = max(FEWEST_STEPS, round(most * EFFORT[settings.effort]))
-    for size in reversed(recipe.sizes):
+    for size in reversed(_sizes_for(recipe, len(data.rows))):
         plan = _with_size(plan, data, recipe, size)
         if size.depth:
             say(f"measuring {recipe.family} of width {size.width} and depth {size.depth}")
@@ -98,7 +98,9 @@ def make_plan(data: Ingredients, settings: Settings, seconds: float, say: Say = 
         plan = _with_fewer_folds(plan, data, affordable / fewest)
     steps = max(FEWEST_STEPS, min(most, int(affordable / plan.folds)))
     epochs = steps / per_epoch
+    few = len(_sizes_for(recipe, len(data.rows))) < len(recipe.sizes)
     sizes = f"the largest of {len(recipe.sizes)} that leaves time for {fewest:,} steps"
+    sizes += " and does not just memorize so few rows" if few else ""
     limit = "more rarely help" if steps == most else f"what fits into {seconds:.0f} s"
     why = plan.why | {
         "sizes": sizes if len(recipe.sizes) > 1 else recipe.why,
@@ -109,6 +111,12 @@ def make_plan(data: Ingredients, settings: Settings, seconds: float, say: Say = 
     if epochs >= WORTH_CHANGING:
         plan = _with_trusted_changes(plan, data, recipe, say)
     return plan
+
+
+def _sizes_for(recipe: Recipe, rows: int) -> list[Size]:
+    """The recipe's sizes without those that would only memorize so few rows; never none."""
+    fit = [s for s in recipe.sizes if s.width**2 * s.depth <= recipe.weights_a_row * rows]
+    return fit or [recipe.sizes[0]]
 
 
 def build(plan: Plan, data: Ingredients) -> Model:
