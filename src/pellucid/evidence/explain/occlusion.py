@@ -1,0 +1,163 @@
+"""What would the answer be without this piece? Asked one by one, and in many mixtures.
+
+Leaving out one piece alone misses what several pieces say alike: without one eye the other is
+still there. So pieces are also taken away in random halves, thirds and tenths (as RISE does with
+pictures, arXiv 1806.07421), and each piece gets what a line through all these answers gives it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pellucid.evidence.explain.pieces import Pieces, Question, asked
+from pellucid.evidence.subject import Subject
+
+BATCH = 64
+"""Versions of an example that are answered at once."""
+STEPS = 10
+"""Stages in which a random order takes everything away."""
+FEWEST_ORDERS, MOST_ORDERS = 10, 160
+SECONDS = 1.0
+
+
+class Answers:
+    """The explained number for versions of one example; each version is asked once.
+
+    forwards: versions answered so far. seconds: what that took.
+    """
+
+    def __init__(self, subject: Subject, pieces: Pieces, question: Question) -> None:
+        self.subject, self.pieces, self.question = subject, pieces, question
+        self.forwards, self.seconds = 0, 0.0
+        self._known: dict[bytes, float] = {}
+
+    @property
+    def count(self) -> int:
+        """How many pieces there are."""
+        return len(self.pieces.names)
+
+    @property
+    def pace(self) -> float:
+        """Seconds for one version, measured so far; 0 before the first."""
+        return self.seconds / self.forwards if self.forwards else 0.0
+
+    def ask(self, gone: np.ndarray) -> np.ndarray:
+        """float64 `(versions,)`: the number without these pieces, bool `(versions, pieces)`."""
+        gone = np.ascontiguousarray(gone, dtype=bool)
+        keys = [row.tobytes() for row in np.packbits(gone, axis=1)]
+        places = {key: place for place, key in enumerate(keys) if key not in self._known}
+        new = gone[list(places.values())]
+        started = time.perf_counter()
+        for start in range(0, len(new), BATCH):
+            part = new[start : start + BATCH]
+            found = asked(self.subject, self.pieces, part, self.question.output)
+            self.forwards += len(part)
+            names = list(places)[start : start + BATCH]
+            self._known |= dict(zip(names, found.tolist(), strict=True))
+        self.seconds += time.perf_counter() - started
+        return np.array([self._known[key] for key in keys])
+
+
+@dataclass(frozen=True)
+class Occlusion:
+    """How much each piece speaks for the explained number.
+
+    values: float64 `(pieces,)`; they add up to whole - base. whole: the number with all pieces.
+    base: without any. alone: float64 `(pieces,)`, what leaving out each piece alone changes.
+    orders: random orders of taking everything away that were tried. forwards: versions answered.
+    answers: all of them, so that the test of the explanation need not ask again.
+    """
+
+    values: np.ndarray
+    whole: float
+    base: float
+    alone: np.ndarray
+    orders: int
+    forwards: int
+    answers: Answers = field(repr=False)
+
+
+def occlude(
+    subject: Subject,
+    pieces: Pieces,
+    question: Question,
+    *,
+    seconds: float = SECONDS,
+    orders: int | None = None,
+    seed: int = 0,
+) -> Occlusion:
+    """Contributions of all pieces, from versions of the example without some of them.
+
+    Args:
+        seconds: About how long it may take; how many orders that allows is measured.
+        orders: So many random orders instead: the same explanation on any machine.
+    """
+    answers = Answers(subject, pieces, question)
+    count = answers.count
+    whole, base = answers.ask(np.stack([np.zeros(count, bool), np.ones(count, bool)]))
+    alone = whole - answers.ask(np.eye(count, dtype=bool))
+    if orders is None:
+        orders = affordable(seconds, answers)
+    gone = [np.eye(count, dtype=bool)]
+    gone += [stages(order, STEPS)[1:-1] for order in random_orders(count, orders, seed)]
+    masks = np.concatenate(gone)
+    values = contributions(masks, answers.ask(masks), whole, base)
+    return Occlusion(values, whole, base, alone, orders, answers.forwards, answers)
+
+
+def affordable(seconds: float, answers: Answers) -> int:
+    """Random orders that fit into the time, in doublings so that a busy moment changes little."""
+    left = seconds - answers.seconds
+    steps = min(STEPS, answers.count) - 1
+    fitting = left / max(answers.pace * max(steps, 1), 1e-9)
+    orders = FEWEST_ORDERS
+    while 2 * orders <= min(fitting, MOST_ORDERS):
+        orders *= 2
+    return orders
+
+
+def random_orders(count: int, orders: int, seed: int) -> np.ndarray:
+    """int64 `(orders, count)`: in pairs, each with its reverse.
+
+    What one takes away first the other takes away last, so that chance cancels out; and what a
+    random explanation would reach from both ends can be read off the same answers.
+    """
+    generator = np.random.default_rng(seed)
+    half = [generator.permutation(count) for _ in range((orders + 1) // 2)]
+    return np.array([order for one in half for order in (one, one[::-1])])[:orders]
+
+
+def stages(order: Sequence[int] | np.ndarray, steps: int) -> np.ndarray:
+    """bool `(min(steps, pieces) + 1, pieces)`: gone at each stage, from none to all, in order."""
+    count = len(order)
+    ranks = np.empty(count, dtype=np.int64)
+    ranks[np.asarray(order)] = np.arange(count)
+    return ranks < stage_counts(count, steps)[:, None]
+
+
+def stage_counts(count: int, steps: int) -> np.ndarray:
+    """int64: pieces that are gone at each stage, from none to all."""
+    steps = max(1, min(steps, count))
+    return np.arange(steps + 1) * count // steps
+
+
+def contributions(
+    gone: np.ndarray, numbers: np.ndarray, whole: float, base: float, ridge: float = 0.01
+) -> np.ndarray:
+    """float64 `(pieces,)`: the line through all answers that meets both ends.
+
+    Least squares of `numbers` on which pieces were kept, where no piece may weigh much without
+    evidence (`ridge`), under the condition that all pieces together make up whole - base.
+    """
+    count = gone.shape[1]
+    kept = ~gone * 1.0
+    square = kept.T @ kept
+    square += ridge * np.trace(square) / count * np.eye(count)
+    inverse = np.linalg.inv(square)
+    free = inverse @ (kept.T @ (numbers - base))
+    weight = inverse.sum(1)
+    return free + weight * ((whole - base) - free.sum()) / weight.sum()
