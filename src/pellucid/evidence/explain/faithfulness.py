@@ -6,6 +6,8 @@ detector makes convincing pictures too, even for a network with random weights (
 2018). So this test belongs to every explanation, and one that fails is labelled.
 """
 
+# ruff: noqa: PT028 - `test` tests an explanation; it is not one of pytest's.
+
 from __future__ import annotations
 
 from itertools import permutations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -46,8 +47,8 @@ class PicturePieces:
         self.columns = (column,)
         self.places = tuple(
             (top, left, bottom, right)
-            for top, bottom in zip(tops, tops[1:])
-            for left, right in zip(lefts, lefts[1:])
+            for top, bottom in pairwise(tops)
+            for left, right in pairwise(lefts)
         )
         self.names = tuple(_name(place) for place in self.places)
         self.filled = WORDS[fill]
@@ -110,6 +111,6 @@ def filling(picture: np.ndarray, fill: Fill, patch: int) -> np.ndarray:
 
 
 def _name(place: tuple[int, int, int, int]) -> str:
-    """Where a patch lies, counted from 1.
+    """Where a patch lies, counted from 1."""
     top, left, bottom, right = place
     return f"rows {top + 1}–{bottom}, columns {left + 1}–{right}"
