@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from pellucid.evidence import reliability  # noqa: F401  (each study registers itself; in reading order)
+# Each study registers itself, in the order in which a person reads them.
+# isort: off
+from pellucid.evidence import reliability  # noqa: F401
+from pellucid.evidence import overfitting  # noqa: F401
+
+# isort: on
 from pellucid.evidence.subject import PARTS, Part, part
 
 __all__ = ["PARTS", "Part", "part"]
