@@ -1,0 +1,266 @@
+"""From a run to the step that comes next: its weights, its optimizer's memory, its real batch.
+
+A run keeps weights, not what the optimizer remembers. So the run is repeated from its first step
+where that is quick: a plan and a seed give the same weights bit for bit, which is checked against
+those that were kept. Otherwise the kept weights are taken and the memory starts empty, and the
+receipt says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.config import Plan
+from pellucid.data.modalities import MODALITIES
+from pellucid.errors import ConfigError
+from pellucid.evidence.receipt import FRESH, Check, Memory, Receipt, receipt
+from pellucid.evidence.subject import Material
+from pellucid.learning.learner import Learner
+from pellucid.learning.loop import train
+from pellucid.learning.planner import Ingredients, build
+from pellucid.recipe.drawings import as_json
+from pellucid.recipe.study import material_of
+from pellucid.recipe.teach import fold_plan, threads
+from pellucid.recipe.watcher import Watcher
+from pellucid.recording.run import Run
+
+REPLAY_SECONDS = 20.0
+FINAL = "final"
+ROUNDED = 1e-3
+"""How far weights that were kept in 16 bits may be from the ones they stand for."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A learner that is about to make the step. notes: what a reader must know about it.
+    exact: whether its weights are those of the run to the last bit, or were kept in 16 bits."""
+
+    learner: Learner
+    memory: Memory
+    notes: tuple[str, ...] = ()
+    exact: bool = True
+
+
+def next_step(
+    run_folder: str | Path,
+    watcher: Watcher | None = None,
+    *,
+    at: int | str | None = None,
+    example: int | None = None,
+    zoom: str | None = None,
+    source: Any = None,
+    test: Any = None,
+    seconds: float = REPLAY_SECONDS,
+) -> Receipt:
+    """The receipt of the step that the run made after `at` updates; nothing is written.
+
+    Args:
+        at: Updates before the step; by default the last kept weights that another step followed.
+            "final": one more step from the weights that were kept in the end.
+        example, zoom: See `evidence/receipt.py: receipt`.
+        source, test: Needed only if the run learned from data in memory.
+        seconds: How long repeating the run may take, to know what the optimizer remembered.
+
+    Raises:
+        ConfigError: There is no such step, example or layer.
+        BundleError: The source is not the one that the run learned from.
+    """
+    watcher = watcher or Watcher()
+    run = Run(run_folder)
+    number = _number(run, at)
+    material = material_of(run, watcher, source, test)
+    learn, check = material.folds[0]
+    data = material.ingredients(learn, check)
+    plan = fold_plan(run.plan, 0)
+    with threads(plan.threads), torch.random.fork_rng(devices=[]):
+        if number is None:
+            standing = _final(run, data, plan)
+        else:
+            standing = _at(run, data, plan, number, seconds, watcher)
+        watcher.stage("making the step and checking every number")
+        written = receipt(
+            standing.learner,
+            data.dataset,
+            data.task,
+            data.rows,
+            memory=standing.memory,
+            zoom=zoom,
+            example=example,
+        )
+    checks = list(written.checks)
+    if number is not None:
+        checks += _against_record(run, written, standing)
+    return _placed(written, material, learn, tuple(checks), standing.notes)
+
+
+def _number(run: Run, at: int | str | None) -> int | None:
+    """Updates before the step; None for the final weights."""
+    steps = _steps(run)
+    if at is None:
+        before = [step for step in run.weight_steps if step < steps]
+        return max(before, default=0)
+    if at == FINAL:
+        return None
+    try:
+        number = int(at)
+    except ValueError:
+        number = -1
+    if not 0 <= number < steps:
+        raise ConfigError(
+            f"no step follows '{at}': the run made {steps:,} steps",
+            where="--at",
+            fix=f"choose a number from 0 to {steps - 1}, or 'final'",
+        )
+    return number
+
+
+def _steps(run: Run) -> int:
+    """Steps that the first network made."""
+    return int(run.steps["step"][run.steps["fold"] == 0].max(initial=0))
+
+
+# --- the weights, and what the optimizer remembers --------------------------------------------
+
+
+def _final(run: Run, data: Ingredients, plan: Plan) -> Standing:
+    """One more step at the rate of the run's last one: by plan the rate would be 0."""
+    from pellucid.export.bundle import Bundle
+
+    rates = run.steps["rate"][run.steps["fold"] == 0]
+    rate, number = float(rates[-1]), _steps(run)
+    plan = replace(plan, steps=number + 1, rate=rate, warm=0.0, flat=1.0)
+    learner = Learner(build(plan, data), plan)
+    learner.model.load_state_dict(Bundle.load_from(run.path).members[0].state)
+    learner.number = number
+    memory = Memory("empty", "the kept weights have no optimizer any more, so it starts anew")
+    note = (
+        f"The run ended here. This is one more step, at the rate of its last one, {rate:.3g};"
+        " by plan the rate would now be 0."
+    )
+    return Standing(learner, memory, (note,))
+
+
+def _at(
+    run: Run, data: Ingredients, plan: Plan, number: int, seconds: float, watcher: Watcher
+) -> Standing:
+    """The learner after `number` updates: begun anew, repeated, or from kept weights."""
+    learner = Learner(build(plan, data), plan)
+    learner.shorten(run.plan.steps_at(0, 0))
+    if number == 0 and _differs(run, 0, learner) == 0:
+        return Standing(learner, FRESH)
+    took = _seconds(run, number)
+    reason = f"repeating {number:,} steps would take about {took:.0f} s; --time allows more"
+    if took <= seconds:
+        watcher.stage("repeating the run up to this step")
+        _repeat(learner, data, run.plan, number, watcher)
+        difference = _differs(run, number, learner)
+        if difference == 0:
+            why = f"the run was repeated from its first step: all {number:,} updates"
+            return Standing(learner, Memory("replayed", why))
+        reason = "repeating the run did not give the same weights on this machine"
+    return _from_kept(run, data, plan, number, reason)
+
+
+def _repeat(learner: Learner, data: Ingredients, plan: Plan, number: int, watcher: Watcher) -> None:
+    """Make the first `number` updates again, as `recipe/teach.py` made them."""
+    if number == 0:
+        return
+    for step in train(learner, data.dataset, data.task, data.rows, data.valid):
+        watcher.progress(step.number, number)
+        if learner.plan.steps != plan.steps_at(0, step.number):
+            learner.shorten(plan.steps_at(0, step.number))
+        if step.number == number:
+            return
+
+
+def _from_kept(run: Run, data: Ingredients, plan: Plan, number: int, reason: str) -> Standing:
+    """The weights that the run kept of this step; the optimizer starts anew."""
+    state = {name: torch.from_numpy(value) for name, value in run.weights(number).items()}
+    learner = Learner(build(plan, data), plan)
+    learner.model.load_state_dict(state)
+    learner.number = number
+    learner.shorten(run.plan.steps_at(0, number))
+    note = (
+        "What the optimizer remembered of earlier steps is not kept in a run"
+        f" ({reason}). It starts with an empty memory here, so the update is not quite the one"
+        " that the run made; input, prediction, loss and gradients are."
+    )
+    memory = Memory("empty", f"it starts anew: {reason}")
+    return Standing(learner, memory, (note,), exact=False)
+
+
+def _seconds(run: Run, number: int) -> float:
+    """About how long repeating the first `number` steps takes."""
+    steps = run.steps[run.steps["fold"] == 0]
+    before = steps["seconds"][steps["step"] <= max(1, number)]
+    return float(before.max(initial=0.0))
+
+
+def _differs(run: Run, step: int, learner: Learner) -> float:
+    """The largest difference to the weights that the run kept of this step, as a share of the
+    largest weight; weights kept in 16 bits are compared in 16 bits. 0 if none were kept."""
+    if step not in run.weight_steps:
+        return 0.0
+    return _difference(learner.model.state_dict(), run.weights(step))
+
+
+def _difference(state: dict[str, Tensor], kept: dict[str, np.ndarray]) -> float:
+    worst = 0.0
+    for name, value in kept.items():
+        own = state[name].detach().cpu().float().numpy()
+        # What 16 bits can hold was perhaps kept in 16 bits.
+        rounded = own.astype(np.float16).astype(np.float32)
+        other = value.astype(np.float32)
+        gap = min(np.abs(own - other).max(initial=0), np.abs(rounded - other).max(initial=0))
+        worst = max(worst, float(gap / max(1e-30, np.abs(other).max(initial=0))))
+    return worst
+
+
+# --- against what the run wrote down ----------------------------------------------------------
+
+
+def _against_record(run: Run, written: Receipt, standing: Standing) -> list[Check]:
+    """The run's own figures of this very step, where the receipt should meet them."""
+    steps = run.steps
+    mine = steps[(steps["fold"] == 0) & (steps["step"] == written.step + 1)]
+    if len(mine) == 0:
+        return []
+    tolerance = 1e-6 if standing.exact else 0.05
+    pairs = (
+        (float(mine["loss"][0]), written.loss.batch),
+        (float(mine["gradient_norm"][0]), written.update.gradient),
+        (float(mine["rate"][0]), written.update.rate),
+    )
+    gap = max(abs(one - other) / max(abs(one), abs(other), 1e-12) for one, other in pairs)
+    checks = [Check("loss, gradient and rate: the run's own record", gap, tolerance, len(pairs))]
+    return checks
+
+
+def _placed(
+    written: Receipt,
+    material: Material,
+    learn: np.ndarray,
+    checks: tuple[Check, ...],
+    notes: tuple[str, ...],
+) -> Receipt:
+    """The receipt with the source's rows in place of the data set's, and the example drawn."""
+    rows = tuple(int(learn[place]) for place in written.rows)
+    row = rows[written.example]
+    drawings = {
+        column.name: as_json(MODALITIES[column.modality].draw(material.loaded[column.name], row))
+        for column in material.subject.columns
+    }
+    return replace(
+        written,
+        rows=rows,
+        place=str(material.places[row]),
+        drawings=drawings,
+        checks=checks,
+        notes=(*written.notes, *notes),
+    )
