@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 
 def predict(bundle: Bundle, source: Any, model: str | None = None) -> list[dict[str, Any]]:
     """One dict a row, in the order of the rows or of the sorted paths."""
+    table = table_of(bundle, source)
+    which = model or "kept"
+    return bundle.predict(table, which).lines(table)  # type: ignore[arg-type]
+
+
+def table_of(bundle: Bundle, source: Any) -> RawTable:
+    """New examples as the model takes them: a path, a frame, arrays, or one row as a dict."""
     if isinstance(source, Mapping) and not any(_is_column(value) for value in source.values()):
         source = {name: [value] for name, value in source.items()}
     columns = [column.name for column in bundle.columns]
     if bundle.gathered is not None:
-        table = _gathered(source, bundle.gathered, columns)
-    else:
-        table = read.read_for_prediction(source, columns)
-    which = model or "kept"
-    return bundle.predict(table, which).lines(table)  # type: ignore[arg-type]
+        return _gathered(source, bundle.gathered, columns)
+    return read.read_for_prediction(source, columns)
 
 
 def predict_sources(run: str, sources: list[str], model: str | None) -> list[dict[str, Any]]:
@@ -37,10 +41,9 @@ def predict_sources(run: str, sources: list[str], model: str | None) -> list[dic
     from pellucid.export.bundle import Bundle
 
     bundle = Bundle.load_from(run)
-    known = [column.name for column in bundle.columns]
-    pairs = [source.partition("=") for source in sources]
-    if all(equals and not Path(source).exists() for source, (_, equals, _) in zip(sources, pairs)):
-        return predict(bundle, _one_row(pairs, known), model)
+    row = typed_row(bundle, sources)
+    if row is not None:
+        return predict(bundle, row, model)
     lines: list[dict[str, Any]] = []
     for source in sources:
         found = predict(bundle, source, model)
@@ -49,6 +52,14 @@ def predict_sources(run: str, sources: list[str], model: str | None) -> list[dic
             for line in lines[-len(found) :]:
                 line["source"] = source
     return lines
+
+
+def typed_row(bundle: Bundle, sources: list[str]) -> dict[str, list[str]] | None:
+    """The row that was typed as NAME=VALUE words; None if sources were named."""
+    pairs = [source.partition("=") for source in sources]
+    if all(equals and not Path(source).exists() for source, (_, equals, _) in zip(sources, pairs)):
+        return _one_row(pairs, [column.name for column in bundle.columns])
+    return None
 
 
 def _one_row(pairs: list[tuple[str, str, str]], known: list[str]) -> dict[str, list[str]]:

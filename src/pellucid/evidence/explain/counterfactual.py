@@ -82,14 +82,15 @@ class Candidate:
 
 
 def change_of_columns(
-    subject: Subject, row: Rows, background: Rows, reached: Goal, goal: str
+    subject: Subject, row: Rows, background: Rows, reached: Goal, goal: str, most: int = 4000
 ) -> Counterfactual:
     """The smallest change of at most a few columns after which `reached` is no less than 0.
 
     Args:
         row: One example. background: training rows that real values are taken from.
+        most: About how many versions may be tried.
     """
-    search = _Search(subject, row, background, reached)
+    search = _Search(subject, row, background, reached, most)
     chosen = search.run()
     if chosen is None:
         return Counterfactual(goal, (), (), None, search.tried)
@@ -199,7 +200,9 @@ def _grade(values: np.ndarray) -> np.ndarray:
 class _Search:
     """Single changes first; then the most promising ones are joined with others."""
 
-    def __init__(self, subject: Subject, row: Rows, background: Rows, reached: Goal) -> None:
+    def __init__(
+        self, subject: Subject, row: Rows, background: Rows, reached: Goal, most: int
+    ) -> None:
         self.subject, self.row, self.reached = subject, row, reached
         kinds = {column.name: column.modality for column in subject.columns}
         self.pools = {
@@ -208,15 +211,18 @@ class _Search:
             if kinds.get(name) in SCALAR and name in background
         }
         self.kinds = kinds
-        self.tried = 0
+        self.tried, self.most = 0, most
 
     def run(self) -> tuple[Candidate, ...] | None:
         """The least costly change found; None if there is none."""
-        singles = [one for name in self.pools for one in self._candidates(name, VALUES)]
+        values = int(np.clip(self.most // (3 * max(1, len(self.pools))), 2, VALUES))
+        singles = [one for name in self.pools for one in self._candidates(name, values)]
         states = [(one,) for one in singles]
         partners: list[Candidate] = []
         found: list[tuple[Candidate, ...]] = []
         for size in range(1, MOST_CHANGES + 1):
+            if size > 1:
+                states = states[: max(0, self.most - self.tried)]
             if not states:
                 break
             scores, before = self._scores(states), len(found)

@@ -1,0 +1,56 @@
+"""Explain an answer of a run: its model, the training rows that it keeps, and one example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pellucid.errors import BundleError, PellucidError
+from pellucid.evidence.explain.reference import Reference, gather
+from pellucid.recipe.study import material_of
+from pellucid.recipe.watcher import Watcher
+from pellucid.recording.layout import is_run
+from pellucid.recording.run import Run
+
+GATHERING_SECONDS = 20.0
+
+
+def reference_of(folder: Path, watcher: Watcher, *, needed: bool) -> Reference | None:
+    """Training rows to explain with: those that the run keeps, or drawn from its source again.
+
+    Args:
+        folder: Of a run, or of a model alone, of whose training rows nothing is known.
+        needed: Whether nothing can be explained without.
+
+    Raises:
+        BundleError: They are needed, the run keeps none, and its source is not there any more.
+    """
+    kept = Reference.load(folder)
+    if kept is not None or not is_run(folder):
+        return kept
+    try:
+        found = _from_source(Run(folder), watcher)
+    except PellucidError as error:
+        if not needed:
+            return None
+        raise BundleError(
+            "to explain a row, training rows are needed; this run keeps none, and its source"
+            f" can't be read again: {error.what}",
+            where=error.where,
+            fix=f"{error.fix}; or learn again: a new run keeps what it needs",
+        ) from error
+    found.save(folder)
+    return found
+
+
+def _from_source(run: Run, watcher: Watcher) -> Reference:
+    watcher.tell("this run keeps no training rows yet: they are read from its source, once")
+    material = material_of(run, watcher)
+    return gather(
+        material.subject.columns,
+        material.loaded,
+        material.truth,
+        material.places,
+        material.train,
+        lambda rows: material.subject.features(material.take(rows)),
+        GATHERING_SECONDS,
+    )
