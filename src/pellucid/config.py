@@ -29,6 +29,25 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Rows of the source that are not to be used, as a list of the user names them.
+
+    file: the list. rows: numbers of rows from 0, -1 where only the place is given. places: as the
+    source calls them, '' where only the number is given. run: the run that wrote the list, to be
+    compared with.
+    """
+
+    file: str
+    rows: tuple[int, ...]
+    places: tuple[str, ...]
+    run: str | None = None
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> LeftOut:
+        return cls(data["file"], tuple(data["rows"]), tuple(data["places"]), data["run"])
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the user asked for; everything has a default that needs no tuning.
 
@@ -49,6 +68,7 @@ class Settings:
         record: Write looks at the inside while learning.
         missing: Words that mean "no value", besides the usual ones.
         pretrained: Let installed pretrained weights compete (kept only if validation says so).
+        without: Rows to leave out; all others stay in the part that they would be in with them.
     """
 
     target: str | None = None
@@ -67,6 +87,7 @@ class Settings:
     record: bool = True
     missing: tuple[str, ...] = ()
     pretrained: bool = True
+    without: LeftOut | None = None
 
     def __post_init__(self) -> None:
         if self.time is not None and not self.time > 0:

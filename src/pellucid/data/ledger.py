@@ -37,10 +37,17 @@ class Ledger:
         self.split = np.full(len(places), "", dtype=object)
         self._aside: dict[int, str] = {}
         self._repaired: dict[int, str] = {}
+        self._left_out: set[int] = set()
 
     def set_aside(self, row: int, why: str) -> None:
         """This row will not be used, for this reason; the first reason given stays."""
         self._aside.setdefault(int(row), why)
+
+    def leave_out(self, row: int, why: str) -> None:
+        """Set aside a usable row because the user wants it: no sign that something is wrong."""
+        if int(row) not in self._aside:
+            self._left_out.add(int(row))
+            self.set_aside(row, why)
 
     def repair(self, row: int, how: str) -> None:
         """This row is used, with this change."""
@@ -76,17 +83,18 @@ class Ledger:
         total = len(self.places) + len(self.refused)
         if lost or sum(self.counts().values()) != total:
             raise AssertionError(f"{len(lost)} of {total} rows have no fate, such as {lost[:3]}")
-        aside = len(self._aside) + len(self.refused)
-        if aside > SET_ASIDE_LIMIT * total and not keep_going:
+        aside = len(self._aside) - len(self._left_out) + len(self.refused)
+        wanted = total - len(self._left_out)
+        if aside > SET_ASIDE_LIMIT * wanted and not keep_going:
             raise DataError(
-                f"{aside:,} of {total:,} rows can't be used: {self.reasons_in_words()}",
+                f"{aside:,} of {wanted:,} rows can't be used: {self.reasons_in_words()}",
                 where=self._examples(),
                 fix="mend these, or pass --keep-going to learn from the rest",
             )
 
     def reasons_in_words(self, most: int = 3) -> str:
         """The commonest reasons for setting aside, with counts."""
-        reasons = Counter([*self._aside.values(), *(item.why for item in self.refused)])
+        reasons = Counter(why for _, why in self._unusable())
         shown = "; ".join(f"{why} ({count:,})" for why, count in reasons.most_common(most))
         more = len(reasons) - most
         return shown + (f"; and {more} more reasons" if more > 0 else "")
@@ -129,7 +137,13 @@ class Ledger:
     def _reason(self, row: int) -> str:
         return self._aside.get(row) or self._repaired.get(row, "")
 
+    def _unusable(self) -> list[tuple[str, str]]:
+        """(place, why) of what nobody asked to leave out."""
+        aside = sorted(row for row in self._aside if row not in self._left_out)
+        rows = [(str(self.places[row]), self._aside[row]) for row in aside]
+        return rows + [(item.place, item.why) for item in self.refused]
+
     def _examples(self, most: int = 3) -> str:
-        items = self.set_aside_items()
+        items = self._unusable()
         shown = ", ".join(place for place, _ in items[:most])
         return shown + (f" and {len(items) - most:,} more" if len(items) > most else "")

@@ -6,6 +6,7 @@ from __future__ import annotations
 # isort: off
 from pellucid.evidence import reliability  # noqa: F401
 from pellucid.evidence import overfitting  # noqa: F401
+from pellucid.evidence import labels  # noqa: F401
 
 # isort: on
 from pellucid.evidence.subject import PARTS, Part, part

@@ -34,6 +34,7 @@ def learn(
     keep_going: bool = False,
     record: bool = True,
     pretrained: bool = True,
+    without: str | Path | None = None,
     plan: str | Path | None = None,
     report: bool = True,
     quiet: bool = False,
@@ -46,6 +47,7 @@ def learn(
         test: A second source that is only used for the exam at the end.
         out: Folder for the run.
         time: Seconds, or text such as "3m", for the whole job.
+        without: A table of rows to leave out, such as RUN/evidence/labels.csv.
         plan: A run whose plan is to be repeated exactly.
         quiet: Show no progress.
 
@@ -54,6 +56,7 @@ def learn(
     Raises:
         PellucidError: Something that you can mend; it says what, where and how.
     """
+    from pellucid.data.left_out import read_left_out
     from pellucid.recipe import Watcher
 
     settings = Settings(
@@ -73,6 +76,7 @@ def learn(
         keep_going=keep_going,
         record=record,
         pretrained=pretrained,
+        without=None if without is None else read_left_out(without, plan),
     )
     if quiet:
         return learn_with(

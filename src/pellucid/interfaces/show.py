@@ -67,6 +67,9 @@ def _show_figures(run: Run) -> None:
             f"  {item['name']:<{width}}  {item['score']:8.4g}  {line}  {in_words(item['seconds'])}"
         )
     print(f"\n{verdict['sentence']}")
+    without = run.info.get("without")
+    if without:
+        print(f"\n{without['sentence']}")
 
 
 def interval_line(low: float, middle: float, high: float, least: float, most: float) -> str:

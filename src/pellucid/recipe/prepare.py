@@ -15,6 +15,7 @@ from pellucid.data.columns import Column, Loaded, RawTable
 from pellucid.data.dataset import encode, entry_of
 from pellucid.data.duplicates import find_duplicates
 from pellucid.data.ledger import Ledger
+from pellucid.data.left_out import rows_of
 from pellucid.data.modalities import MODALITIES
 from pellucid.data.readers.gather import Gathering, find_gathering
 from pellucid.data.recognize import Recognized, recognize, target_values
@@ -116,15 +117,20 @@ def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None)
         order=None if order is None else order[rows],
         seed=settings.seed,
     )
+    clusters = np.full(len(table), -1)
+    clusters[rows] = clusters_of(len(rows), duplicates.keys)
+    notes = [*split.why, *([duplicates.why] if duplicates.why else []), *recognized.warnings]
+    if settings.without is not None:
+        left = np.intersect1d(rows_of(settings.without, table), rows)
+        notes.append(_leave_out(left, settings.without.file, ledger, rows, split))
+        rows, split = _others(rows, split, left)
+        clusters[left] = -1
     ledger.assign(rows, split.split)
     ledger.check(keep_going=settings.keep_going)
-    notes = [*split.why, *([duplicates.why] if duplicates.why else []), *recognized.warnings]
     if recognized.group is not None:
         notes.append(
             f"rows of equal '{recognized.group.value}' stay together: {recognized.group.why}"
         )
-    clusters = np.full(len(table), -1)
-    clusters[rows] = clusters_of(len(rows), duplicates.keys)
     prepared = Prepared(
         table=table,
         recognized=recognized,
@@ -190,6 +196,29 @@ def _question(table: RawTable, recognized: Recognized, ledger: Ledger) -> tuple[
     for row, why in problems.items():
         ledger.set_aside(row, why)
     return task, target
+
+
+def _leave_out(
+    left: np.ndarray, file: str, ledger: Ledger, rows: np.ndarray, split: SplitRows
+) -> str:
+    """Set rows aside as the user asks; what is said of it."""
+    for row in left:
+        ledger.leave_out(int(row), f"left out by --without {file}")
+    said = f"{len(left):,} rows left out by --without {file}; all others stay in their part"
+    tested = int(np.isin(rows[split.split == "test"], left).sum())
+    if not tested:
+        return said
+    return f"{said}; {tested:,} of them were test rows, so the exam is another one"
+
+
+def _others(rows: np.ndarray, split: SplitRows, left: np.ndarray) -> tuple[np.ndarray, SplitRows]:
+    """Rows and parts without those left out. The split was made with them, so that each other row
+    is where it would be had none been left out, and two such runs can be compared."""
+    keep = ~np.isin(rows, left)
+    number = np.cumsum(keep) - 1
+    folds = [number[fold[keep[fold]]] for fold in split.folds]
+    folds = [fold for fold in folds if len(fold)]
+    return rows[keep], SplitRows(split.split[keep], folds, split.why)
 
 
 def _group_keys(table: RawTable, recognized: Recognized, rows: np.ndarray) -> list[object]:

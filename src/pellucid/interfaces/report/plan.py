@@ -13,6 +13,7 @@ from pellucid.interfaces.report.words import counted, name, number
 from pellucid.interfaces.seconds import in_words
 
 UNITS = {"time": " s"}
+MOST_ITEMS = 20
 
 
 def plan_section(facts: Facts) -> Html:
@@ -67,7 +68,8 @@ def _value(value: Any) -> Html:
             return name(", ".join(f"{key} {_plain_word(item)}" for key, item in value.items()))
         return group([tag("div", name(key), ": ", _value(item)) for key, item in value.items()])
     if isinstance(value, list | tuple):
-        return name(", ".join(map(str, value)) or "none")
+        more = f" and {len(value) - MOST_ITEMS:,} more" if len(value) > MOST_ITEMS else ""
+        return name((", ".join(map(str, value[:MOST_ITEMS])) or "none") + more)
     return name(_plain_word(value))
 
 
