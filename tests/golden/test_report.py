@@ -25,7 +25,7 @@ from pellucid.recording.recorder import RunWriter
 from pellucid.recording.run import Run
 from pellucid.recording.steps import BEST, EVALUATED, STEP, append_steps
 
-SECTIONS = ["data", "network", "learning", "inside", "answers", "verdict", "use", "plan"]
+SECTIONS = ["data", "network", "learning", "inside", "answers", "verdict", "trust", "use", "plan"]
 KINDS = ["classify", "grades", "tags", "regress"]
 MOST_BYTES = 5_000_000
 VOID = {"meta", "img", "br", "wbr", "col", "hr", "link", "input"}

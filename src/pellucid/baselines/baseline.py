@@ -69,8 +69,12 @@ class Problem:
         def some(of: np.ndarray) -> np.ndarray:
             return of if len(of) <= limit else np.sort(generator.choice(of, limit, replace=False))
 
-        folds = [(some(learn), judge) for learn, judge in self.folds]
-        return replace(self, train=some(self.train), folds=folds)
+        train = some(self.train)
+        folds = [
+            (train if np.array_equal(learn, self.train) else some(learn), judge)
+            for learn, judge in self.folds
+        ]
+        return replace(self, train=train, folds=folds)
 
 
 @dataclass

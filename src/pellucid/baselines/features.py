@@ -40,6 +40,12 @@ class Features:
     def matrix(self, loaded: Loaded) -> Matrix:
         raise NotImplementedError
 
+    @classmethod
+    def fit_matrix(cls, loaded: Loaded) -> tuple[Self, Matrix]:
+        """`fit` and the `matrix` of the same rows, which together can take less time."""
+        fitted = cls.fit(loaded)
+        return fitted, fitted.matrix(loaded)
+
     def state(self) -> State:
         return State({}, {}, {})
 
@@ -442,17 +448,31 @@ class TableFeatures:
         cls, columns: Sequence[Column], loaded: dict[str, Loaded], views: dict[str, str]
     ) -> TableFeatures:
         """Learn from the given (training) rows of every column that `views` lists."""
-        parts = [
-            (column.name, FEATURES[views[column.modality]].fit(loaded[column.name]))
+        return cls.fit_blocks(columns, loaded, views)[0]
+
+    @classmethod
+    def fit_blocks(
+        cls, columns: Sequence[Column], loaded: dict[str, Loaded], views: dict[str, str]
+    ) -> tuple[TableFeatures, tuple[np.ndarray, Matrix | None]]:
+        """Learn from these rows, and give their `blocks` too."""
+        found = [
+            (column.name, *FEATURES[views[column.modality]].fit_matrix(loaded[column.name]))
             for column in columns
             if column.modality in views
         ]
-        return cls(sorted(parts, key=lambda part: not part[1].categorical))
+        found.sort(key=lambda part: not part[1].categorical)
+        fitted = cls([(name, part) for name, part, _ in found])
+        return fitted, fitted.side_by_side([matrix for *_, matrix in found], loaded)
 
     def blocks(self, loaded: dict[str, Loaded]) -> tuple[np.ndarray, Matrix | None]:
         """Dense features `(rows, n)` and sparse ones `(rows, m)`, None if there are none."""
+        return self.side_by_side([part.matrix(loaded[name]) for name, part in self.parts], loaded)
+
+    def side_by_side(
+        self, matrices: list[Matrix], loaded: dict[str, Loaded]
+    ) -> tuple[np.ndarray, Matrix | None]:
+        """The columns' matrices as one dense and one sparse block."""
         rows = len(next(iter(loaded.values())).values)
-        matrices = [part.matrix(loaded[name]) for name, part in self.parts]
         dense = [matrix for matrix in matrices if isinstance(matrix, np.ndarray)]
         sparse = [matrix for matrix in matrices if not isinstance(matrix, np.ndarray)]
         together = np.concatenate([np.zeros((rows, 0), dtype=np.float32), *dense], 1)

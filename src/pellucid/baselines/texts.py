@@ -20,8 +20,8 @@ TOPICS = 32
 TOPIC_TERMS = 20_000
 
 
-LONGEST = 50_000
-"""Characters that are counted; what comes later in a book hardly changes which words it uses."""
+LONGEST = 10_000
+"""Characters that are counted; what comes later in a text hardly changes which words it uses."""
 
 
 def documents(loaded: Loaded) -> list[str]:
@@ -50,6 +50,11 @@ class Terms:
     @classmethod
     def fit(cls, texts: list[str], analyzer: str, most: int) -> Terms:
         """n-grams of at least two texts (one, if that leaves nothing); idf as scikit-learn's."""
+        return cls.fit_matrix(texts, analyzer, most)[0]
+
+    @classmethod
+    def fit_matrix(cls, texts: list[str], analyzer: str, most: int) -> tuple[Terms, Matrix]:
+        """`fit` and `matrix` at once: counting is what takes the time."""
         for least in (2, 1):
             counts = counter(analyzer, min_df=least if len(texts) >= 2 else 1, max_features=most)
             try:
@@ -58,16 +63,24 @@ class Terms:
                 continue
             found = np.bincount(matrix.indices, minlength=matrix.shape[1])
             idf = np.log((1 + len(texts)) / (1 + found)) + 1
-            return cls(analyzer, counts.get_feature_names_out().tolist(), idf)
-        return cls(analyzer, [], np.zeros(0))
+            fitted = cls(analyzer, counts.get_feature_names_out().tolist(), idf)
+            return fitted, fitted.weighted(matrix)
+        none = cls(analyzer, [], np.zeros(0))
+        return none, none.matrix(texts)
 
     def matrix(self, texts: list[str]) -> Matrix:
         """CSR float64 `(rows, terms)`: (1 + log count) * idf, each row scaled to length 1."""
-        from scipy.sparse import csr_matrix, diags
+        from scipy.sparse import csr_matrix
 
         if not self.terms:
             return csr_matrix((len(texts), 1))
-        matrix = counter(self.analyzer, self.terms).transform(texts).astype(np.float64)
+        return self.weighted(counter(self.analyzer, self.terms).transform(texts))
+
+    def weighted(self, counts: Matrix) -> Matrix:
+        """CSR counts `(rows, terms)` -> `matrix`."""
+        from scipy.sparse import csr_matrix, diags
+
+        matrix = counts.astype(np.float64)
         matrix.data = 1 + np.log(matrix.data)
         matrix = matrix @ diags(self.idf)
         lengths = np.sqrt(np.asarray(matrix.multiply(matrix).sum(1)).ravel())
@@ -84,8 +97,15 @@ class TfIdf(Features):
 
     @classmethod
     def fit(cls, loaded: Loaded) -> Self:
+        return cls.fit_matrix(loaded)[0]
+
+    @classmethod
+    def fit_matrix(cls, loaded: Loaded) -> tuple[Self, Matrix]:
+        from scipy.sparse import hstack
+
         texts = documents(loaded)
-        return cls([Terms.fit(texts, analyzer, MOST_TERMS) for analyzer in ANALYZERS])
+        found = [Terms.fit_matrix(texts, analyzer, MOST_TERMS) for analyzer in ANALYZERS]
+        return cls([part for part, _ in found]), hstack([m for _, m in found], format="csr")
 
     def matrix(self, loaded: Loaded) -> Matrix:
         from scipy.sparse import hstack
