@@ -76,7 +76,7 @@ def test_the_interval_covers_the_planted_share() -> None:
 
 def test_numbers_far_from_answer_and_neighbors() -> None:
     rng = np.random.default_rng(0)
-    features = rng.normal(size=(300, 2)) + [4, 0]
+    features = rng.normal([4, 0], 1, size=(300, 2))
     number = np.arctan2(features[:, 1], features[:, 0]) * 10
     given = number + rng.normal(scale=0.3, size=300)
     given[[5, 50]] += [8, -8]
@@ -195,7 +195,8 @@ def test_an_edited_list_is_not_written_over(material: Material, tmp_path: Path) 
 def test_the_network_resisted_wrong_labels(material: Material) -> None:
     course = dynamics(material, 5.0)
     assert course is not None
-    assert len(course.steps) >= 2 and 0 not in course.steps
+    assert len(course.steps) >= 2
+    assert 0 not in course.steps
     assert np.array_equal(course.rows, np.sort(material.folds[0][0]))
     given = material.truth[course.rows]
     own = course.mean[np.arange(len(given)), given]

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from pellucid import __version__
-from pellucid.config import Settings
+from pellucid.config import LeftOut, Settings
 from pellucid.errors import ConfigError, PellucidError, did_you_mean
 from pellucid.interfaces.seconds import seconds_of
 
@@ -246,6 +246,9 @@ def settings_from(options: argparse.Namespace) -> Settings:
         effort=options.effort,
         seed=options.seed,
         network=options.network,
+    verb.add_argument(
+        "--without", metavar="FILE", help="leave out the rows named in a table (place or row)"
+    )
         kinds=kinds,
         task=options.task,
         group=options.group,
@@ -291,9 +294,19 @@ def _job(
     source: Any,
     settings: Settings,
     test: Any,
+        without=_left_out(options),
     out: str | None,
     *,
     plan: str | None = None,
+def _left_out(options: argparse.Namespace) -> LeftOut | None:
+    """The rows that the user leaves out; compared with the run that listed or planned them."""
+    if options.without is None:
+        return None
+    from pellucid.data.left_out import read_left_out
+
+    return read_left_out(options.without, getattr(options, "plan", None))
+
+
     report: bool = True,
 ) -> int:
     from pellucid.interfaces import api

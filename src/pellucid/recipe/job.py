@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from pellucid import __version__
-from pellucid.config import ACROSS, Plan, Settings
+from pellucid.config import ACROSS, LeftOut, Plan, Settings
 from pellucid.data.columns import RawTable
 from pellucid.data.duplicates import SCALAR
 from pellucid.errors import BundleError, ConfigError
@@ -31,6 +31,7 @@ from pellucid.recipe.reference import keep_reference
 from pellucid.recipe.teach import Taught, teach
 from pellucid.recipe.watcher import Watcher
 from pellucid.recording.recorder import RunWriter
+from pellucid.recipe.without import check_folder, compared
 from pellucid.recording.run import Run
 from pellucid.tasks import Task
 
@@ -65,7 +66,10 @@ def learn(
     prepared = prepare(source, settings, watcher, test)
     if plan is not None:
         _check_plan(plan, prepared)
-    writer = RunWriter(Path(out) if out else default_folder(prepared.table))
+    folder = Path(out) if out else default_folder(prepared.table, settings)
+    if settings.without is not None:
+        check_folder(settings.without, folder)
+    writer = RunWriter(folder)
     _write_beginning(writer, prepared, settings, source, test)
     return _finish(prepared, settings, watcher, writer, plan, started)
 
@@ -158,6 +162,8 @@ def _finish(
         writer.update(status="failed", seconds=time.perf_counter() - started)
         raise
     recording.forget_checkpoints()
+    if settings.without is not None:
+        writer.update(without=compared(prepared, Run(writer.folder), settings.without))
     writer.update(
         status="interrupted" if taught.interrupted else "done",
         seconds=time.perf_counter() - started,
@@ -208,9 +214,11 @@ def default_seconds(prepared: Prepared, settings: Settings) -> float:
 # --- what is written --------------------------------------------------------------------------
 
 
-def default_folder(table: RawTable) -> Path:
-    """`flowers/` -> `flowers.run` in the current folder."""
-    return Path(f"{Path(table.name.rstrip('/')).stem or 'data'}.run")
+def default_folder(table: RawTable, settings: Settings) -> Path:
+    """`flowers/` -> `flowers.run` in the current folder; `flowers-without.run` where rows are left
+    out, to be compared with the former."""
+    ending = "" if settings.without is None else "-without"
+    return Path(f"{Path(table.name.rstrip('/')).stem or 'data'}{ending}.run")
 
 
 def settings_of(run: Run) -> Settings:
@@ -221,6 +229,8 @@ def settings_of(run: Run) -> Settings:
 
 
 def _write_beginning(
+    if stored.get("without"):
+        stored["without"] = LeftOut.from_json(stored["without"])
     writer: RunWriter, prepared: Prepared, settings: Settings, source: Any, test: Any
 ) -> None:
     table, recognized = prepared.table, prepared.recognized

@@ -1,4 +1,4 @@
-"""What leaving rows out changed: this run beside the one that listed them, on the same test rows."""
+"""What leaving rows out changed: the new run beside the earlier one, on the same test rows."""
 
 from __future__ import annotations
 
