@@ -150,6 +150,51 @@ def parser() -> argparse.ArgumentParser:
     _add_json(predict)
     predict.set_defaults(run=_predict, parser=predict)
 
+    explain = verbs.add_parser("explain", help="why it answers so: one example, piece by piece")
+    explain.add_argument("run_folder", metavar="RUN")
+    explain.add_argument(
+        "sources", metavar="INPUT", nargs="+", help="file, folder, table, or one row as NAME=VALUE"
+    )
+    explain.add_argument("--row", type=int, help="which row of INPUT, counted from 0")
+    explain.add_argument(
+        "--class", dest="name", metavar="NAME", help="class, tag or target (default: the answer)"
+    )
+    explain.add_argument(
+        "--model",
+        choices=("network", "baseline"),
+        help="whose answer (default: the one that was kept)",
+    )
+    explain.add_argument("--time", help="about how long it may take (default: 2s)")
+    explain.add_argument("--html", metavar="FILE", help="write a page with pictures and marks")
+    _add_json(explain)
+    explain.set_defaults(run=_explain, parser=explain)
+
+    check = verbs.add_parser("check", help="what would be learned from this data, without learning")
+    check.add_argument("source")
+    check.add_argument("--target", help="column to predict")
+    check.add_argument("--test", metavar="SOURCE", help="a second source that is only for the exam")
+    _add_settings(check)
+    _add_json(check)
+    check.set_defaults(run=_check, parser=check)
+
+    report = verbs.add_parser("report", help="write a run's report.html again")
+    report.add_argument("run_folder", metavar="RUN")
+    report.add_argument(
+        "--out", metavar="FILE", help="where to write it (default: RUN/report.html)"
+    )
+    report.set_defaults(run=_report, parser=report)
+
+    study = verbs.add_parser(
+        "study",
+        help="how far to trust a run: sureness, overfitting, wrong labels, ...",
+    )
+    study.add_argument("run_folder", metavar="RUN")
+    study.add_argument("parts", metavar="PART", nargs="*", help="what to study (default: all)")
+    study.add_argument("--time", default="30s", help="about how long one part may take")
+    study.add_argument("--again", action="store_true", help="compute anew what is known already")
+    _add_json(study)
+    study.set_defaults(run=_study, parser=study)
+
     check = verbs.add_parser("check", help="what would be learned from this data, without learning")
     check.add_argument("source")
     check.add_argument("--target", help="column to predict")
@@ -364,6 +409,66 @@ def _predict(options: argparse.Namespace) -> int:
 
     lines = predict_sources(options.run_folder, options.sources, options.model)
     write_answers(lines, as_json=options.json, out=options.out)
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from pellucid.export.bundle import Bundle
+    from pellucid.interfaces.explain import explain_source, show_explained, source_typed
+    from pellucid.interfaces.terminal import Terminal
+
+    bundle = Bundle.load_from(options.run_folder)
+    with Terminal() as watcher:
+        page = explain_source(
+            options.run_folder,
+            bundle,
+            source_typed(bundle, options.sources),
+            watcher,
+            row=options.row,
+            name=options.name,
+            model=options.model,
+            seconds=None if options.time is None else seconds_of(options.time),
+        )
+    if options.html is not None:
+        from pellucid.interfaces.report.explained import write_page
+
+        write_page(page, options.html)
+    if options.json:
+        print(json.dumps(page.as_json(), ensure_ascii=False), flush=True)
+    elif options.html is None:
+        show_explained(page)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from pellucid.interfaces.check import check, show_check
+
+    found = check(options.source, settings_from(options), options.test)
+    if options.json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        show_check(found)
+    return 0
+
+
+def _study(options: argparse.Namespace) -> int:
+    from pellucid.interfaces.findings import show_finding
+    from pellucid.interfaces.report import write_report
+    from pellucid.interfaces.terminal import Terminal
+    from pellucid.interfaces.trained import Trained
+    from pellucid.recipe.study import study
+
+    seconds = seconds_of(options.time)
+    with Terminal() as watcher:
+        for finding in study(
+            options.run_folder, options.parts, watcher, seconds=seconds, again=options.again
+        ):
+            if options.json:
+                print(json.dumps(finding.as_json(), ensure_ascii=False), flush=True)
+            else:
+                show_finding(finding)
+        watcher.stage("writing the report")
+        write_report(Trained(options.run_folder))
     return 0
 
 

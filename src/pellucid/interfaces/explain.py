@@ -93,7 +93,7 @@ def explain_source(
     from pellucid.evidence.explain.explain import SECONDS, explain, promised
     from pellucid.evidence.subject import take
     from pellucid.interfaces.predict import table_of
-    from pellucid.recipe.explain import reference_of
+    from pellucid.recipe.explain import reference_of, threads_of
 
     watcher.stage("reading")
     table = table_of(bundle, source)
@@ -114,10 +114,11 @@ def explain_source(
     needed = len(subject.columns) > 1 or bool(kinds & set(SCALAR))
     reference = reference_of(Path(folder), watcher, needed=needed)
     seconds = seconds or SECONDS
-    watcher.stage(f"explaining: about {in_words(promised(subject, example, seconds))}")
-    explained = explain(
-        subject, example, reference, name=name, seconds=seconds, progress=watcher.progress
-    )
+    with threads_of(Path(folder)):
+        watcher.stage(f"explaining: about {in_words(promised(subject, example, seconds))}")
+        explained = explain(
+            subject, example, reference, name=name, seconds=seconds, progress=watcher.progress
+        )
     return Page(explained, place, chosen, count)
 
 
@@ -163,13 +164,28 @@ def lines_of(page: Page, *, colors: bool = False) -> list[str]:
 def said_answer(found: Explained) -> str:
     """The answer in a line, and which number of it is explained where that is not the same."""
     question, answer = found.question, found.answer["answer"]
-    said = _said(answer)
+    said = said_label(answer) if is_choice(found) else f"{question.name} {said_label(answer)}"
+    if isinstance(answer, dict):
+        said = said_label(answer)
     if "probability" in found.answer:
         said += f", {amount(found, found.answer['probability'])} sure"
-    if question.name != answer and ("probabilities" in found.answer or isinstance(answer, dict)):
+    if question.name != answer and (is_choice(found) or isinstance(answer, dict)):
         said += f"; explained is {question.name}, {amount(found, question.value)}"
     who = " (the classical method)" if found.which == "baseline" else ""
     return said + who
+
+
+def is_choice(found: Explained) -> bool:
+    """Whether classes or tags are answered, with probabilities; else numbers."""
+    return "probabilities" in found.answer
+
+
+def heading(found: Explained) -> str:
+    """What an explanation shows, as the start of a sentence."""
+    name = found.question.name
+    if is_choice(found):
+        return f"What speaks for {name} (+) and against it (−)"
+    return f"What raises {name} (+) and what lowers it (−)"
 
 
 def amount(found: Explained, value: float, *, change: bool = False) -> str:
@@ -177,16 +193,17 @@ def amount(found: Explained, value: float, *, change: bool = False) -> str:
 
     Changes of probabilities are in points of percent.
     """
-    if "probabilities" in found.answer:
+    if is_choice(found):
         text = f"{100 * value:+.1f} points" if change else f"{100 * value:.1f} %"
     else:
-        text = f"{value:+,.4g}" if change else f"{value:,.4g}"
+        digits = ",.0f" if abs(value) >= 1000 else ",.4g"
+        text = f"{value:{'+' if change else ''}{digits}}"
     return text.replace("-", "−")
 
 
 def _explanation(found: Explained, one: Explanation, width: int, colors: bool) -> Iterator[str]:
     where = "" if one.modality == "columns" else f", inside '{one.columns[0]}'"
-    yield f"What speaks for {found.question.name} (+) and against it (−){where}"
+    yield heading(found) + where
     rest = "of its columns" if one.modality == "columns" else f"of its {PARTS[one.modality]}"
     yield (
         f"  {amount(found, one.base)} without any {rest},"
@@ -238,7 +255,7 @@ def brief(drawing: Drawing) -> str:
     return {"image": "a picture", "audio": "a sound", "series": "a series"}[drawing.kind]
 
 
-def _said(answer: Any) -> str:
+def said_label(answer: Any) -> str:
     if isinstance(answer, float):
         return f"{answer:,.6g}"
     if isinstance(answer, dict):
@@ -376,8 +393,9 @@ def _neighbors(found: Explained, width: int) -> Iterator[str]:
     columns = telling_columns(found)
     yield f"The most alike of {near.searched:,} training rows, by what the network makes of them"
     rows = [_cells(one, columns) for one in near.nearest]
-    if near.other is not None:
-        rows.append(_cells(near.other, columns))
+    other = None if near.other in near.nearest else near.other
+    if other is not None:
+        rows.append(_cells(other, columns))
     header = ["", "", "", *(columns if len(columns) > 1 else [""] * len(columns))]
     rows = [header, *rows] if any(header) else rows
     widths = [min(24, max(map(len, cells))) for cells in zip(*rows)]
@@ -387,9 +405,8 @@ def _neighbors(found: Explained, width: int) -> Iterator[str]:
              in zip(row[:3], widths)), *row[3:]]), width).rstrip()
         for row in rows
     ]  # fmt: skip
-    if near.other is not None:
-        numbers = "probabilities" not in found.answer
-        kind = "most different of the alike" if numbers else "most alike of another kind"
+    if other is not None:
+        kind = "most alike of another kind" if is_choice(found) else "most different of the alike"
         lines.insert(len(lines) - 1, f"  {kind}:")
     yield from lines
 
@@ -397,7 +414,7 @@ def _neighbors(found: Explained, width: int) -> Iterator[str]:
 def _cells(one: Neighbor, columns: list[str]) -> list[str]:
     alike = "the same" if one.similarity >= SAME else f"{one.similarity:.3f}"
     values = [brief(one.drawing[name]) if name in one.drawing else "" for name in columns]
-    return [_said(one.target), alike, one.place, *values]
+    return [said_label(one.target), alike, one.place, *values]
 
 
 def telling_columns(found: Explained) -> list[str]:
@@ -421,7 +438,7 @@ def said_change(found: Explained, one: Counterfactual) -> str:
     """One way to another answer in a sentence, or that there was none."""
     if one.answer is None:
         return _nothing(found, one)
-    answer = _said(one.answer["answer"])
+    answer = said_label(one.answer["answer"])
     if "probability" in one.answer:
         answer += f" ({amount(found, one.answer['probability'])} sure)"
     if one.removed:
@@ -449,7 +466,7 @@ def _nothing(found: Explained, one: Counterfactual) -> str:
 
 def _said_one(change: Change) -> str:
     new, old = (
-        f"{value:,.6g}" if isinstance(value, float) else _said(value)
+        f"{value:,.6g}" if isinstance(value, float) else said_label(value)
         for value in (change.new, change.old)
     )
     text = f"{change.column} were {new} instead of {old}"

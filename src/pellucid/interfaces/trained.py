@@ -11,6 +11,7 @@ from pellucid.recording.run import Run
 if TYPE_CHECKING:
     from torch import nn
 
+    from pellucid.evidence.explain.explain import Explained
     from pellucid.evidence.finding import Finding
     from pellucid.export.bundle import Bundle
 
@@ -56,6 +57,38 @@ class Trained(Run):
         from pellucid.interfaces.predict import predict
 
         return predict(self.bundle, source, model)
+
+    def explain(
+        self,
+        source: Any,
+        row: int | None = None,
+        *,
+        name: str | None = None,
+        model: Literal["network", "baseline"] | None = None,
+        seconds: float | None = None,
+    ) -> Explained:
+        """Why it answers so for one example: its pieces, alike examples, what would change it.
+
+        Args:
+            source: Whatever `predict` takes. row: which of its rows; by default the first.
+            name: The class, tag or target that is explained; by default the answer.
+            model: Whose answer; by default the one that was kept.
+            seconds: About how long it may take; by default 2.
+        """
+        from pellucid.interfaces.explain import explain_source
+        from pellucid.recipe import Watcher
+
+        page = explain_source(
+            self.path,
+            self.bundle,
+            source,
+            Watcher(),
+            row=row,
+            name=name,
+            model=model,
+            seconds=seconds,
+        )
+        return page.explained
 
     def study(
         self,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from pellucid.errors import BundleError, PellucidError
 from pellucid.evidence.explain.reference import Reference, gather
 from pellucid.recipe.study import material_of
+from pellucid.recipe.teach import threads
 from pellucid.recipe.watcher import Watcher
 from pellucid.recording.layout import is_run
 from pellucid.recording.run import Run
@@ -40,6 +42,14 @@ def reference_of(folder: Path, watcher: Watcher, *, needed: bool) -> Reference |
         ) from error
     found.save(folder)
     return found
+
+
+def threads_of(folder: Path) -> AbstractContextManager[None]:
+    """Compute with as many threads as were best when the run learned: small networks are slower
+    with more."""
+    if not is_run(folder):
+        return nullcontext()
+    return threads(Run(folder).plan.threads)
 
 
 def _from_source(run: Run, watcher: Watcher) -> Reference:

@@ -52,7 +52,7 @@ def explain_inside(
         found.values,
         found.base,
         faithful,
-        notes=(f"Where a piece is taken away stands {pieces.filled}.",),
+        notes=(f"In the place of a piece that is taken away: {pieces.filled}.",),
         seconds=time.perf_counter() - started,
     )
     return explanation, pieces

@@ -1,8 +1,9 @@
 """What explaining needs of the training rows, kept in the run: the source may be gone by then.
 
     features     what the (first) network makes of up to 10,000 training rows, evenly drawn
-    values       plain columns (numbers, categories, dates) of up to 1,000 of them
-    small        their pictures, sounds, series and texts, shrunk to what is needed to draw them
+    values       their plain columns (numbers, categories, dates)
+    small        their pictures, sounds, series and texts, shrunk to what is needed to draw them;
+                 of the first ones only, if they are many
     whole        a few rows with all columns as they were, to stand in for what is taken away
 
 All of it is one file, `evidence/reference.safetensors`; texts are in it as JSON.
@@ -27,10 +28,12 @@ from pellucid.evidence.subject import Rows, take
 from pellucid.recording.files import read_arrays, write_arrays
 
 FILE = "evidence/reference.safetensors"
-MOST, SHOWN, WHOLE = 10_000, 1_000, 32
+MOST, WHOLE = 10_000, 64
+DRAWN_BYTES = 8_000_000
+"""Of all shrunk values together; rows that don't fit can't be drawn."""
 CHUNK = 256
 """Rows whose features are computed together, between two looks at the clock."""
-SIDE, POINTS, CHANNELS, LETTERS = 48, 96, 4, 300
+SIDE, POINTS, CHANNELS, LETTERS = 40, 96, 4, 300
 """Pixels, points of a series, its channels and characters of a text that are kept to be drawn."""
 
 
@@ -40,7 +43,7 @@ class Reference:
 
     features: float16 `(rows, width)`. row_numbers: int64 `(rows,)` in the source. places: how a
     person finds them. target: as metrics take it, `(rows,)` or `(rows, tags | targets)`.
-    values: plain columns of the first rows. small: column -> shrunk values of the first rows.
+    values: plain columns. small: column -> shrunk values of the first rows.
     whole: every column of the first few rows. modalities: column -> modality.
     """
 
@@ -167,19 +170,17 @@ def gather(
     order = order[: len(features)]
     modalities = {column.name: column.modality for column in columns}
     plain = {name: loaded[name] for name, kind in modalities.items() if kind in SCALAR}
-    shown = order[:SHOWN]
-    small = {
-        name: _shrunk(kind, loaded[name], shown)
-        for name, kind in modalities.items()
-        if name not in plain and kind in SHRINK
-    }
+    rich = {name: kind for name, kind in modalities.items() if kind in SHRINK}
+    each = sum(_bytes(kind, _shrunk(kind, loaded[name], order[:1])) for name, kind in rich.items())
+    drawn = order[: DRAWN_BYTES // max(each, 1)]
+    small = {name: _shrunk(kind, loaded[name], drawn) for name, kind in rich.items()}
     mixed = len(columns) > 1 and len(plain) < len(columns)
     return Reference(
         features,
         order,
         [str(places[row]) for row in order],
         truth[order],
-        take(plain, shown),
+        take(plain, order),
         small,
         take(loaded, order[:WHOLE]) if mixed else {},
         modalities,
@@ -202,6 +203,10 @@ def _shrunk(kind: str, loaded: Loaded, rows: np.ndarray) -> Any:
     if kind == "audio":
         return values[rows][:, :: steps[0], :: steps[1], 0]
     return values[rows][:, :: max(1, -(-values.shape[1] // POINTS)), :CHANNELS]
+
+
+def _bytes(kind: str, kept: Any) -> int:
+    return LETTERS if kind == "text" else int(kept.nbytes)
 
 
 def _short(text: str) -> str:

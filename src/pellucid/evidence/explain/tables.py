@@ -21,7 +21,7 @@ from pellucid.evidence.explain.shapley import Shares
 from pellucid.evidence.subject import Rows, Subject
 from pellucid.tasks import Task
 
-FILLINGS = 32
+FILLINGS = 128
 """Training rows that stand in for what is not known."""
 TEST_FILLINGS = 16
 EXACT_VERSIONS = 16_384
@@ -184,8 +184,8 @@ def _notes(found: Shares, task: Task) -> tuple[str, ...]:
     if found.exact or not np.isfinite(found.errors).all():
         return ()
     error = 1.96 * float(found.errors.max())
-    said = f"{error:.2g}" if task.kind == "regress" else f"{100 * error:.2g} points"
-    return (f"Each column's value is known to about ± {said}, as orders were drawn at random.",)
+    said = f"{float(f'{error:.2g}'):,g}" if task.kind == "regress" else f"{100 * error:.2g} points"
+    return (f"Each column's value is known to about ± {said}: rows and orders were drawn.",)
 
 
 def _together(others: Any, own: Any) -> Any:

@@ -19,7 +19,7 @@ MOST_PIECES = 256
 """Beyond so many words a text is cut into phrases."""
 LONGEST_WORD = 24
 """Letters without a space beyond which they are cut: formulas, sequences, addresses."""
-NOTHING = "nothing: the words are taken out, and the rest is read as it then stands"
+NOTHING = "nothing; the rest is read as it then stands"
 
 _RUN = re.compile(r"\S+")
 _NO_SPACES = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]")
