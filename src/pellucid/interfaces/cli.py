@@ -195,32 +195,6 @@ def parser() -> argparse.ArgumentParser:
     _add_json(study)
     study.set_defaults(run=_study, parser=study)
 
-    check = verbs.add_parser("check", help="what would be learned from this data, without learning")
-    check.add_argument("source")
-    check.add_argument("--target", help="column to predict")
-    check.add_argument("--test", metavar="SOURCE", help="a second source that is only for the exam")
-    _add_settings(check)
-    _add_json(check)
-    check.set_defaults(run=_check, parser=check)
-
-    report = verbs.add_parser("report", help="write a run's report.html again")
-    report.add_argument("run_folder", metavar="RUN")
-    report.add_argument(
-        "--out", metavar="FILE", help="where to write it (default: RUN/report.html)"
-    )
-    report.set_defaults(run=_report, parser=report)
-
-    study = verbs.add_parser(
-        "study",
-        help="how far to trust a run: sureness, overfitting, wrong labels, ...",
-    )
-    study.add_argument("run_folder", metavar="RUN")
-    study.add_argument("parts", metavar="PART", nargs="*", help="what to study (default: all)")
-    study.add_argument("--time", default="30s", help="about how long one part may take")
-    study.add_argument("--again", action="store_true", help="compute anew what is known already")
-    _add_json(study)
-    study.set_defaults(run=_study, parser=study)
-
     demo = verbs.add_parser("demo", help="run a built-in example; without NAME: list them")
     demo.add_argument("name", metavar="NAME", nargs="?")
     _add_settings(demo)
@@ -437,38 +411,6 @@ def _explain(options: argparse.Namespace) -> int:
         print(json.dumps(page.as_json(), ensure_ascii=False), flush=True)
     elif options.html is None:
         show_explained(page)
-    return 0
-
-
-def _check(options: argparse.Namespace) -> int:
-    from pellucid.interfaces.check import check, show_check
-
-    found = check(options.source, settings_from(options), options.test)
-    if options.json:
-        print(json.dumps(found, ensure_ascii=False))
-    else:
-        show_check(found)
-    return 0
-
-
-def _study(options: argparse.Namespace) -> int:
-    from pellucid.interfaces.findings import show_finding
-    from pellucid.interfaces.report import write_report
-    from pellucid.interfaces.terminal import Terminal
-    from pellucid.interfaces.trained import Trained
-    from pellucid.recipe.study import study
-
-    seconds = seconds_of(options.time)
-    with Terminal() as watcher:
-        for finding in study(
-            options.run_folder, options.parts, watcher, seconds=seconds, again=options.again
-        ):
-            if options.json:
-                print(json.dumps(finding.as_json(), ensure_ascii=False), flush=True)
-            else:
-                show_finding(finding)
-        watcher.stage("writing the report")
-        write_report(Trained(options.run_folder))
     return 0
 
 
