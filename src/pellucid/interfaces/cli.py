@@ -231,6 +231,9 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
         default=[],
         help="a word that means 'no value'",
     )
+    verb.add_argument(
+        "--without", metavar="FILE", help="leave out the rows named in a table (place or row)"
+    )
     verb.add_argument("--keep", default="network", help="network, or best: whoever won")
     verb.add_argument(
         "--keep-going",
@@ -265,9 +268,6 @@ def settings_from(options: argparse.Namespace) -> Settings:
         effort=options.effort,
         seed=options.seed,
         network=options.network,
-    verb.add_argument(
-        "--without", metavar="FILE", help="leave out the rows named in a table (place or row)"
-    )
         kinds=kinds,
         task=options.task,
         group=options.group,
@@ -279,7 +279,17 @@ def settings_from(options: argparse.Namespace) -> Settings:
         record=not options.no_record,
         missing=tuple(options.missing),
         pretrained=not options.no_pretrained,
+        without=_left_out(options),
     )
+
+
+def _left_out(options: argparse.Namespace) -> LeftOut | None:
+    """The rows that the user leaves out; compared with the run that listed or planned them."""
+    if options.without is None:
+        return None
+    from pellucid.data.left_out import read_left_out
+
+    return read_left_out(options.without, getattr(options, "plan", None))
 
 
 # --- verbs ----------------------------------------------------------------------------------
@@ -313,19 +323,9 @@ def _job(
     source: Any,
     settings: Settings,
     test: Any,
-        without=_left_out(options),
     out: str | None,
     *,
     plan: str | None = None,
-def _left_out(options: argparse.Namespace) -> LeftOut | None:
-    """The rows that the user leaves out; compared with the run that listed or planned them."""
-    if options.without is None:
-        return None
-    from pellucid.data.left_out import read_left_out
-
-    return read_left_out(options.without, getattr(options, "plan", None))
-
-
     report: bool = True,
 ) -> int:
     from pellucid.interfaces import api
