@@ -171,7 +171,7 @@ def _finding(
         "classical": f"Something simpler: on halves of these rows {name} {several} better than the"
         f" network by {gap} ({scores}).",
         "neither": f"Either, so take the simpler one: on halves of these rows {name} and the"
-        f" network differ by {gap} at most by chance ({scores}).",
+        f" network differ by {gap}, which may be chance ({scores}).",
     }[found.winner]
     notes = (
         f"Ten comparisons on {rows:,} rows that are not test rows, each learning from one half;"
