@@ -59,9 +59,9 @@ class Output:
 
     example: in the batch. place: where it stands in that example's output: positions or member,
     then unit (a convolution's units come first).
-    terms: the largest products; rest: the sum of the `others` remaining ones. lines: what is done
-    with sums afterwards, where a layer does more than add. by_hand: the result of this page;
-    computed: what the network had.
+    terms: the weight that is followed, then the largest products; rest: the sum of the `others`
+    remaining ones. lines: what is done with sums afterwards, where a layer does more than add.
+    by_hand: the result of this page; computed: what the network had.
     """
 
     example: int
@@ -203,7 +203,7 @@ def output_by_hand(passage: Passage, place: Index, parameter: str, index: Index)
     inner = _without_weights(module, inputs, place)
     if inner:
         terms.append(Term("what its inner layers gave", inner, 1.0))
-    shown, rest, others = _largest(terms)
+    shown, rest, others = _largest(terms, f"{parameter}{list(index)}")
     total = sum(term.product for term in terms)
     computed = float(passage.output.detach()[place])
     return Output(
@@ -230,13 +230,11 @@ def _stretches(module: nn.Module) -> bool:
     return hasattr(module, "stretch_in")
 
 
-def _largest(terms: list[Term]) -> tuple[tuple[Term, ...], float, int]:
-    ordered = sorted(terms, key=lambda term: -abs(term.product))
+def _largest(terms: list[Term], own: str) -> tuple[tuple[Term, ...], float, int]:
+    """The weight that is asked for, then the largest products; the sum and number of the others."""
+    ordered = sorted(terms, key=lambda term: (term.weight_name != own, -abs(term.product)))
     rest = ordered[MOST_TERMS:]
     return tuple(ordered[:MOST_TERMS]), sum(term.product for term in rest), len(rest)
-
-
-GATES = ("reset gate", "update gate", "candidate")
 
 
 def _gru_output(passage: Passage, place: Index, parameter: str, index: Index) -> Output:
@@ -266,7 +264,7 @@ def _gru_output(passage: Passage, place: Index, parameter: str, index: Index) ->
         if row == index[0]:
             asked = [*parts[0][0], *parts[1][0]]
     lines, value = _gru_lines(sums, float(memory[unit]))
-    shown, rest, others = _largest(asked)
+    shown, rest, others = _largest(asked, f"{parameter}{list(index)}")
     at = (time, unit + half * backward)
     computed = float(passage.output.detach()[place])
     return Output(example, at, shown, rest, others, lines, value, computed)
@@ -296,10 +294,14 @@ def _gru_lines(sums: list[tuple[float, float]], memory: float) -> tuple[tuple[Li
     new = math.tanh(xn + reset * hn)
     value = (1 - update) * new + update * memory
     lines = (
-        Line("reset gate", f"sigmoid({xr:.5g} + {hr:.5g})", reset),
-        Line("update gate", f"sigmoid({xz:.5g} + {hz:.5g})", update),
-        Line("candidate", f"tanh({xn:.5g} + {reset:.5g} × {hn:.5g})", new),
-        Line("new memory", f"(1 − {update:.5g}) × {new:.5g} + {update:.5g} × {memory:.5g}", value),
+        Line("reset gate", f"sigmoid({said(xr)} + {said(hr)})", reset),
+        Line("update gate", f"sigmoid({said(xz)} + {said(hz)})", update),
+        Line("candidate", f"tanh({said(xn)} + {said(reset)} × {said(hn)})", new),
+        Line(
+            "new memory",
+            f"(1 − {said(update)}) × {said(new)} + {said(update)} × {said(memory)}",
+            value,
+        ),
     )
     return lines, value
 
@@ -395,6 +397,16 @@ def _questions(task: Task, target: np.ndarray) -> np.ndarray:
     return np.ones(target.shape)
 
 
+def said(value: float, digits: int = 5) -> str:
+    """A number inside a calculation; a negative one in brackets.
+
+    >>> said(0.25), said(-1.5)
+    ('0.25', '(−1.5)')
+    """
+    text = f"{value:.{digits}g}".replace("-", "−")
+    return f"({text})" if value < 0 else text
+
+
 # --- the update -------------------------------------------------------------------------------
 
 
@@ -456,21 +468,27 @@ def update_lines(
     kept = w * (1 - own * group.weight_decay)
     move = own * usual / (math.sqrt(size) + EPS)
     lines = [
-        Line("average of gradients", f"{fast:g} × {m:.5g} + {1 - fast:.2g} × {g:.5g}", average),
-        Line("average of squares", f"{slow:g} × {v:.5g} + {1 - slow:.2g} × ({g:.5g})²", squares),
+        Line("average of gradients", f"{fast:g} × {said(m)} + {1 - fast:.2g} × {said(g)}", average),
+        Line(
+            "average of squares", f"{slow:g} × {said(v)} + {1 - slow:.2g} × ({said(g)})²", squares
+        ),
         Line(
             "both, as if known from the start",
-            f"{average:.5g} / (1 − {fast:g}^{count});  {squares:.5g} / (1 − {slow:g}^{count})"
-            f" = {size:.5g}",
+            f"{said(average)} / (1 − {fast:g}^{count});  {said(squares)} / (1 − {slow:g}^{count})"
+            f" = {said(size)}",
             usual,
         ),
-        Line("step", f"{own:.5g} × {usual:.5g} / (√{size:.5g} + {EPS:g})", move),
+        Line("step", f"{said(own)} × {said(usual)} / (√{said(size)} + {EPS:g})", move),
     ]
     if group.weight_decay:
         lines.append(
-            Line("weight, decayed", f"{w:.7g} × (1 − {own:.5g} × {group.weight_decay:g})", kept)
+            Line(
+                "weight, decayed",
+                f"{said(w, 7)} × (1 − {said(own)} × {group.weight_decay:g})",
+                kept,
+            )
         )
-    return [*lines, Line("new weight", f"{kept:.7g} − {move:.5g}", kept - move)]
+    return [*lines, Line("new weight", f"{said(kept, 7)} − {said(move)}", kept - move)]
 
 
 def _muon_lines(
@@ -486,8 +504,12 @@ def _muon_lines(
     mine, even = float(ahead[index]), float(change[index])
     decay = group.weight_decay if even * w >= 0 else 0.0
     lines = [
-        Line("momentum", f"{MOMENTUM:g} × {m:.5g} + {1 - MOMENTUM:.2g} × {g:.5g}", moment),
-        Line("one step ahead", f"{MOMENTUM:g} × {moment:.5g} + {1 - MOMENTUM:.2g} × {g:.5g}", mine),
+        Line("momentum", f"{MOMENTUM:g} × {said(m)} + {1 - MOMENTUM:.2g} × {said(g)}", moment),
+        Line(
+            "one step ahead",
+            f"{MOMENTUM:g} × {said(moment)} + {1 - MOMENTUM:.2g} × {said(g)}",
+            mine,
+        ),
         Line(
             "evened out with its whole matrix",
             f"{rows} × {columns} numbers: strengths of its directions {float(before[-1]):.2g} to"
@@ -499,7 +521,7 @@ def _muon_lines(
         lines.append(
             Line("a tall matrix moves more", f"× √({rows} / {columns}) = × {stretch:.4g}", even)
         )
-    formula = f"{w:.7g} − {rate:.5g} × {even:.5g}"
+    formula = f"{said(w, 7)} − {said(rate)} × {said(even)}"
     if decay:
-        formula += f" − {rate:.5g} × {decay:g} × {w:.5g}"
+        formula += f" − {said(rate)} × {decay:g} × {said(w)}"
     return [*lines, Line("new weight", formula, w - rate * even - rate * decay * w)]

@@ -195,6 +195,21 @@ def parser() -> argparse.ArgumentParser:
     _add_json(study)
     study.set_defaults(run=_study, parser=study)
 
+    step = verbs.add_parser("step", help="one training step by hand: every number, checked")
+    step.add_argument("run_folder", metavar="RUN")
+    step.add_argument(
+        "--at", metavar="STEP", help="updates before it (default: the last kept), or final"
+    )
+    step.add_argument(
+        "--example", type=int, metavar="N", help="place in the batch of the example to follow"
+    )
+    step.add_argument(
+        "--zoom", metavar="PATH", help="a layer NAME, a unit NAME[3] or one weight NAME[3,5]"
+    )
+    step.add_argument("--time", default="20s", help="how long repeating the run up to it may take")
+    _add_json(step)
+    step.set_defaults(run=_step, parser=step)
+
     demo = verbs.add_parser("demo", help="run a built-in example; without NAME: list them")
     demo.add_argument("name", metavar="NAME", nargs="?")
     _add_settings(demo)
@@ -443,6 +458,29 @@ def _study(options: argparse.Namespace) -> int:
                 show_finding(finding)
         watcher.stage("writing the report")
         write_report(Trained(options.run_folder))
+    return 0
+
+
+def _step(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from pellucid.interfaces.step import show_step
+    from pellucid.interfaces.terminal import Terminal
+    from pellucid.recipe.next_step import next_step
+
+    with Terminal() as watcher:
+        receipt = next_step(
+            options.run_folder,
+            watcher,
+            at=options.at,
+            example=options.example,
+            zoom=options.zoom,
+            seconds=seconds_of(options.time),
+        )
+    if options.json:
+        print(json.dumps(receipt.as_json(), ensure_ascii=False))
+    else:
+        show_step(receipt, Path(options.run_folder).name)
     return 0
 
 

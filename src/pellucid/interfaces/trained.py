@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pellucid.evidence.explain.explain import Explained
     from pellucid.evidence.finding import Finding
+    from pellucid.evidence.receipt import Receipt
     from pellucid.export.bundle import Bundle
 
 
@@ -109,6 +110,38 @@ class Trained(Run):
 
         found = study(self.path, parts, source=source, test=test, seconds=seconds, again=again)
         return list(found)
+
+    def step(
+        self,
+        at: int | str | None = None,
+        *,
+        example: int | None = None,
+        zoom: str | None = None,
+        source: Any = None,
+        test: Any = None,
+        seconds: float = 20.0,
+    ) -> Receipt:
+        """The receipt of one training step: every number from the input to the new weights.
+
+        Args:
+            at: Updates before the step; by default the last kept weights that a step followed;
+                "final" for one more step from the weights that were kept in the end.
+            example: Place in the batch of the example to follow; by default the most wrong one.
+            zoom: A layer, a unit `LAYER[3]` or a weight `LAYER[3, 5]`.
+            source, test: The data again, if it was in memory.
+            seconds: How long repeating the run may take, to know what the optimizer remembered.
+        """
+        from pellucid.recipe.next_step import next_step
+
+        return next_step(
+            self.path,
+            at=at,
+            example=example,
+            zoom=zoom,
+            source=source,
+            test=test,
+            seconds=seconds,
+        )
 
     def result(self) -> dict[str, Any]:
         """The run in one line, for machines."""

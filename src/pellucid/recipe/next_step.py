@@ -32,8 +32,6 @@ from pellucid.recording.run import Run
 
 REPLAY_SECONDS = 20.0
 FINAL = "final"
-ROUNDED = 1e-3
-"""How far weights that were kept in 16 bits may be from the ones they stand for."""
 
 
 @dataclass(frozen=True)
@@ -152,15 +150,14 @@ def _at(
     """The learner after `number` updates: begun anew, repeated, or from kept weights."""
     learner = Learner(build(plan, data), plan)
     learner.shorten(run.plan.steps_at(0, 0))
-    if number == 0 and _differs(run, 0, learner) == 0:
+    if number == 0 and _as_kept(run, 0, learner):
         return Standing(learner, FRESH)
     took = _seconds(run, number)
     reason = f"repeating {number:,} steps would take about {took:.0f} s; --time allows more"
     if took <= seconds:
         watcher.stage("repeating the run up to this step")
         _repeat(learner, data, run.plan, number, watcher)
-        difference = _differs(run, number, learner)
-        if difference == 0:
+        if _as_kept(run, number, learner):
             why = f"the run was repeated from its first step: all {number:,} updates"
             return Standing(learner, Memory("replayed", why))
         reason = "repeating the run did not give the same weights on this machine"
@@ -202,24 +199,20 @@ def _seconds(run: Run, number: int) -> float:
     return float(before.max(initial=0.0))
 
 
-def _differs(run: Run, step: int, learner: Learner) -> float:
-    """The largest difference to the weights that the run kept of this step, as a share of the
-    largest weight; weights kept in 16 bits are compared in 16 bits. 0 if none were kept."""
+def _as_kept(run: Run, step: int, learner: Learner) -> bool:
+    """Whether these are the weights that the run kept of this step, to the last bit of what was
+    kept (matrices in 16 bits); True if it kept none."""
     if step not in run.weight_steps:
-        return 0.0
-    return _difference(learner.model.state_dict(), run.weights(step))
+        return True
+    own = learner.model.state_dict()
+    return all(_same(own[name], kept) for name, kept in run.weights(step).items())
 
 
-def _difference(state: dict[str, Tensor], kept: dict[str, np.ndarray]) -> float:
-    worst = 0.0
-    for name, value in kept.items():
-        own = state[name].detach().cpu().float().numpy()
-        # What 16 bits can hold was perhaps kept in 16 bits.
-        rounded = own.astype(np.float16).astype(np.float32)
-        other = value.astype(np.float32)
-        gap = min(np.abs(own - other).max(initial=0), np.abs(rounded - other).max(initial=0))
-        worst = max(worst, float(gap / max(1e-30, np.abs(other).max(initial=0))))
-    return worst
+def _same(own: Tensor, kept: np.ndarray) -> bool:
+    mine: np.ndarray = own.detach().cpu().numpy()
+    with np.errstate(over="ignore"):  # bins without an end are infinite
+        rounded = mine.astype(np.float16).astype(np.float32)
+    return bool(((mine == kept) | (rounded == kept)).all())
 
 
 # --- against what the run wrote down ----------------------------------------------------------
