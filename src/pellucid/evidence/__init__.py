@@ -7,7 +7,9 @@ from __future__ import annotations
 from pellucid.evidence import reliability  # noqa: F401
 from pellucid.evidence import choice  # noqa: F401
 from pellucid.evidence import overfitting  # noqa: F401
+from pellucid.evidence import growth  # noqa: F401
 from pellucid.evidence import labels  # noqa: F401
+from pellucid.evidence import cost  # noqa: F401
 
 # isort: on
 from pellucid.evidence.subject import PARTS, Part, part
