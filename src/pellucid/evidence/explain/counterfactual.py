@@ -37,6 +37,9 @@ CATEGORY_STEP = 0.5
 MOST_REMOVED = 0.2
 """Part of the pieces that are removed at most to change an answer."""
 
+TIE = 1e-9
+"""Two probabilities this close are equal, and the first one is answered."""
+
 Goal = Callable[[np.ndarray], np.ndarray]
 """Answers `(rows, outputs)` -> float64 `(rows,)`: 0 or more where the goal is reached."""
 
@@ -151,7 +154,7 @@ def another_class(task: Task, answer: int) -> Goal:
     def reached(values: np.ndarray) -> np.ndarray:
         others = np.delete(values, answer, axis=1).max(1)
         if task.kind != "grades":
-            return np.asarray(others - values[:, answer])
+            return np.asarray(others - values[:, answer] - TIE)
         said = _grade(values)
         return np.where(said != answer, 0.0, others - values[:, answer] - 1.0)
 
@@ -164,7 +167,7 @@ def this_class(task: Task, wanted: int) -> Goal:
     def reached(values: np.ndarray) -> np.ndarray:
         others = np.delete(values, wanted, axis=1).max(1)
         if task.kind != "grades":
-            return np.asarray(values[:, wanted] - others)
+            return np.asarray(values[:, wanted] - others - TIE)
         return np.where(_grade(values) == wanted, 0.0, values[:, wanted] - others - 1.0)
 
     return reached
@@ -174,7 +177,7 @@ def tag_turned(tag: int, has: bool) -> Goal:
     """The tag is taken off if it was given, and given if not."""
 
     def reached(values: np.ndarray) -> np.ndarray:
-        return np.asarray(0.5 - values[:, tag] - 1e-9 if has else values[:, tag] - 0.5)
+        return np.asarray(0.5 - values[:, tag] - TIE if has else values[:, tag] - 0.5)
 
     return reached
 

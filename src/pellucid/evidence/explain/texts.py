@@ -102,16 +102,18 @@ def without(text: str, places: tuple[tuple[int, ...], ...], gone: np.ndarray) ->
         before = end
         if out:
             continue
-        parts.append(_joint(gaps, text[start]) if parts else "")
+        parts.append(_joint(parts[-1], gaps, text[start]) if parts else "")
         parts.append(text[start:end])
         gaps = []
     return "".join(parts)
 
 
-def _joint(gaps: list[str], following: str) -> str:
-    """What stands between two pieces when those between them are gone."""
-    if len(gaps) == 1 or (not gaps[-1] and _is_sign(following)):
-        return gaps[-1]
+def _joint(previous: str, gaps: list[str], following: str) -> str:
+    """What stands between two pieces that stay when those between them are gone."""
+    closes = not gaps[-1] and _is_sign(following)
+    opens = not gaps[0] and _is_sign(previous[-1])
+    if len(gaps) == 1 or closes or opens:
+        return gaps[-1] if len(gaps) == 1 else ""
     spaces = [gap for gap in gaps if gap]
     return next((gap for gap in spaces if "\n" in gap), spaces[0] if spaces else "")
 
