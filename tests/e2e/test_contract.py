@@ -106,7 +106,9 @@ def test_lines_of_predict(kind: str, trained: Callable[[str], Path], say: Say) -
         assert isinstance(line["answer"], ANSWERS[kind])
         if kind in ("classify", "grades"):
             shares = line["probabilities"]
-            assert set(line) == {"row", "answer", "probability", "probabilities"}
+            trust = {"set", "set_holds", "unlike"}
+            assert set(line) == {"row", "answer", "probability", "probabilities"} | trust
+            assert line["answer"] in line["set"]
             assert sum(shares.values()) == pytest.approx(1, abs=1e-4)
             assert line["probability"] == shares[line["answer"]]
             if kind == "classify":
@@ -116,7 +118,7 @@ def test_lines_of_predict(kind: str, trained: Callable[[str], Path], say: Say) -
             assert set(shares) == {"big", "red"}
             assert set(line["answer"]) == {name for name, share in shares.items() if share >= 0.5}
         elif kind == "regress":
-            assert set(line) == {"row", "answer", "low", "high"}
+            assert set(line) == {"row", "answer", "low", "high", "unlike"}
             assert line["low"] <= line["answer"] <= line["high"]
         else:
             assert set(line["answer"]) == {"north", "east"}
@@ -176,7 +178,8 @@ def test_answers_as_files(trained: Callable[[str], Path], say: Say, tmp_path: Pa
     assert [json.loads(line) for line in written] == lines
     assert say(*words, "--out", tmp_path / "a.csv") == []
     table = (tmp_path / "a.csv").read_text().splitlines()
-    assert table[0] == "row,answer,probability,probability 7 tulips,probability rose"
+    names = "row,answer,probability,probability 7 tulips,probability rose,set,set holds,unlike"
+    assert table[0] == names
     assert len(table) == 161
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 # Each study registers itself, in the order in which a person reads them.
 # isort: off
 from pellucid.evidence import reliability  # noqa: F401
+from pellucid.evidence import sets  # noqa: F401
+from pellucid.evidence import sureness  # noqa: F401
+from pellucid.evidence import foreign  # noqa: F401
 from pellucid.evidence import choice  # noqa: F401
 from pellucid.evidence import overfitting  # noqa: F401
 from pellucid.evidence import growth  # noqa: F401

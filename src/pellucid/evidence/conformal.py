@@ -21,10 +21,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pellucid.learning.evaluate import Kind, two_dimensional
+from pellucid.learning.evaluate import Kind, answers, two_dimensional
 
 ALPHA = 0.1
 """One truth in ten may lie outside its set or interval."""
+STRICTER = (0.05, 0.01)
+"""For sets, where the answer alone is right more often than that: they would say nothing."""
 CLASS_ROWS = 50
 """Held rows that every class needs for a promise of its own."""
 BIN_ROWS, MOST_BINS = 100, 5
@@ -158,6 +160,7 @@ def hold_classes(
     network: np.ndarray,
     groups: np.ndarray | None = None,
     method: Method = "lac",
+    alpha: float = ALPHA,
 ) -> Held:
     """Held rows of a question with classes, grades or tags.
 
@@ -168,7 +171,7 @@ def hold_classes(
     label = np.zeros(len(scores), dtype=np.int32)
     if kind == "classify" and groups is None and len(truth):
         counts = np.bincount(np.asarray(truth, dtype=np.int64), minlength=probability.shape[1])
-        if counts.min() >= CLASS_ROWS:
+        if counts.min() >= max(CLASS_ROWS, fewest(alpha)):
             label = np.asarray(truth, dtype=np.int32)
     return _held(scores, network, label, group_weights(groups, len(scores)))
 
@@ -358,11 +361,13 @@ def usual_coverage(rows: float, alpha: float, tried: int) -> tuple[float, float]
 class Promise:
     """All that is needed to give sets or intervals with a stated coverage.
 
-    held: one for each target; a single one for classes, grades and tags.
+    held: one for each target; a single one for classes, grades and tags. alpha: the share that may
+    be wrong.
     """
 
     kind: Kind
     held: tuple[Held, ...]
+    alpha: float = ALPHA
     method: Method = "lac"
     grouped: bool = False
 
@@ -371,20 +376,21 @@ class Promise:
         """Whether several networks took turns, which halves what is guaranteed."""
         return any(one.network.max(initial=0) > 0 for one in self.held)
 
-    def enough(self, alpha: float = ALPHA) -> bool:
-        return all(one.enough(alpha) for one in self.held)
-
-    def sets(self, members: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
+    def sets(self, members: np.ndarray) -> np.ndarray:
         """bool `(rows, classes | tags)` from probabilities `(networks, rows, classes | tags)`."""
-        return sets_of(self.kind, self.held[0], members, alpha, self.method)
+        return sets_of(self.kind, self.held[0], members, self.alpha, self.method)
 
-    def bounds(self, members: np.ndarray, alpha: float = ALPHA) -> tuple[np.ndarray, np.ndarray]:
+    def bounds(
+        self, members: np.ndarray, alpha: float | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """`(rows, targets)` each, from numbers `(networks, rows, targets)`."""
+        alpha = self.alpha if alpha is None else alpha
         ends = [interval_of(one, members[..., i], alpha) for i, one in enumerate(self.held)]
         return np.stack([low for low, _ in ends], 1), np.stack([high for _, high in ends], 1)
 
-    def guarantee(self, alpha: float = ALPHA) -> str:
+    def guarantee(self) -> str:
         """What is promised, in words."""
+        alpha = self.alpha
         new = "new groups" if self.grouped else "new rows of the same kind"
         if not self.crossed:
             return f"{1 - alpha:.0%} of {new}, on average over held rows drawn anew"
@@ -393,6 +399,7 @@ class Promise:
     def facts(self) -> dict[str, Any]:
         return {
             "kind": self.kind,
+            "alpha": self.alpha,
             "method": self.method,
             "grouped": self.grouped,
             "questions": len(self.held),
@@ -413,7 +420,7 @@ class Promise:
             Held(*(arrays[f"{number}.{name}"] for name in names))
             for number in range(facts["questions"])
         )
-        return cls(facts["kind"], held, facts["method"], facts["grouped"])
+        return cls(facts["kind"], held, facts["alpha"], facts["method"], facts["grouped"])
 
 
 def promise(
@@ -434,8 +441,23 @@ def promise(
         return None
     network = np.zeros(len(truth), dtype=np.int16) if network is None else network
     if kind == "regress":
-        held = tuple(hold_numbers(prediction, truth, network, groups))
-    else:
-        held = (hold_classes(kind, prediction, truth, network, groups),)
-    made = Promise(kind, held, grouped=groups is not None)
-    return made if made.enough() else None
+        numbers = tuple(hold_numbers(prediction, truth, network, groups))
+        enough = all(one.enough() for one in numbers)
+        return Promise(kind, numbers, grouped=groups is not None) if enough else None
+    wrong = float(misses(kind, prediction, truth).mean())
+    # The strictest promise whose predecessor the answer alone would keep already.
+    possible = [
+        ALPHA,
+        *(one for one, before in zip(STRICTER, (ALPHA, *STRICTER)) if wrong < before),
+    ]
+    for alpha in possible[::-1]:
+        held = hold_classes(kind, prediction, truth, network, groups, alpha=alpha)
+        if held.enough(alpha):
+            return Promise(kind, (held,), alpha, grouped=groups is not None)
+    return None
+
+
+def misses(kind: Kind, prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """bool `(rows,)`: where what is answered, taken as a set, lacks the truth."""
+    said = answers(kind, prediction)
+    return ((said < 1) & (truth > 0.5)).any(1) if kind == "tags" else said != truth

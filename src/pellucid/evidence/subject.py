@@ -6,9 +6,9 @@ has the source, to study what the run did with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ class Subject:
     calibrated probabilities or numbers `(rows, classes | tags | targets)`, of the model that is
     asked: the network (the mean of a bag) or the classical method. which: who that is.
     network: the (first) network, in eval mode. encode: decoded examples -> its inputs by group.
+    say: decoded examples -> all that `predict` says of each.
     """
 
     task: Task
@@ -44,6 +45,7 @@ class Subject:
     network: Model
     encode: Callable[[Rows], dict[str, Tensor]]
     which: Literal["network", "baseline"] = "network"
+    say: Callable[[Rows], list[dict[str, Any]]] = lambda rows: []
 
     def features(self, rows: Rows) -> np.ndarray:
         """float32 `(rows, width)`: what the (first) network made of each row before it answers."""
@@ -72,9 +74,12 @@ class Predictor(Protocol):
 
 
 class FitCheap(Protocol):
-    """Fits a fast classical method; `rows` of the source, `truth` for all rows of the source."""
+    """Fits a fast classical method; `rows` of the source, `truth` for all rows of the source,
+    `ignore`: input columns that it does not see."""
 
-    def __call__(self, rows: np.ndarray, truth: np.ndarray | None = None) -> Predictor: ...
+    def __call__(
+        self, rows: np.ndarray, truth: np.ndarray | None = None, ignore: Collection[str] = ()
+    ) -> Predictor: ...
 
 
 @dataclass(frozen=True)

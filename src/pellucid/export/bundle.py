@@ -5,6 +5,8 @@
     network-0.safetensors     the weights; one file for each network of a bag
     frozen-0.safetensors      pretrained weights that stand in front of a column, if any do
     baseline-*.safetensors    the classical method's numbers, and -*.txt its texts
+    held.safetensors          how far off the held rows were: for sets and intervals
+    unlike.safetensors        rows learned from, as the networks saw them, to know strange ones
 
 Tensors and JSON only: loading a stranger's model runs none of his code.
 """
@@ -13,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,8 +33,11 @@ from pellucid.data.modalities import MODALITIES
 from pellucid.data.readers.gather import Gathering
 from pellucid.errors import BundleError, DataError, did_you_mean
 from pellucid.evidence.calibrate import Calibration
+from pellucid.evidence.conformal import Promise
 from pellucid.evidence.subject import Subject
-from pellucid.learning.learner import predict
+from pellucid.evidence.sureness import enough
+from pellucid.evidence.unlike import LEVEL, Unlike, cells
+from pellucid.learning.learner import predict_with_features
 from pellucid.network.assemble import Blueprint, Model
 from pellucid.network.pretrained.frozen import KINDS, Frozen, with_features
 from pellucid.recording.files import read_arrays, read_json, write_arrays, write_json
@@ -84,6 +89,14 @@ def _in_order(place: str) -> tuple[str, int]:
     return (line[1], int(line[2])) if line else (place, 0)
 
 
+@dataclass(frozen=True)
+class View:
+    """Rows as one network sees them: float32 `(rows, width)`, and its output `(rows, ...)`."""
+
+    features: np.ndarray
+    output: Tensor
+
+
 @dataclass
 class Member:
     """One network of a bag with the encoding that it learned on its own training rows.
@@ -111,15 +124,18 @@ class Member:
             self._model.eval()
         return self._model
 
-    def outputs(self, loaded: dict[str, Loaded], features: Mapping[str, np.ndarray]) -> Tensor:
-        """What the network says of loaded rows, `(rows, ...)`.
+    def view(self, loaded: dict[str, Loaded], features: Mapping[str, np.ndarray]) -> View:
+        """What the network makes of loaded rows, and what it says of them.
 
         Args:
             features: Column -> what a frozen network made of it, where one stands in front.
         """
-        data = self.dataset(loaded, features)
-        rows = torch.arange(len(data))
-        return predict(self.model(), replace(data, target=torch.zeros(len(rows))), rows)
+        return View(*predict_with_features(self.model(), self.dataset(loaded, features).inputs))
+
+    def cells(self, loaded: dict[str, Loaded]) -> np.ndarray:
+        """Rows of a table as they are compared, `(rows, numbers + categories)`."""
+        inputs = self.dataset(loaded, {}).inputs
+        return cells({name: value.numpy() for name, value in inputs.items()})
 
     def dataset(self, loaded: dict[str, Loaded], features: Mapping[str, np.ndarray]) -> Dataset:
         """Loaded rows as this network takes them, without targets."""
@@ -141,7 +157,8 @@ class Bundle:
     members: the networks whose mean is the answer; one, or the folds of a bag.
     layouts: column -> geometry found at training. kept: what `predict` uses unless told otherwise.
     gathered: how cells were put together, if only together they made an example.
-    frozen: column -> the pretrained network in front of it.
+    frozen: column -> the pretrained network in front of it. promise, baseline_promise: how far off
+    held rows were; None if they are too few. unlike: to know rows that are like none learned from.
     """
 
     task: Task
@@ -153,6 +170,10 @@ class Bundle:
     kept: Literal["network", "baseline"] = "network"
     gathered: Gathering | None = None
     frozen: dict[str, Frozen] = field(default_factory=dict)
+    promise: Promise | None = None
+    baseline_promise: Promise | None = None
+    unlike: Unlike | None = None
+
     # --- answers ------------------------------------------------------------------------------
 
     @property
@@ -161,17 +182,24 @@ class Bundle:
         return self.members[0].columns
 
     def predict(
-        self, table: RawTable, which: Which = "kept", progress: Progress = silent
+        self,
+        table: RawTable,
+        which: Which = "kept",
+        progress: Progress = silent,
+        sure: float | None = None,
     ) -> Predictions:
-        """Answer every row of a source that has the same input columns."""
+        """Answer every row of a source that has the same input columns.
+
+        Args:
+            sure: Answer only where at least so sure (0 to 1); else `answer` is None.
+        """
         loaded, problems, repairs = self.load(table, progress)
         rows = np.array([row for row in range(len(table)) if row not in problems], dtype=np.int64)
         loaded = {name: column.take(rows) for name, column in loaded.items()}
-        which = self.kept if which == "kept" else which
         if len(rows) == 0:
             return Predictions(rows, np.empty((0, 0)), [], problems)
-        values = self.values(loaded, which)
-        return Predictions(rows, values, self.say(values, which), problems, repairs)
+        values, answers = self.say(loaded, which, sure)
+        return Predictions(rows, values, answers, problems, repairs)
 
     def load(
         self, table: RawTable, progress: Progress = silent
@@ -200,20 +228,31 @@ class Bundle:
     def values(self, loaded: dict[str, Loaded], which: str) -> np.ndarray:
         """Calibrated probabilities or numbers `(rows, classes | tags | targets)`."""
         if which == "baseline":
-            if self.baseline is None:
-                raise BundleError(
-                    "this model was saved without a classical method",
-                    where="--model baseline",
-                    fix="use --model network",
-                )
-            return self.baseline_calibration.apply(self.task.kind, self.baseline.predict(loaded))
-        return self.calibration.apply(self.task.kind, self.network_values(loaded))
+            return self._calibrated(self._classical(loaded)[None], which)
+        return self._calibrated(self._answers(self.views(loaded)), which)
 
-    def network_values(self, loaded: dict[str, Loaded]) -> np.ndarray:
-        """The mean answer of the bag's networks, before calibration."""
+    def views(self, loaded: dict[str, Loaded]) -> list[View]:
+        """Rows as each network of the bag sees them."""
         features = self._frozen_features(loaded)
-        answers = [member.outputs(loaded, features) for member in self.members]
-        return np.mean([self.task.prediction(answer) for answer in answers], axis=0)
+        return [member.view(loaded, features) for member in self.members]
+
+    def _answers(self, views: list[View]) -> np.ndarray:
+        """`(networks, rows, ...)`: what each network answers, before calibration."""
+        return np.stack([self.task.prediction(view.output) for view in views])
+
+    def _classical(self, loaded: dict[str, Loaded]) -> np.ndarray:
+        if self.baseline is None:
+            raise BundleError(
+                "this model was saved without a classical method",
+                where="--model baseline",
+                fix="use --model network",
+            )
+        return self.baseline.predict(loaded)
+
+    def _calibrated(self, answers: np.ndarray, which: str) -> np.ndarray:
+        """The mean answer `(rows, ...)` of all that answered `(networks, rows, ...)`."""
+        calibration = self.baseline_calibration if which == "baseline" else self.calibration
+        return calibration.apply(self.task.kind, answers.mean(0))
 
     def _frozen_features(self, loaded: dict[str, Loaded]) -> dict[str, np.ndarray]:
         """Column -> what the frozen network in front of it makes of each row."""
@@ -230,6 +269,7 @@ class Bundle:
             network=first.model(),
             encode=lambda loaded: first.dataset(loaded, self._frozen_features(loaded)).inputs,
             which=asked,
+            say=lambda loaded: self.say(loaded, asked)[1],
         )
 
     @property
@@ -238,16 +278,99 @@ class Bundle:
         own = sum(value.nbytes for member in self.members for value in member.state.values())
         return own + sum(frozen.bytes for frozen in self.frozen.values())
 
-    def say(self, values: np.ndarray, which: str = "network") -> list[dict[str, Any]]:
-        """What is said for each row, with `low` and `high` for a single number."""
-        answers = self.task.answers(values)
-        calibration = self.baseline_calibration if which == "baseline" else self.calibration
-        if self.task.kind == "regress" and self.task.outputs == 1:
-            low, high = calibration.bounds(values)
-            for index, answer in enumerate(answers):
-                if np.isfinite(low[index, 0]):
-                    answer |= {"low": float(low[index, 0]), "high": float(high[index, 0])}
-        return answers
+    # --- what is said -------------------------------------------------------------------------
+
+    def say(
+        self, loaded: dict[str, Loaded], which: Which = "kept", sure: float | None = None
+    ) -> tuple[np.ndarray, list[dict[str, Any]]]:
+        """Calibrated values, and what is said of each row.
+
+        Beside the task's own words: `set`, the classes, grades or tags that can't be ruled out, and
+        `set_holds`, how often it is right; or `low` and `high` of a number, right in nine of ten;
+        `unlike`, how often rows are as
+        strange as this one, and `beyond`, numbers far outside of what was learned. With `sure`
+        also `unsure`: whether there is no `answer`.
+        """
+        asked = self.kept if which == "kept" else which
+        needed = asked == "network" or (self.unlike is not None and not self.unlike.table)
+        views = self.views(loaded) if needed else []
+        members = self._classical(loaded)[None] if asked == "baseline" else self._answers(views)
+        values = self._calibrated(members, asked)
+        said = self.task.answers(values)
+        self._say_sets(said, values, members, asked)
+        if self.unlike is not None:
+            self._say_unlike(said, loaded, views)
+        if sure is not None:
+            self._hold_back(said, values, members, asked, sure)
+        return values, said
+
+    def _say_sets(
+        self, said: list[dict[str, Any]], values: np.ndarray, members: np.ndarray, asked: str
+    ) -> None:
+        if self.task.kind == "regress":
+            if self.task.outputs == 1:
+                low, high = self.bounds(values, members, asked)
+                for answer, one, other in zip(said, low[:, 0], high[:, 0], strict=True):
+                    if np.isfinite(one) and np.isfinite(other):
+                        answer |= {"low": float(one), "high": float(other)}
+            return
+        promise = self._promise(asked)
+        if promise is None:
+            return
+        names = np.array(getattr(self.task, "classes", None) or getattr(self.task, "tags", []))
+        for answer, inside in zip(said, promise.sets(members), strict=True):
+            # What is answered belongs to the set, however unlikely it is.
+            inside |= np.isin(names, answer["answer"])
+            answer |= {"set": names[inside].tolist(), "set_holds": 1 - promise.alpha}
+
+    def bounds(
+        self, values: np.ndarray, members: np.ndarray, asked: str, sure: float | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest plausible number `(rows, targets)`; not finite without a promise."""
+        promise = self._promise(asked)
+        if promise is not None:
+            low, high = promise.bounds(members, None if sure is None else 1 - sure)
+            return np.minimum(low, values), np.maximum(high, values)
+        if sure is not None:
+            return np.full(values.shape, -np.inf), np.full(values.shape, np.inf)
+        # Models of early versions know one distance for all rows.
+        calibration = self.baseline_calibration if asked == "baseline" else self.calibration
+        return calibration.bounds(values)
+
+    def _promise(self, asked: str) -> Promise | None:
+        return self.baseline_promise if asked == "baseline" else self.promise
+
+    def _say_unlike(
+        self, said: list[dict[str, Any]], loaded: dict[str, Loaded], views: list[View]
+    ) -> None:
+        assert self.unlike is not None
+        table = self.unlike.table
+        seen = [self.members[0].cells(loaded)] if table else [view.features for view in views]
+        shares = self.unlike.p_values(seen)
+        for answer, share, beyond in zip(said, shares, self.unlike.beyond(loaded), strict=True):
+            if np.isfinite(share):
+                answer["unlike"] = float(share)
+            if beyond:
+                answer["beyond"] = beyond
+
+    def _hold_back(
+        self,
+        said: list[dict[str, Any]],
+        values: np.ndarray,
+        members: np.ndarray,
+        asked: str,
+        sure: float,
+    ) -> None:
+        """Take back answers that are not sure enough, or about something never seen."""
+        bounds, spread = None, None
+        if self.task.kind == "regress":
+            bounds, spread = self.bounds(values, members, asked, sure), self.task.spread
+        kept = enough(self.task.kind, values, sure, bounds, spread)
+        for answer, one in zip(said, kept, strict=True):
+            known = answer.get("unlike", 1.0) >= LEVEL and "beyond" not in answer
+            answer["unsure"] = not (one and known)
+            if answer["unsure"]:
+                answer["answer"] = None
 
     # --- disk ---------------------------------------------------------------------------------
 
@@ -269,7 +392,11 @@ class Bundle:
             "gathered": self.gathered and self.gathered.as_json(),
             "baseline": None,
             "frozen": _save_frozen(folder, self.frozen),
+            "promises": self._save_promises(folder),
+            "unlike": self.unlike and self.unlike.facts(),
         }
+        if self.unlike is not None:
+            write_arrays(folder / "unlike.safetensors", self.unlike.arrays())
         if self.baseline is not None:
             facts, arrays, texts = self.baseline.state()
             head["baseline"] = facts
@@ -280,6 +407,18 @@ class Bundle:
         write_json(folder / "bundle.json", head)
         weights = [*folder.glob("network-*.safetensors"), *folder.glob("frozen-*")]
         return sum(path.stat().st_size for path in weights)
+
+    def _save_promises(self, folder: Path) -> dict[str, Any]:
+        made = {"network": self.promise, "baseline": self.baseline_promise}
+        arrays = {
+            f"{name}.{key}": array
+            for name, one in made.items()
+            if one is not None
+            for key, array in one.arrays().items()
+        }
+        if arrays:
+            write_arrays(folder / "held.safetensors", arrays)
+        return {name: one.facts() for name, one in made.items() if one is not None}
 
     @classmethod
     def load_from(cls, folder: str | Path) -> Bundle:
@@ -338,6 +477,19 @@ def _read_frozen(folder: Path, heads: list[dict[str, Any]]) -> dict[str, Frozen]
     return frozen
 
 
+def _read_promise(folder: Path, head: Mapping[str, Any], name: str) -> Promise | None:
+    facts = head.get("promises", {}).get(name)
+    if facts is None:
+        return None
+    arrays = read_arrays(folder / "held.safetensors")
+    own = {key.removeprefix(f"{name}."): array for key, array in arrays.items()}
+    return Promise.restore(facts, own)
+
+
+def _read_unlike(folder: Path, facts: dict[str, Any] | None) -> Unlike | None:
+    return facts and Unlike.restore(facts, read_arrays(folder / "unlike.safetensors"))
+
+
 def _read_1(folder: Path, head: Mapping[str, Any]) -> Bundle:
     try:
         members = [
@@ -367,6 +519,9 @@ def _read_1(folder: Path, head: Mapping[str, Any]) -> Bundle:
             kept=head["kept"],
             gathered=Gathering.from_json(head["gathered"]) if head["gathered"] else None,
             frozen=_read_frozen(folder, head.get("frozen", [])),
+            promise=_read_promise(folder, head, "network"),
+            baseline_promise=_read_promise(folder, head, "baseline"),
+            unlike=_read_unlike(folder, head.get("unlike")),
         )
     except (KeyError, TypeError, OSError, ValueError, SafetensorError) as error:
         raise BundleError(

@@ -58,6 +58,12 @@ class Parser(argparse.ArgumentParser):
                 where=option,
                 fix=f"write a whole number, such as {option} 1",
             )
+        if problem.startswith("invalid float value: "):
+            raise ConfigError(
+                f"{problem.removeprefix('invalid float value: ')} is no number",
+                where=option,
+                fix=f"write a number, such as {option} 0.95",
+            )
         if problem.startswith("expected one argument"):
             raise ConfigError(
                 f"{option} needs a value", where=self.prog, fix=f"write it as {option}=VALUE"
@@ -145,6 +151,12 @@ def parser() -> argparse.ArgumentParser:
         "--model",
         choices=("network", "baseline"),
         help="who answers (default: the one that was kept)",
+    )
+    predict.add_argument(
+        "--sure",
+        type=float,
+        metavar="SHARE",
+        help="answer only where at least so sure, such as 0.95; else say it doesn't know",
     )
     predict.add_argument("--out", metavar="FILE", help="write a .csv or .jsonl file")
     _add_json(predict)
@@ -396,7 +408,7 @@ def _show(options: argparse.Namespace) -> int:
 def _predict(options: argparse.Namespace) -> int:
     from pellucid.interfaces.predict import predict_sources, write_answers
 
-    lines = predict_sources(options.run_folder, options.sources, options.model)
+    lines = predict_sources(options.run_folder, options.sources, options.model, options.sure)
     write_answers(lines, as_json=options.json, out=options.out)
     return 0
 

@@ -18,12 +18,25 @@ from pellucid.errors import ConfigError, DataError, did_you_mean
 if TYPE_CHECKING:
     from pellucid.export.bundle import Bundle
 
+MOST_NAMES = 4
+"""Other possible answers that are named in a line."""
+STRANGE = 0.01
+"""Of rows like those learned from so few are as strange."""
 
-def predict(bundle: Bundle, source: Any, model: str | None = None) -> list[dict[str, Any]]:
+
+def predict(
+    bundle: Bundle, source: Any, model: str | None = None, sure: float | None = None
+) -> list[dict[str, Any]]:
     """One dict a row, in the order of the rows or of the sorted paths."""
+    if sure is not None and not 0 < sure < 1:
+        raise ConfigError(
+            f"{sure:g} is no degree of sureness",
+            where="--sure",
+            fix="write a share between 0 and 1, such as --sure 0.95",
+        )
     table = table_of(bundle, source)
     which = model or "kept"
-    return bundle.predict(table, which).lines(table)  # type: ignore[arg-type]
+    return bundle.predict(table, which, sure=sure).lines(table)  # type: ignore[arg-type]
 
 
 def table_of(bundle: Bundle, source: Any) -> RawTable:
@@ -36,17 +49,19 @@ def table_of(bundle: Bundle, source: Any) -> RawTable:
     return read.read_for_prediction(source, columns)
 
 
-def predict_sources(run: str, sources: list[str], model: str | None) -> list[dict[str, Any]]:
+def predict_sources(
+    run: str, sources: list[str], model: str | None, sure: float | None = None
+) -> list[dict[str, Any]]:
     """Answers for what was typed: files, folders and tables, or one row as NAME=VALUE words."""
     from pellucid.export.bundle import Bundle
 
     bundle = Bundle.load_from(run)
     row = typed_row(bundle, sources)
     if row is not None:
-        return predict(bundle, row, model)
+        return predict(bundle, row, model, sure)
     lines: list[dict[str, Any]] = []
     for source in sources:
-        found = predict(bundle, source, model)
+        found = predict(bundle, source, model, sure)
         lines += [{**line, "row": len(lines) + place} for place, line in enumerate(found)]
         if len(sources) > 1:
             for line in lines[-len(found) :]:
@@ -108,15 +123,45 @@ def _is_column(value: Any) -> bool:
 def _readable(line: dict[str, Any]) -> str:
     if "error" in line:
         return f"{line['row']:>6}  can't answer: {line['error']['what']}"
+    return f"{line['row']:>6}  {_said(line)}{_doubt(line)}"
+
+
+def _said(line: dict[str, Any]) -> str:
+    """The answer with how sure it is, and what else it may be."""
     answer = line["answer"]
+    others = [name for name in line.get("set", []) if name != answer and name not in (answer or [])]
+    if line.get("unsure"):
+        possible = f"  (may be {_listed(line['set'], 'or')})" if line.get("set") else ""
+        return f"doesn't know{possible}"
     if isinstance(answer, float):
-        answer = f"{answer:.6g}"
+        said = f"{answer:.6g}"
         if "low" in line:
-            answer += f"  (90 % of such answers are within {line['low']:.4g} .. {line['high']:.4g})"
-    elif isinstance(answer, list):
-        answer = ", ".join(answer) or "(none)"
+            said += f"  (90 % of such answers are within {line['low']:.4g} .. {line['high']:.4g})"
+        return said
+    if isinstance(answer, list):
+        also = f"  (perhaps also {_listed(others, 'and')})" if others else ""
+        return (", ".join(answer) or "(none)") + also
     sure = f"  {line['probability']:.1%}" if "probability" in line else ""
-    return f"{line['row']:>6}  {answer}{sure}"
+    return f"{answer}{sure}" + (f"  (or {_listed(others, 'or')})" if others else "")
+
+
+def _listed(names: list[str], word: str) -> str:
+    """Names in words; of many only how many they are.
+
+    >>> _listed(["a", "b", "c"], "or"), _listed(list("abcdef"), "or")
+    ('a, b or c', 'one of 6 others')
+    """
+    if len(names) > MOST_NAMES:
+        return f"one of {len(names)} others" if word == "or" else f"some of {len(names)} others"
+    return f" {word} ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def _doubt(line: dict[str, Any]) -> str:
+    """What is strange about the example itself."""
+    if "beyond" in line:
+        parts = [f"{name} {low:g} .. {high:g}" for name, (low, high) in line["beyond"].items()]
+        return f"  ! unlike anything it learned from: it knows {', '.join(parts[:3])}"
+    return "  ! unlike anything it learned from" if line.get("unlike", 1.0) < STRANGE else ""
 
 
 def _write_file(lines: list[dict[str, Any]], path: Path) -> None:
@@ -153,6 +198,11 @@ def _flat(line: dict[str, Any]) -> dict[str, Any]:
             cells |= {f"probability {label}": share for label, share in value.items()}
         elif name == "error":
             cells["error"] = value["what"]
+        elif name == "set_holds":
+            cells["set holds"] = value
+        elif name == "beyond":
+            parts = [f"{column} {low:g} .. {high:g}" for column, (low, high) in value.items()]
+            cells["beyond"] = "; ".join(parts)
         elif isinstance(value, dict):
             cells |= value
         else:

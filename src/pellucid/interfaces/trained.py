@@ -47,17 +47,26 @@ class Trained(Run):
         return self.bundle.members[0].model()
 
     def predict(
-        self, source: Any, *, model: Literal["network", "baseline"] | None = None
+        self,
+        source: Any,
+        *,
+        model: Literal["network", "baseline"] | None = None,
+        sure: float | None = None,
     ) -> list[dict[str, Any]]:
         """Answer new examples: a path, a frame, arrays, or one row as a dict.
 
+        Args:
+            sure: Answer only where at least so sure, from 0 to 1; elsewhere `answer` is None and
+                `unsure` True.
+
         Returns:
             One dict a row, in order: `row`, `answer` and what the task has of `probability`,
-            `probabilities`, `low`, `high`; or `row` and `error` where a row can't be read.
+            `probabilities`, `set`, `low`, `high`; `unlike`, the share of rows that are as strange;
+            or `row` and `error` where a row can't be read.
         """
         from pellucid.interfaces.predict import predict
 
-        return predict(self.bundle, source, model)
+        return predict(self.bundle, source, model, sure)
 
     def explain(
         self,

@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +24,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.errors import LearningError
 from pellucid.learning.average import Average
 from pellucid.learning.optimizer import Optimizer
+from pellucid.network.assemble import Model
 from pellucid.tasks import Task
 
 GUARD_EVERY = 20
@@ -219,6 +221,23 @@ def predict(
             parts.append(model(batch.inputs).float())
     model.train(was_training)
     return torch.cat(parts)
+
+
+@torch.inference_mode()
+def predict_with_features(
+    model: Model, inputs: dict[str, Tensor], size: int = 1024
+) -> tuple[np.ndarray, Tensor]:
+    """What the network makes of rows before it answers, float32 `(rows, width)`, mean over its
+    members; and its output `(rows, ...)` float32. Both at the cost of the latter."""
+    model.eval()
+    features, outputs = [], []
+    for start in range(0, len(next(iter(inputs.values()))), size):
+        vectors = model.features(
+            {name: value[start : start + size] for name, value in inputs.items()}
+        )
+        outputs.append(model.head(vectors).float())
+        features.append((vectors.mean(1) if vectors.ndim == 3 else vectors).float())
+    return torch.cat(features).numpy(), torch.cat(outputs)
 
 
 def precision(name: str, device: torch.device) -> AbstractContextManager[object]:

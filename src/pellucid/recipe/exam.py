@@ -13,12 +13,14 @@ from pellucid.baselines import FittedBaseline, fit_baselines
 from pellucid.config import Settings
 from pellucid.data.columns import Loaded
 from pellucid.evidence.calibrate import Calibration, calibrate
+from pellucid.evidence.conformal import Promise
 from pellucid.evidence.verdict import Contender, Verdict, verdict
 from pellucid.export.bundle import Bundle
 from pellucid.learning.evaluate import confusion, higher_is_better, metrics, score
 from pellucid.recipe.prepare import Prepared
 from pellucid.recipe.record import spread
 from pellucid.recipe.teach import Taught
+from pellucid.recipe.trust import promise_of
 from pellucid.recipe.watcher import Watcher
 
 SHOWN = 12
@@ -33,6 +35,7 @@ class Rival:
     fitted: FittedBaseline
     calibration: Calibration
     held_score: float
+    promise: Promise | None = None
 
 
 @dataclass
@@ -80,7 +83,9 @@ def compete(
         else:
             held = one.predict(_take(prepared.loaded, taught.held))
         calibration = calibrate(task.kind, truth, held)
-        rivals.append(Rival(one, calibration, score(task.kind, task.metric, truth, held)))
+        promise = promise_of(prepared, taught, held, turns=False)
+        held_score = score(task.kind, task.metric, truth, held)
+        rivals.append(Rival(one, calibration, held_score, promise))
     sign = -1 if higher_is_better(task.metric) else 1
     return sorted(rivals, key=lambda rival: sign * rival.held_score)
 

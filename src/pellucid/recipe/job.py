@@ -29,9 +29,10 @@ from pellucid.recipe.prepare import Prepared, ingredients, prepare
 from pellucid.recipe.record import Recording
 from pellucid.recipe.reference import keep_reference
 from pellucid.recipe.teach import Taught, teach
+from pellucid.recipe.trust import promise_of, unlike_of
 from pellucid.recipe.watcher import Watcher
-from pellucid.recording.recorder import RunWriter
 from pellucid.recipe.without import check_folder, compared
+from pellucid.recording.recorder import RunWriter
 from pellucid.recording.run import Run
 from pellucid.tasks import Task
 
@@ -144,6 +145,7 @@ def _finish(
 ) -> Run:
     """From prepared rows to the end; the run says "failed" if anything goes wrong."""
     timing = {"reading": time.perf_counter() - started}
+    busy = time.process_time()
     allowed = settings.time or default_seconds(prepared, settings)
     recording = Recording(writer, prepared, looks=settings.record, seconds=allowed)
     try:
@@ -161,16 +163,29 @@ def _finish(
     except BaseException:
         writer.update(status="failed", seconds=time.perf_counter() - started)
         raise
-    recording.forget_checkpoints()
     if settings.without is not None:
         writer.update(without=compared(prepared, Run(writer.folder), settings.without))
+    recording.forget_checkpoints()
     writer.update(
         status="interrupted" if taught.interrupted else "done",
         seconds=time.perf_counter() - started,
         timing=timing,
+        used=_used(time.process_time() - busy),
         looks_at_test=1,
     )
     return Run(writer.folder)
+
+
+def _used(processor_seconds: float) -> dict[str, float]:
+    """What the job used: processor time of all cores together after reading, and the most memory
+    that this process ever had, bytes (where the system says it)."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return {"processor_seconds": processor_seconds}
+    unit = 1 if sys.platform == "darwin" else 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return {"processor_seconds": processor_seconds, "peak_memory_bytes": peak}
 
 
 def _bundle(prepared: Prepared, taught: Taught, rivals: list[Rival], settings: Settings) -> Bundle:
@@ -183,10 +198,13 @@ def _bundle(prepared: Prepared, taught: Taught, rivals: list[Rival], settings: S
         calibration=taught.calibration(prepared),
         gathered=prepared.gathered,
         frozen=taught.frozen,
+        promise=promise_of(prepared, taught, taught.held_values, turns=True),
     )
+    bundle.unlike = unlike_of(prepared, taught, bundle)
     if rivals:
         best = rivals[0]
         bundle.baseline, bundle.baseline_calibration = best.fitted, best.calibration
+        bundle.baseline_promise = best.promise
         if settings.keep == "best" and not network_leads(prepared, taught, best):
             bundle.kept = "baseline"
     return bundle
@@ -225,12 +243,12 @@ def settings_of(run: Run) -> Settings:
     """The settings that a run was started with."""
     stored = dict(run.info["settings"])
     stored["ignore"], stored["missing"] = tuple(stored["ignore"]), tuple(stored["missing"])
+    if stored.get("without"):
+        stored["without"] = LeftOut.from_json(stored["without"])
     return Settings(**stored)
 
 
 def _write_beginning(
-    if stored.get("without"):
-        stored["without"] = LeftOut.from_json(stored["without"])
     writer: RunWriter, prepared: Prepared, settings: Settings, source: Any, test: Any
 ) -> None:
     table, recognized = prepared.table, prepared.recognized

@@ -1,0 +1,152 @@
+"""Do its sets and intervals hold the truth as often as they promise?
+
+Tried on the sealed test rows; the promise was made from held rows (`conformal.py`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pellucid.evidence.conformal import ALPHA, group_weights, usual_coverage
+from pellucid.evidence.finding import Finding, Table, unknown
+from pellucid.evidence.intervals import share_interval
+from pellucid.evidence.subject import Material, part
+
+TITLE = "Do its sets and intervals keep their promise?"
+FEWEST = 30
+
+
+@part("sets")
+def study(material: Material) -> Finding:
+    """How often the truth was in the set or interval, on the test rows."""
+    if len(material.test) < FEWEST:
+        return unknown(
+            "sets",
+            TITLE,
+            f"{len(material.test)} test rows are too few to see whether nine of ten are right;"
+            f" it takes at least {FEWEST}.",
+        )
+    said = material.subject.say(material.take(material.test))
+    if not any("set" in answer or "low" in answer for answer in said):
+        return unknown("sets", TITLE, _why_none(material))
+    truth = material.truth[material.test]
+    promised = said[0].get("set_holds", 1 - ALPHA)
+    numbers = material.task.kind == "regress"
+    inside, size = _intervals(said, truth) if numbers else _sets(material, said, truth)
+    return _finding(material, promised, inside, size, _per_class(material, inside, size, truth))
+
+
+def _why_none(material: Material) -> str:
+    if material.task.kind == "regress" and material.task.outputs > 1:
+        return "With several numbers to predict no intervals are given."
+    if material.groups is not None:
+        return "There are too few groups among the held rows to promise anything for new groups."
+    return (
+        f"{len(material.held)} held rows are too few to promise anything (or the model was made by"
+        " an early version): learn again from more rows."
+    )
+
+
+def _intervals(said: list[dict[str, Any]], truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    low = np.array([answer.get("low", -np.inf) for answer in said])
+    high = np.array([answer.get("high", np.inf) for answer in said])
+    return (low <= truth[:, 0]) & (truth[:, 0] <= high), high - low
+
+
+def _sets(
+    material: Material, said: list[dict[str, Any]], truth: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    size = np.array([len(answer["set"]) for answer in said], dtype=np.float64)
+    names = np.array(getattr(material.task, "classes", None) or getattr(material.task, "tags", []))
+    contained = np.array([np.isin(names, answer["set"]) for answer in said])
+    if material.task.kind == "tags":
+        return (contained | (truth < 0.5)).all(1), size
+    return contained[np.arange(len(truth)), truth.astype(np.int64)], size
+
+
+def _finding(
+    material: Material,
+    promised: float,
+    inside: np.ndarray,
+    size: np.ndarray,
+    table: Table | None,
+) -> Finding:
+    rows, share = len(inside), float(inside.mean())
+    low, high = share_interval(int(inside.sum()), rows)
+    held_rows = float(len(material.held))
+    if material.groups is not None:
+        held_rows = float(group_weights(material.groups[material.held], len(material.held)).sum())
+    least, most = usual_coverage(held_rows, 1 - promised, rows)
+    kind = material.task.kind
+    thing = "interval" if kind == "regress" else "set"
+    finite = size[np.isfinite(size)]
+    mean = float(finite.mean()) if len(finite) else None
+    kept = "not kept" if share < least else "kept" if share <= most else "more than kept"
+    what = {"regress": "the interval held the true number", "tags": "the set held all true tags"}
+    sentence = (
+        f"In {share:.0%} of {rows:,} test rows {what.get(kind, 'the set held the true answer')}"
+        f" [{low:.0%}, {high:.0%}]; {promised:.0%} were promised, which is {kept}."
+    )
+    if kind in ("classify", "grades"):
+        sentence += (
+            f" A set names {mean:.2f} answers on average; {(size == 1).mean():.0%} name one."
+        )
+    elif mean is not None:
+        sentence += f" {'An interval is' if kind == 'regress' else 'A set names'} {mean:.4g}" + (
+            " wide on average." if kind == "regress" else " tags on average."
+        )
+    turns = len(material.folds) > 1
+    notes = (
+        f"With {held_rows:,.0f} held {'groups' if material.groups is not None else 'rows'} and"
+        f" {rows:,} test rows, a kept promise shows as {least:.0%} to {most:.0%}, 19 times in 20.",
+        f"Several networks took turns: proven are at least {2 * promised - 1:.0%}, usual are"
+        f" {promised:.0%} or a little more."
+        if turns
+        else "The promise holds for new rows of the same kind, on average; not for each group of"
+        " rows, and not once the world has changed.",
+        f"Held rows also chose the weights that were kept, which may make a {thing} a little"
+        " too small.",
+    )
+    figures = {
+        "rows": rows,
+        "held": held_rows,
+        "promised": promised,
+        "guaranteed": 1 - (2 if turns else 1) * (1 - promised),
+        "coverage": share,
+        "low": low,
+        "high": high,
+        "usual_low": least,
+        "usual_high": most,
+        "mean_size": mean,
+        "single": float((size == 1).mean()) if kind != "regress" else None,
+        "classes": [
+            dict(zip(("class", "rows", "coverage", "low", "high", "size"), row))
+            for row in table.rows
+        ]
+        if table
+        else [],
+    }
+    return Finding(
+        "sets", TITLE, sentence, notes, figures, tables=(table,) if table is not None else ()
+    )
+
+
+def _per_class(
+    material: Material, inside: np.ndarray, size: np.ndarray, truth: np.ndarray
+) -> Table | None:
+    """Coverage of each class, the worst first."""
+    if material.task.kind not in ("classify", "grades"):
+        return None
+    rows = []
+    for number, name in enumerate(getattr(material.task, "classes", [])):
+        mine = truth == number
+        if mine.any():
+            ends = share_interval(int(inside[mine].sum()), int(mine.sum()))
+            rows.append(
+                (name, int(mine.sum()), float(inside[mine].mean()), *ends, float(size[mine].mean()))
+            )
+    rows.sort(key=lambda row: row[2])
+    header = ("true class", "rows", "in the set", "from", "to", "names in a set")
+    return Table("How often each class is in the set", header, tuple(rows))

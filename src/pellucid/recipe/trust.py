@@ -1,0 +1,86 @@
+"""What a model needs to say how far to trust an answer, gathered from held rows at the end."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from pellucid.data.dataset import entry_of
+from pellucid.evidence.conformal import Promise, promise
+from pellucid.evidence.subject import take
+from pellucid.evidence.unlike import (
+    FEWEST_KNOWN,
+    MOST_HELD,
+    MOST_KNOWN,
+    Known,
+    Unlike,
+    is_table,
+    know_features,
+    know_table,
+    ranges_of,
+)
+from pellucid.export.bundle import Bundle
+from pellucid.recipe.prepare import Prepared
+from pellucid.recipe.teach import Taught
+
+
+def promise_of(
+    prepared: Prepared, taught: Taught, held_values: np.ndarray, *, turns: bool
+) -> Promise | None:
+    """Sets or intervals with a stated coverage, from answers to the held rows.
+
+    Args:
+        turns: Whether the networks that took turns will answer together; a classical method is
+            fitted once more on all rows, and answers alone.
+    """
+    task, held = prepared.task, taught.held
+    truth = task.truth(prepared.target[torch.from_numpy(held)])
+    network = networks_of(prepared, taught) if turns else None
+    return promise(task.kind, held_values, truth, network, prepared.groups(held))
+
+
+def networks_of(prepared: Prepared, taught: Taught) -> np.ndarray:
+    """int16 (held,): which network had not learned from each held row."""
+    found = np.zeros(len(taught.held), dtype=np.int16)
+    for number, (_, check) in enumerate(prepared.folds()[: len(taught.members)]):
+        found[np.isin(taught.held, check)] = number
+    return found
+
+
+def unlike_of(prepared: Prepared, taught: Taught, bundle: Bundle) -> Unlike:
+    """Rows that were learned from, and how far off new rows usually are."""
+    train = prepared.part("train")
+    table = is_table(entry_of(column).group for column in bundle.columns)
+    known = _table(prepared, bundle, train) if table else _features(prepared, taught, bundle)
+    return Unlike(known, table, ranges_of(bundle.columns, take(prepared.loaded, train)))
+
+
+def _table(prepared: Prepared, bundle: Bundle, train: np.ndarray) -> tuple[Known, ...]:
+    rows = some(train, MOST_KNOWN)
+    first = bundle.members[0]
+    entries = [entry_of(column) for column in first.columns]
+    numbers = sum(entry.size for entry in entries if entry.group == "scalars")
+    groups = prepared.groups(rows)
+    labels = prepared.clusters[rows] if groups is None else groups
+    return (know_table(first.cells(take(prepared.loaded, rows)), numbers, labels),)
+
+
+def _features(prepared: Prepared, taught: Taught, bundle: Bundle) -> tuple[Known, ...]:
+    folds = prepared.folds()[: len(bundle.members)]
+    most = max(FEWEST_KNOWN, MOST_KNOWN // len(folds))
+    found = []
+    for member, (learn, check) in zip(bundle.members, folds, strict=True):
+        held = some(np.intersect1d(check, taught.held), MOST_HELD)
+        if len(held):
+            rows = np.concatenate([held, some(learn, most)])
+            given = {name: values[rows] for name, values in taught.features.items()}
+            features = member.view(take(prepared.loaded, rows), given).features
+            found.append(know_features(features[len(held) :], features[: len(held)]))
+    return tuple(found)
+
+
+def some(rows: np.ndarray, most: int) -> np.ndarray:
+    """All of these rows, or as many of them by chance; always the same."""
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
