@@ -32,9 +32,9 @@ SMALLEST, LARGEST_SPAN, SIZES, REPEATS = 24, 16, 5, 5
 PER_CLASS, SMALLEST_PER_CLASS = 20, 4
 """Rows of each class that are needed in all, and in the smallest part: with fewer, power laws
 promise far too much (arXiv 2303.01598)."""
-EXPONENTS = np.geomspace(0.05, 1.5, 40)
+EXPONENTS = np.geomspace(0.05, 1.5, 100)
 DRAWS = 400
-TOO_WIDE = 0.7
+TOO_WIDE = 1.0
 """A band wider than this share of the error itself says nothing."""
 NETWORK_SHARE, CHEAP_SHARE = 0.55, 0.25
 FEWEST_SHARE = 0.1
@@ -149,20 +149,43 @@ def fit_law(sizes: np.ndarray, errors: np.ndarray, weights: np.ndarray) -> Law:
     return Law(floor[every, best], scale[every, best], EXPONENTS[best])
 
 
-def noise_of(errors: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """`(sizes,)`: variance of a single error around the curve.
+@dataclass(frozen=True)
+class Noise:
+    """Why one training's error is not on the law. rows: variance at one row, from which rows were
+    drawn, and shrinks like 1 / rows; start: variance from the random start, whatever the rows."""
 
-    Too few repeats to estimate it at each size: it is taken to shrink like 1 / rows. What all sizes
-    of a repeat share (easier held-out rows) shifts a curve but does not bend it, and is left out.
-    Parts of the same rows overlap, and differ less than parts of all rows in the world would: by
-    the factor 1 - size / rows, as for any draw without replacement.
+    rows: float
+    start: float
+
+    def single(self, sizes: np.ndarray) -> np.ndarray:
+        """Variance of one training's error at each of these sizes."""
+        return self.rows / sizes + self.start
+
+    def mean(self, sizes: np.ndarray, repeats: int) -> np.ndarray:
+        """Variance of the mean of repeats. Parts of half of the rows are two different ones at
+        most, however often they are drawn."""
+        different = np.minimum(repeats, sizes[-1] / sizes)
+        return self.rows / sizes / different + self.start / repeats
+
+
+def noise_of(errors: np.ndarray, sizes: np.ndarray) -> Noise:
+    """Estimated from how repeats `(repeats, sizes)` differ.
+
+    Each repeat is compared with its own error at all rows, so that easier held-out rows, which
+    shift a curve but do not bend it, are left out. A part of n of N rows differs from them by
+    1/n - 1/N of the variance at one row, as any draw without replacement.
     """
-    repeats, count = errors.shape
-    residuals = errors - errors.mean(0) - errors.mean(1, keepdims=True) + errors.mean()
-    freedom = max(1, repeats - 1) * (1 - sizes / sizes[-1]).sum() * (count - 1) / count
-    at_one_row = (residuals**2 * sizes).sum() / freedom
-    smallest = (1e-3 * max(errors.mean(), 1e-6)) ** 2
-    return np.maximum(at_one_row / sizes, smallest)
+    from scipy.optimize import nnls
+
+    smaller = sizes[:-1]
+    differences = errors[:, :-1] - errors[:, -1:]
+    spread = differences.var(0, ddof=1) if len(errors) > 1 else np.zeros(len(smaller))
+    smallest = (1e-3 * max(float(errors.mean()), 1e-6)) ** 2
+    causes = np.stack([1 / smaller - 1 / sizes[-1], np.full(len(smaller), 2.0)], 1)
+    # Variances are as uncertain as they are large.
+    pooled = spread.sum() / causes[:, 0].sum() * causes[:, 0] + smallest
+    (rows, start), _ = nnls(causes / pooled[:, None], spread / pooled)
+    return Noise(float(rows), max(float(start), smallest))
 
 
 def forecast(
@@ -175,9 +198,8 @@ def forecast(
         the measured noise, each with the noise of one more training.
     """
     errors, sizes = curve.errors, curve.sizes
-    means, single = errors.mean(0), noise_of(errors, sizes)
-    # Parts of half of the rows are two different ones at most, whatever the number of repeats.
-    variance = single / np.minimum(len(errors), sizes[-1] / sizes)
+    means, noise = errors.mean(0), noise_of(errors, sizes)
+    variance = noise.mean(sizes, len(errors))
     generator = np.random.default_rng(seed)
     law = fit_law(sizes, means[None], 1 / variance)
     # What the law itself misses counts as noise too.
@@ -185,7 +207,7 @@ def forecast(
     spread = np.sqrt(variance * max(1.0, misfit))
     drawn = means + spread * generator.standard_normal((draws, len(sizes)))
     ahead = fit_law(sizes, np.maximum(drawn, 0.0), 1 / variance).at(rows)
-    ahead += np.sqrt(single[-1] * sizes[-1] / rows) * generator.standard_normal(ahead.shape)
+    ahead += np.sqrt(noise.single(rows)) * generator.standard_normal(ahead.shape)
     return law.at(rows)[0], np.maximum(ahead, 0.0)
 
 
@@ -219,7 +241,7 @@ def why_unknown(curve: Curve, ahead: list[Forecast]) -> str | None:
     means, errors = curve.errors.mean(0), curve.errors
     worst = int(means[:-1].argmin())
     gaps = errors[:, -1] - errors[:, worst]
-    doubt = np.sqrt(noise_of(errors, curve.sizes)[[worst, -1]].sum())
+    doubt = np.sqrt(noise_of(errors, curve.sizes).single(curve.sizes[[worst, -1]]).sum())
     if gaps.mean() > 2 * doubt:
         return (
             f"with all {curve.sizes[-1]:,} rows it did worse than with {curve.sizes[worst]:,}, so"
@@ -372,21 +394,30 @@ def _finding(material: Material, measured: dict[str, Curve], plan: Plan | None) 
 def sentence_of(which: str, curve: Curve, ahead: list[Forecast]) -> str:
     """'Twice as many examples would probably raise accuracy from 91.0 % to 92.1-94.0 %.'"""
     metric, now = curve.metric, float(curve.scores[:, -1].mean())
+    # What chance gave or took at the last size is no gain: gains count from the law.
+    start = look_ahead(curve, times=(1.0,))[0].score
     raised = higher_is_better(metric)
     verb = "raise" if raised else "lower"
     twice, four = ahead
     whose = "" if which == "network" else f" of {which}"
     sign = 1 if raised else -1
-    least, most = sorted(sign * (value - now) for value in (four.low, four.high))
+    least = min(sign * (value - start) for value in (twice.low, twice.high))
+    most = max(sign * (value - start) for value in (four.low, four.high))
     if most < worthwhile(metric, now):
         return (
             f"More examples of the same kind would hardly help: even four times as many would"
             f" leave {metric}{whose} at {_range(four, metric)} (now {figure(now, metric)})."
         )
-    surely = "would probably" if least > 0 else "might"
+    if least > 0:
+        return (
+            f"Twice as many examples would probably {verb} {metric}{whose} from"
+            f" {figure(now, metric)} to {_range(twice, metric)}, four times as many to"
+            f" {_range(four, metric)}."
+        )
     return (
-        f"Twice as many examples {surely} {verb} {metric}{whose} from {figure(now, metric)} to"
-        f" {_range(twice, metric)}, four times as many to {_range(four, metric)}."
+        f"More examples may or may not help: {metric}{whose} is {figure(now, metric)} now, and"
+        f" would be {_range(twice, metric)} with twice as many, {_range(four, metric)} with four"
+        " times as many."
     )
 
 
@@ -421,7 +452,8 @@ def _notes(material: Material, measured: dict[str, Curve], plan: Plan | None) ->
 
 
 def _figures(curve: Curve, seed: int) -> dict[str, Any]:
-    law = fit_law(curve.sizes, curve.errors.mean(0)[None], 1 / noise_of(curve.errors, curve.sizes))
+    noise = noise_of(curve.errors, curve.sizes).mean(curve.sizes, len(curve.errors))
+    law = fit_law(curve.sizes, curve.errors.mean(0)[None], 1 / noise)
     return {
         "metric": curve.metric,
         "rows": curve.sizes.tolist(),
