@@ -28,6 +28,7 @@ from pellucid.tasks.tags import Tags
 
 ROWS = 24
 PLAN = Plan(steps=40, batch=12, rate=5e-3, warm=0.0, evaluate_every=10)
+SMALL = Size(8, 2, 0.2)
 CLASSES = Classify("kind", ["a", "b", "c"])
 
 
@@ -69,8 +70,9 @@ def made(
     *,
     task: Task = CLASSES,
     after: int = 0,
-    size: Size = Size(8, 2, 0.2),
+    size: Size = SMALL,
     zoom: str | None = None,
+    seconds: float = 3.0,
     **plan: Any,
 ) -> tuple[Receipt, Learner, Dataset]:
     """The receipt of the step after `after` updates of a small network."""
@@ -86,7 +88,7 @@ def made(
     for step in train(learner, data, task, rows, rows[:0]) if after else ():
         if step.number == after:
             break
-    return receipt(learner, data, task, rows, zoom=zoom), learner, data
+    return receipt(learner, data, task, rows, zoom=zoom, seconds=seconds), learner, data
 
 
 FAMILIES: dict[str, tuple[list[str], dict[str, str], dict[str, Any]]] = {
@@ -106,7 +108,7 @@ FAMILIES: dict[str, tuple[list[str], dict[str, str], dict[str, Any]]] = {
         {"columns": "mlp", "image": "cnn", "text": "rnn"},
         {},
     ),
-    "pretrained": (["scalars", "series"], {"columns": "mlp", "series": "cnn"}, {}),
+    "cnn, series": (["series"], {"series": "cnn"}, {"augment": {"series": ("scale", "jitter")}}),
 }
 
 
@@ -114,7 +116,278 @@ FAMILIES: dict[str, tuple[list[str], dict[str, str], dict[str, Any]]] = {
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_number_agrees(name: str, after: int) -> None:
     kinds, network, plan = FAMILIES[name]
-    found, _, _ = made(kinds, network, after=after, **plan)
+    found, _, _ = made(kinds, network, after=after, seconds=0.1, **plan)
     failed = [check for check in found.checks if not check.passed]
     assert not failed
     assert found.one.output is not None
+
+
+# --- against other ways to the same numbers ---------------------------------------------------
+
+
+class TwoByTwo(nn.Module):
+    """Two inputs, two hidden sums, one output; no bend, so that a person can follow."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(2, 2, bias=False)
+        self.head = nn.Linear(2, 1)
+        with torch.no_grad():
+            self.first.weight.copy_(torch.tensor([[1.0, 2.0], [3.0, -1.0]]))
+            self.head.weight.copy_(torch.tensor([[0.5, -0.25]]))
+            self.head.bias.copy_(torch.tensor([0.125]))
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        output: Tensor = self.head(self.first(inputs["scalars"]))
+        return output
+
+
+def two_by_two(target: float = 1.0) -> tuple[Learner, Dataset, Regress]:
+    plan = Plan(steps=10, batch=1, rate=0.01, warm=0.0, clip=None, weight_decay=0.0)
+    entries = {"scalars": Entry("project", (), 2, "scalars")}
+    inputs = {"scalars": torch.tensor([[2.0, 1.0]])}
+    task = Regress(["y"], [0.0], [1.0], [-9.0], [9.0])
+    return Learner(TwoByTwo(), plan), Dataset(entries, inputs, torch.tensor([[target]])), task
+
+
+def test_a_network_of_two_by_two_by_hand() -> None:
+    learner, data, task = two_by_two()
+    found = receipt(learner, data, task, torch.arange(1), zoom="first[1, 0]")
+    # hidden = (1*2 + 2*1, 3*2 - 1*1) = (4, 5); output = .5*4 - .25*5 + .125 = .875
+    assert found.one.output is not None
+    assert found.one.output.by_hand == pytest.approx(5.0)
+    assert {(t.weight, t.factor) for t in found.one.output.terms} == {(3.0, 2.0), (-1.0, 1.0)}
+    assert found.answers[0].output == pytest.approx(0.875)
+    # loss = (.875 - 1)^2; blame of the output = 2 * -.125; of hidden 2 = -.25 * -.25 = .0625
+    assert found.loss.batch == pytest.approx(0.015625)
+    assert found.answers[0].blame == pytest.approx(-0.25)
+    assert found.one.gradient == pytest.approx(0.0625 * 2)
+    assert found.one.turned.slope == pytest.approx(0.125, rel=1e-6)
+    # AdamW's first step: the gradient divided by its own size, times the rate
+    assert found.one.before == 3.0
+    assert found.one.after == pytest.approx(3.0 - 0.01, abs=1e-6)
+    values = [line.value for line in found.one.lines]
+    assert values[:3] == pytest.approx([0.0125, 0.01 * 0.125**2, 0.125])
+    assert found.checked
+
+
+@pytest.mark.parametrize("after", [0, 7])
+def test_new_weights_are_those_of_torch_adamw(after: int) -> None:
+    found, learner, data = made(["scalars"], {"columns": "mlp"}, after=after, clip=None)
+    model = learner.model  # the receipt leaves it as it was
+    model.train()
+    groups = [
+        {"params": list(group.parameters.values()), "weight_decay": group.weight_decay}
+        for group in learner.optimizer.groups
+    ]
+    reference = torch.optim.AdamW(
+        groups, lr=learner.optimizer.rate(after), betas=BETAS, foreach=False
+    )
+    memory = learner.optimizer.state_dict()
+    for group in learner.optimizer.groups:
+        for name, parameter in group.parameters.items():
+            reference.state[parameter] = {
+                key: memory[f"{name}/{key}"].clone() for key in ("step", "exp_avg", "exp_avg_sq")
+            }
+    _backward(learner, data)
+    reference.step()
+    name, _, index = found.one.path.partition("[")
+    place = tuple(map(int, index.strip("]").split(", ")))
+    assert found.one.after == pytest.approx(
+        float(model.get_parameter(name).detach()[place]), rel=1e-6
+    )
+    for one in found.weights:
+        parameter = model.get_parameter(one.name)
+        assert parameter.grad is not None
+        assert one.gradient == pytest.approx(float(parameter.grad.norm()), rel=1e-5)
+
+
+def _backward(learner: Learner, data: Dataset) -> None:
+    """The gradients of the next batch, written down once more from the loop's parts."""
+    plan, rows = learner.plan, torch.arange(ROWS)
+    learner.optimizer.zero_grad()
+    batch = next(endless(data, rows, plan.batch, plan.seed, start=learner.number))
+    torch.manual_seed((plan.seed * 1_000_003 + learner.number) * 2)
+    CLASSES.loss(learner.model(batch.inputs), batch.target).mean().backward()
+
+
+def test_the_gradient_is_the_slope_of_the_loss() -> None:
+    found, learner, data = made(["text"], {"text": "rnn"}, size=Size(8, 1), after=3, clip=None)
+    name, _, index = found.one.path.partition("[")
+    place = tuple(map(int, index.strip("]").split(", ")))
+    model, losses = learner.model.double(), []
+    batch = next(endless(data, torch.arange(ROWS), PLAN.batch, PLAN.seed, start=3))
+    for turn in (1e-6, -2e-6):
+        with torch.no_grad():
+            model.get_parameter(name)[place] += turn
+            losses.append(float(CLASSES.loss(model(batch.inputs), batch.target).mean()))
+    assert found.one.gradient == pytest.approx((losses[0] - losses[1]) / 2e-6, rel=1e-4)
+
+
+class Misled(torch.autograd.Function):
+    """The identity, which sends back a blame that is a tenth too large."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *blame: Tensor) -> Tensor:
+        return 1.1 * blame[0]
+
+
+def test_a_wrong_gradient_is_caught() -> None:
+    class Wrong(TwoByTwo):
+        def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+            output: Tensor = self.head(Misled.apply(self.first(inputs["scalars"])))
+            return output
+
+    learner, data, task = two_by_two()
+    wrong = Learner(Wrong(), learner.plan)
+    found = receipt(wrong, data, task, torch.arange(1), zoom="first[1, 0]")
+    assert not found.checked
+    failed = {check.what for check in found.checks if not check.passed}
+    assert failed == {"gradients: autograd and weights turned up and down"}
+
+
+# --- every kind of layer, unit and weight -----------------------------------------------------
+
+ZOOMED: dict[str, tuple[list[str], dict[str, str], dict[str, Any]]] = {
+    "tabm": FAMILIES["tabm"],
+    "cnn": FAMILIES["cnn, pictures"],
+    "gru": FAMILIES["gru, padded"],
+    "transformer": FAMILIES["transformer, columns"],
+    "bins": FAMILIES["mlp, bins"],
+    "pictures": (["image"], {"image": "transformer"}, {"optimizer": "muon"}),
+}
+
+
+@pytest.mark.parametrize("name", ZOOMED)
+def test_every_layer_unit_and_weight_can_be_seen(name: str) -> None:
+    kinds, network, plan = ZOOMED[name]
+    whole, learner, data = made(kinds, network, after=3, **plan)
+    task, rows = CLASSES, torch.arange(ROWS)
+    for place, one in enumerate(whole.weights):
+        path = one.name.removeprefix("branches.")
+        zoom, kind = ((path, Layer), (f"{path}[1]", Unit))[place % 2]
+        seen = receipt(learner, data, task, rows, zoom=zoom, seconds=1e-9)
+        assert seen.checked, (zoom, [c for c in seen.checks if not c.passed])
+        # A parameter with one axis has no units but weights.
+        assert isinstance(seen.zoom, kind) or len(one.shape) == 1
+        assert seen.one.path.startswith(f"{path}[")
+
+
+def test_a_gru_cell_is_told_gate_by_gate() -> None:
+    found, _, _ = made(["series"], {"series": "rnn"}, zoom="layers.1.weight_hh_l0_reverse[9, 2]")
+    assert found.one.output is not None
+    names = [line.name for line in found.one.output.lines]
+    assert names == ["reset gate", "update gate", "candidate", "new memory"]
+    assert found.one.output.by_hand == pytest.approx(found.one.output.computed, rel=1e-5)
+    assert found.one.output.terms[0].weight_name == "weight_hh_l0_reverse[9, 2]"
+
+
+def test_the_followed_weight_is_named_first() -> None:
+    found, _, _ = made(["image"], {"image": "cnn"}, zoom="stages.1.convolution[3, 2, 1, 1]")
+    assert found.one.path == "image.network.stages.1.convolution.weight[3, 2, 1, 1]"
+    assert found.one.output is not None
+    assert found.one.output.terms[0].weight_name == "weight[3, 2, 1, 1]"
+
+
+# --- tasks ------------------------------------------------------------------------------------
+
+TASKS: list[Task] = [
+    CLASSES,
+    Grades("stars", ["1", "2", "3"]),
+    Tags("tags", ["a", "b", "c"]),
+    Regress(["y", "z"], [1.0, 2.0], [2.0, 3.0], [-9.0, -9.0], [9.0, 9.0]),
+]
+
+
+@pytest.mark.parametrize("family", ["mlp", "tabm"])
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.kind)
+def test_every_kind_of_question(task: Task, family: str) -> None:
+    smoothing = 0.0 if task.kind == "regress" else 0.1
+    found, _, _ = made(["scalars"], {"columns": family}, task=task, label_smoothing=smoothing)
+    assert found.checked
+    assert len(found.answers) == task.outputs
+    if task.kind != "regress":
+        assert found.loss.lines[-1].value == pytest.approx(found.loss.example, rel=1e-4)
+
+
+def test_predicted_minus_wanted_is_the_blame() -> None:
+    found, _, _ = made(["scalars"], {"columns": "mlp"})
+    for one in found.answers:
+        assert one.blame == pytest.approx(one.predicted - one.wanted, abs=1e-6)
+
+
+# --- what it leaves alone, and what it says ---------------------------------------------------
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_small_step_makes_the_loss_smaller(name: str) -> None:
+    kinds, network, plan = FAMILIES[name]
+    small = {"rate": 1e-3 if plan.get("optimizer") == "muon" else 2e-4}
+    found, _, _ = made(kinds, network, after=2, seconds=1e-9, **{**plan, **small})
+    assert found.again.batch < found.loss.batch
+    assert np.mean(found.again.examples) == pytest.approx(found.again.batch)
+    fell = [new < old for new, old in zip(found.again.examples, found.loss.examples, strict=True)]
+    assert found.again.lower == sum(fell) > 0
+
+
+def test_the_learner_and_the_random_numbers_stay_as_they_are() -> None:
+    _, learner, data = made(["image"], {"image": "cnn"}, after=2)
+    before = learner.state_dict()
+    drawn = torch.get_rng_state()
+    receipt(learner, data, CLASSES, torch.arange(ROWS))
+    assert torch.equal(drawn, torch.get_rng_state())
+    for kind in ("model", "optimizer"):
+        for name, value in learner.state_dict()[kind].items():
+            assert torch.equal(value, before[kind][name])
+    assert learner.number == 2
+
+
+def test_the_receipt_is_the_step_that_the_loop_makes() -> None:
+    found, learner, data = made(["scalars"], {"columns": "mlp"}, after=4)
+    step = next(train(learner, data, CLASSES, torch.arange(ROWS), torch.arange(0)))
+    assert found.loss.batch == float(step.loss)
+    assert found.rows == tuple(step.batch.rows.tolist())
+    name, _, index = found.one.path.partition("[")
+    place = tuple(map(int, index.strip("]").split(", ")))
+    assert found.one.after == float(learner.model.get_parameter(name).detach()[place])
+
+
+def test_what_does_not_exist_is_said() -> None:
+    for zoom, fix in (
+        ("haed", "did you mean 'head'?"),
+        ("head[3, 1]", "its shape is 3 × 8, counted from 0"),
+        ("weight", "did you mean 'head.weight'?"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            made(["scalars"], {"columns": "mlp"}, zoom=zoom)
+        assert fix in caught.value.fix, caught.value
+    _, learner, data = made(["scalars"], {"columns": "mlp"})
+    with pytest.raises(ConfigError, match="no example 12"):
+        receipt(learner, data, CLASSES, torch.arange(ROWS), example=12)
+    learner.number = learner.plan.steps
+    with pytest.raises(ValueError, match="no next step"):
+        receipt(learner, data, CLASSES, torch.arange(ROWS))
+
+
+def test_the_json_keeps_its_shape() -> None:
+    found, _, _ = made(["scalars"], {"columns": "mlp"}, zoom="layers.0[1]")
+    data = json.loads(json.dumps(found.as_json()))
+    assert data["schema"] == 1
+    assert list(data) == [
+        *("schema", "step", "steps", "batch", "rows", "example", "why_example", "optimizer"),
+        *("precision", "dropout", "memory", "inputs", "values", "answers", "outputs", "members"),
+        *("loss", "update", "weights", "one", "zoom", "again", "checks", "task", "place"),
+        *("drawings", "notes", "checked", "zoom_kind"),
+    ]
+    assert list(data["one"]) == [
+        *("path", "layer", "kind", "says", "before", "after", "gradient", "clipped", "output"),
+        *("shares", "others", "turned", "rule", "why", "lines"),
+    ]
+    assert list(data["values"][0]) == ["name", "shape", "mean", "spread", "zeros", "blame"]
+    assert list(data["checks"][0]) == ["what", "gap", "tolerance", "numbers", "passed"]
+    assert data["zoom_kind"] == "unit"
+    assert list(data["zoom"]["output"]["terms"][0]) == ["weight_name", "weight", "factor"]

@@ -312,7 +312,7 @@ def _gru_place(passage: Passage, place: Index) -> tuple[int, int, int, int]:
     example = int(passage.example[place[0]])
     if not isinstance(given, PackedSequence):
         return place[1], place[2], example, given.shape[1]
-    starts = [0, *np.cumsum(given.batch_sizes).tolist()]
+    starts = [0, *given.batch_sizes.cumsum(0).tolist()]
     time = int(np.searchsorted(starts, place[0], side="right")) - 1
     return time, place[1], example, int((passage.example == example).sum())
 

@@ -30,12 +30,15 @@ class Grades(Classify):
         self.outputs = len(classes) - 1
 
     def loss(self, output: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
+        output = wide(output)
         steps = torch.arange(self.outputs, device=target.device)
-        asked = (target[:, None] >= steps).float()  # (batch, steps): is this question put at all?
-        above = (target[:, None] > steps).float() * (1 - smoothing) + smoothing / 2
+        asked = (target[:, None] >= steps).to(
+            output.dtype
+        )  # (batch, steps): is this question put at all?
+        above = (target[:, None] > steps).to(output.dtype) * (1 - smoothing) + smoothing / 2
         if output.ndim == 3:
             asked, above = asked.unsqueeze(1), above.unsqueeze(1).expand_as(output)
-        each = F.binary_cross_entropy_with_logits(wide(output), above, reduction="none") * asked
+        each = F.binary_cross_entropy_with_logits(output, above, reduction="none") * asked
         total = each.sum(-1)  # minus the log-probability of the true grade when smoothing is 0
         return total if total.ndim == 1 else total.mean(1)
 
