@@ -50,6 +50,8 @@ MOST_ROWS = 4_000
 SURE = 0.5
 """A row counts as memorized if having learned from it raised its true answer's probability by so
 much: surely right with it, surely wrong without."""
+WORTH = 0.05
+"""Part of its whole fall that the training loss must still fall after the moment."""
 POINTS = 60
 
 
@@ -75,7 +77,7 @@ def study(material: Material) -> Finding:
     return Finding(
         "overfitting",
         TITLE,
-        " ".join([_onset_sentence(onset, course), _memory_sentence(memory)]),
+        " ".join([_onset_sentence(onset, course), _memory_sentence(memory, onset)]),
         notes=(*_notes(course, onset, twins, material), *how),
         figures={
             "onset": vars(onset),
@@ -208,7 +210,7 @@ class Onset:
 def find_onset(course: Course) -> Onset:
     """The first look after which the validation loss never improves beyond chance, although the
     training loss keeps falling by more than that."""
-    looks = len(course.steps)
+    looks, worth = len(course.steps), WORTH * (course.train[0] - course.train[-1])
     lowest = int(course.valid.argmin())
     best, last = float(course.valid[lowest]), float(course.valid[-1])
     noise = float(course.valid_noise[lowest, -1])
@@ -219,7 +221,7 @@ def find_onset(course: Course) -> Onset:
         improves = (gains > course.valid_noise[place, place + 1 :]).any()
         fall = course.train[place] - course.train[-1]
         # A fall too small to be told from noise on validation rows proves nothing.
-        limit = max(course.train_noise[place, -1], course.valid_noise[place, -1])
+        limit = max(course.train_noise[place, -1], course.valid_noise[place, -1], worth)
         if not improves and fall > limit:
             rise = last - best
             kind: Literal["worse", "flat"] = "worse" if rise > noise and lowest >= place else "flat"
@@ -368,7 +370,7 @@ def memory_of(answered: Answered) -> Memory:
     )
 
 
-def _memory_sentence(memory: Memory) -> str:
+def _memory_sentence(memory: Memory, onset: Onset) -> str:
     verb = (
         "is right"
         if memory.tolerance is None
@@ -382,7 +384,8 @@ def _memory_sentence(memory: Memory) -> str:
         return f"{start}: too small a difference to say that any row was memorized."
     return (
         f"{start}: about {memory.estimate:,.0f} [{memory.low:,.0f}, {memory.high:,.0f}] of its"
-        f" {memory.learned:,} rows are answered from memory only."
+        f" {memory.learned:,} rows are answered from memory only"
+        + (", but that did not make it worse on others." if onset.kind == "never" else ".")
     )
 
 
@@ -584,32 +587,32 @@ def measures_of(material: Material) -> list[tuple[str, str, str]]:
         (
             "choice of weights",
             which,
-            reason or "validation rows preferred them, or could not tell a difference",
+            reason or "no others were clearly better on validation rows",
         ),
         (
             "averaging",
             f"over the last {plan.average:.0%} of the steps" if plan.average else "none",
-            "the mean of many noisy weights is steadier than the last of them",
+            "a mean of noisy weights is steadier",
         ),
         (
             "bagging",
             f"{plan.folds} networks" if plan.folds > 1 else "none",
-            plan.why.get("folds", "") if plan.folds > 1 else "one network has rows enough",
+            plan.why.get("folds", ""),
         ),
         (
             "random changes",
             ", ".join(changes) or "none",
-            plan.why.get("augment", "not tried for this kind of data, or too few passes to pay"),
+            plan.why.get("augment", "not tried: none for this data, or too few passes"),
         ),
         (
             "label smoothing",
             f"{plan.label_smoothing:g}" if plan.label_smoothing else "none",
-            "the network is not asked to be surer than it can be",
+            "it is not asked to be surer than it can be",
         ),
         (
             "dropout",
             ", ".join(f"{share:.0%}" for share in dropout if share) or "none",
-            "no value may be relied on alone: a part of them is missing at every step",
+            "no value may be relied on alone",
         ),
         (
             "weight decay",
