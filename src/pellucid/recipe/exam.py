@@ -14,6 +14,7 @@ from pellucid.config import Settings
 from pellucid.data.columns import Loaded
 from pellucid.evidence.calibrate import Calibration, calibrate
 from pellucid.evidence.conformal import Promise
+from pellucid.evidence.slices import slices
 from pellucid.evidence.verdict import Contender, Verdict, verdict
 from pellucid.export.bundle import Bundle
 from pellucid.learning.evaluate import confusion, higher_is_better, metrics, score
@@ -144,6 +145,14 @@ def summary(prepared: Prepared, exam: Exam, kept: np.ndarray, kept_name: str) ->
         "network_figures": exam.figures,
         "rows": len(exam.rows),
     }
+    found["slices"] = slices(
+        task.kind,
+        exam.truth,
+        kept,
+        prepared.inputs,
+        _take(prepared.loaded, exam.rows),
+        getattr(task, "classes", []),
+    ).as_json()
     if task.kind in ("classify", "grades"):
         found["classes"] = getattr(task, "classes", [])
         found["confusion"] = confusion(task.kind, exam.truth, exam.values).tolist()

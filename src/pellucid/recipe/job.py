@@ -22,6 +22,7 @@ from pellucid.data.columns import RawTable
 from pellucid.data.duplicates import SCALAR
 from pellucid.errors import BundleError, ConfigError
 from pellucid.export.bundle import Bundle
+from pellucid.export.card import write_card
 from pellucid.learning.planner import SECONDS
 from pellucid.network.assemble import family_of
 from pellucid.recipe.exam import Exam, Rival, compete, examine, summary, worth_showing
@@ -173,6 +174,7 @@ def _finish(
         used=_used(time.process_time() - busy),
         looks_at_test=1,
     )
+    write_card(Run(writer.folder), bundle)
     return Run(writer.folder)
 
 

@@ -20,6 +20,7 @@ from pellucid.evidence import PARTS
 from pellucid.evidence.finding import Finding
 from pellucid.evidence.subject import FitCheap, Material, Predictor
 from pellucid.export.bundle import Bundle
+from pellucid.export.card import write_card
 from pellucid.learning.planner import Ingredients
 from pellucid.recipe.job import settings_of
 from pellucid.recipe.prepare import Prepared, ingredients, prepare
@@ -74,6 +75,8 @@ def study(
         finding = replace(finding, seconds=round(time.perf_counter() - started, 3))
         write_json(run.path / "evidence" / f"{name}.json", finding.as_json())
         yield finding
+    if material is not None:
+        write_card(run, Bundle.load_from(run.path))  # it tells what was found
 
 
 def material_of(

@@ -33,6 +33,7 @@ OWN = (
     "results/summary.json",
     "results/examples.json",
     "model/bundle.json",
+    "model/README.md",
     "model/*.safetensors",
     "model/*.txt",
 )

@@ -1,0 +1,148 @@
+"""How far to trust an answer, as a user meets it: sets, strange rows, no answer, the card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from pellucid.export.bundle import Bundle
+from pellucid.interfaces import cli
+from pellucid.interfaces.trained import Trained
+
+Say = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`kind.csv` and `price.csv` with the runs `kind.run` and `price.run`."""
+    folder = tmp_path_factory.mktemp("trust")
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 320))
+    kind = np.array(["rose", "tulip", "weed"])[np.digitize(x + 0.5 * rng.normal(size=320), [-1, 1])]
+    price = 100 + 10 * x + 4 * rng.normal(size=320)
+    for name, target in (("kind", kind), ("price", np.round(price, 2))):
+        lines = [f"x,y,{name}", *(f"{a:.4f},{b:.4f},{c}" for a, b, c in zip(x, y, target))]
+        (folder / f"{name}.csv").write_text("\n".join(lines) + "\n")
+        words = ["learn", folder / f"{name}.csv", "--time", "2s", "--no-record", "--no-report"]
+        assert cli.main([*map(str, words), "--out", str(folder / f"{name}.run")]) == 0
+    return folder
+
+
+@pytest.fixture
+def say(folder: Path, capsys: pytest.CaptureFixture[str]) -> Say:
+    """`say("predict", "kind.run", ...)`: what is printed on standard output."""
+
+    def run(verb: str, name: str, *words: object, code: int = 0) -> str:
+        capsys.readouterr()
+        assert cli.main([verb, str(folder / name), *map(str, words)]) == code
+        return capsys.readouterr().out
+
+    return run
+
+
+def lines(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_set_names_what_cannot_be_ruled_out(folder: Path, say: Say) -> None:
+    found = lines(say("predict", "kind.run", folder / "kind.csv", "--json"))
+    assert all(line["answer"] in line["set"] for line in found)
+    assert {line["set_holds"] for line in found} == {0.9}
+    assert max(len(line["set"]) for line in found) > 1
+    doubtful = min(found, key=lambda line: line["probability"])
+    printed = say("predict", "kind.run", folder / "kind.csv").splitlines()[doubtful["row"]]
+    other = next(name for name in doubtful["set"] if name != doubtful["answer"])
+    assert f"(or {other}" in printed
+
+
+def test_what_is_strange_is_said(say: Say) -> None:
+    usual = lines(say("predict", "kind.run", "x=0.1", "y=0.2", "--json"))[0]
+    assert usual["unlike"] > 0.05
+    assert "beyond" not in usual
+    strange = lines(say("predict", "kind.run", "x=500", "y=0.2", "--json"))[0]
+    low, high = strange["beyond"]["x"]
+    assert low < -2 < 2 < high
+    assert "unlike anything it learned from: it knows x" in say(
+        "predict", "kind.run", "x=500", "y=0.2"
+    )
+
+
+@pytest.mark.parametrize("name", ["kind.run", "price.run"])
+def test_it_may_say_that_it_does_not_know(name: str, folder: Path, say: Say) -> None:
+    rows = folder / f"{name.removesuffix('.run')}.csv"
+    free = lines(say("predict", name, rows, "--json"))
+    held_back = lines(say("predict", name, rows, "--sure", "0.9", "--json"))
+    for before, after in zip(free, held_back, strict=True):
+        assert after["answer"] == (None if after["unsure"] else before["answer"])
+        if "probability" in before and before["probability"] < 0.9:
+            assert after["unsure"]
+    surer = lines(say("predict", name, rows, "--sure", "0.9999", "--json"))
+    assert all(line["unsure"] for line in surer)  # numbers: too few rows to promise that much
+    strange = say("predict", name, "x=500", "y=0", "--sure", "0.5")
+    assert "doesn't know" in strange
+
+
+def test_sureness_is_a_share(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["predict", str(folder / "kind.run"), "x=0", "y=0", "--sure"]
+    assert cli.main([*words, "95"]) == 2
+    assert "write a share between 0 and 1" in capsys.readouterr().err
+    assert cli.main([*words, "very"]) == 2
+    assert "write a number, such as --sure 0.95" in capsys.readouterr().err
+
+
+def test_studies_say_whether_promises_are_kept(say: Say) -> None:
+    sets, sureness, unlike = lines(say("study", "kind.run", "sets", "sureness", "unlike", "--json"))
+    figures = sets["figures"]
+    assert figures["usual_low"] <= figures["coverage"] <= 1
+    assert sum(one["rows"] for one in figures["classes"]) == figures["rows"] == 64
+    shares = [one["share"] for one in sureness["figures"]["levels"]]
+    assert shares == sorted(shares, reverse=True)
+    assert unlike["figures"]["false_alarms"]["share"] < 0.1
+    made_up = {one["rows"]: one["share"] for one in unlike["figures"]["made_up"]}
+    assert made_up["rows with one number ten times too large"] > 0.3
+    numbers = lines(say("study", "price.run", "sets", "sureness", "--json"))
+    assert numbers[0]["figures"]["low"] <= 0.9 <= numbers[0]["figures"]["high"]
+    assert numbers[0]["figures"]["mean_size"] == pytest.approx(2 * 1.645 * 4, rel=0.5)
+
+
+def test_models_of_before_can_be_read(folder: Path, tmp_path: Path) -> None:
+    """Format 1 without held rows: one distance for all numbers, no sets."""
+    head = json.loads((folder / "price.run/model/bundle.json").read_text())
+    for name in ("promises", "unlike"):
+        del head[name]
+    for file in (folder / "price.run/model").glob("network-*"):
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "bundle.json").write_text(json.dumps({**head, "baseline": None}))
+    bundle = Bundle.load_from(tmp_path)
+    assert bundle.promise is None
+    line = Trained(tmp_path).predict({"x": 0.0, "y": 0.0})[0]
+    assert line.keys() == {"row", "answer", "low", "high"}
+    assert line["high"] - line["low"] == pytest.approx(2 * head["calibration"]["half_widths"][0])
+
+
+@pytest.mark.parametrize("name", ["kind.run", "price.run"])
+def test_the_card_says_what_the_run_says(name: str, folder: Path) -> None:
+    run = Trained(folder / name)
+    text = (folder / name / "model" / "README.md").read_text("utf-8")
+    _, front, body = text.split("---\n", 2)
+    head = yaml.safe_load(front)
+    assert head["library_name"] == "pellucid"
+    kind = "classification" if name == "kind.run" else "regression"
+    assert head["pipeline_tag"] == f"tabular-{kind}"
+    (result,) = head["model-index"][0]["results"]
+    assert result["dataset"]["type"] == run.info["fingerprint"]
+    found = {metric["name"]: metric["value"] for metric in result["metrics"]}
+    assert found == run.summary["figures"]
+    first = result["metrics"][0]
+    assert first["name"] == run.summary["metric"]
+    assert first["args"] == {key: run.summary[key] for key in ("low", "high", "rows")}
+    for method in (run.verdict["network"], *run.verdict["baselines"]):
+        assert f"| {method['name']} | {method['score']:.4g} |" in body
+    assert run.verdict["sentence"] in body
+    assert "looked at once" in body
