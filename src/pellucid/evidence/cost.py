@@ -297,7 +297,7 @@ def _megabytes(size: float) -> str:
 
 def _notes(used: Used, answer: Answering, less: list[Budget]) -> list[str]:
     source = (
-        "measured processor time"
+        "processor time after reading, as measured"
         if used.measured
         else f"the run's seconds on {used.threads} threads, as it noted no processor time"
     )
