@@ -69,7 +69,6 @@ QUESTIONS = (
     Question("satimage", 2_400, instead=True),
     Question("letter", 2_400, instead=True),
     Question("movies", network=False),
-    Question("spam", network=False),
     Question("fashion", network=False),
 )
 
