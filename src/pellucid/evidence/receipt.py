@@ -935,8 +935,8 @@ def _named(word: str, names: Sequence[str]) -> str:
     if len(endings) == 1:
         return endings[0]
     fix = did_you_mean(word, map(_shown, endings or names))
-    several = "several layers are called so" if endings else "there is no layer or parameter so"
-    raise ConfigError(f"{several}: '{word}'", where="--zoom", fix=fix)
+    what = "several layers or weights are" if endings else "no layer and no weights are"
+    raise ConfigError(f"{what} called '{word}'", where="--zoom", fix=fix)
 
 
 def _shown(name: str) -> str:
@@ -983,7 +983,7 @@ def loss_lines(task: Task, output: Tensor, target: Tensor, smoothing: float) -> 
     several = output.reshape(-1, output.shape[-1])
     if task.kind == "regress":
         for name, mine, true in zip(task.names, several.mean(0), target, strict=True):
-            formula = f"({said(float(mine))} − {said(float(true))})²"
+            formula = f"({said(float(mine)).strip('()')} − {said(float(true))})²"
             line = f"error of '{name}', squared; in units of its usual spread"
             yield Line(line, formula, float((mine - true) ** 2))
     elif task.kind == "classify":
@@ -1004,7 +1004,7 @@ def loss_lines(task: Task, output: Tensor, target: Tensor, smoothing: float) -> 
         how = f"{smoothing:g} of the truth is spread over all answers, so that none gets too sure"
         yield Line("loss of the example", how, total)
     elif task.kind != "classify":
-        members = f" over {len(several)} members" if len(several) > 1 else ""
+        members = f", mean over {len(several)} members of their own" if len(several) > 1 else ""
         way = "sum" if task.kind == "grades" else "mean"
         yield Line("loss of the example", f"{way}{members}", total)
 

@@ -122,9 +122,10 @@ def _loss(receipt: Receipt) -> Iterator[str]:
 
 def _blame(receipt: Receipt) -> Iterator[str]:
     yield from _heading(5, "Blame (backpropagation)", "who caused it? the error travels back")
+    twice = "twice " if receipt.task == "regress" else ""
     yield from _wrapped(
-        "At the answer, blame is what was predicted minus what was wanted: minus means 'should"
-        " have been more'."
+        f"At the answer, blame is {twice}what was predicted minus what was wanted: minus means"
+        " 'should have been more'."
     )
     width = max(len(one.name) for one in receipt.answers)
     for one in receipt.answers:
