@@ -52,6 +52,62 @@ def find_leaks(
     return leaks
 
 
+def alone(values: np.ndarray, target: np.ndarray, *, classes: bool) -> float:
+    """How much of the target one column knows by itself, from 0 (nothing) to 1 (all of it).
+
+    Each bin (or word) answers with its commonest class or its mean, learned on half of the rows
+    and asked about the other half, both ways. The share of right answers, mean over the classes, is
+    counted from guessing; of numbers, the share of the variance that is explained.
+
+    Args:
+        values: float64 `(rows,)` (NaN is missing) or object `(rows,)` of str (or None).
+        target: int64 classes or float64 numbers `(rows,)`.
+    """
+    filled = _filled(values)
+    own = np.zeros(len(values), dtype=np.int64)  # missing values are a bin of their own
+    own[filled] = 1 + (
+        _codes(values[filled])
+        if values.dtype == object
+        else _bins(values[filled], min(_BINS, max(4, len(values) // 20)))
+    )
+    order = np.random.default_rng(0).permutation(len(own))
+    halves = order[::2], order[1::2]
+    ask = _right_share if classes else _explained_share
+    known = [ask(own, target, learn, asked) for learn, asked in (halves, halves[::-1])]
+    return float(np.clip(np.mean(known), 0, 1))
+
+
+def _right_share(own: np.ndarray, codes: np.ndarray, learn: np.ndarray, ask: np.ndarray) -> float:
+    table = np.zeros((own.max() + 1, codes.max() + 1))
+    np.add.at(table, (own[learn], codes[learn]), 1)
+    share = table / np.maximum(table.sum(0), 1)  # every class counts the same
+    right = (share.argmax(1)[own[ask]] == codes[ask]) & (table.sum(1)[own[ask]] > 0)
+    there = np.unique(codes[ask])
+    accuracy = float(np.mean([right[codes[ask] == code].mean() for code in there]))
+    guessing = 1 / len(there)
+    return (accuracy - guessing) / (1 - guessing) if guessing < 1 else 0.0
+
+
+def _explained_share(
+    own: np.ndarray, target: np.ndarray, learn: np.ndarray, ask: np.ndarray
+) -> float:
+    counts = np.bincount(own[learn], minlength=own.max() + 1)
+    sums = np.bincount(own[learn], weights=target[learn], minlength=own.max() + 1)
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), target[learn].mean())
+    variance = float(target[ask].var())
+    return 1 - float(((target[ask] - means[own[ask]]) ** 2).mean()) / variance if variance else 0.0
+
+
+def separation(values: np.ndarray, positive: np.ndarray) -> float:
+    """How well numbers tell two sorts of rows apart: AUC, from 0.5 to 1; missing ones left out."""
+    filled = _filled(values)
+    values, positive = values[filled], positive[filled]
+    if not positive.any() or positive.all():
+        return 0.5
+    auc = _auc(values, positive)
+    return max(auc, 1 - auc)
+
+
 def _judge(
     name: str, values: np.ndarray, target: np.ndarray, codes: np.ndarray, *, classes: bool
 ) -> Leak | None:
@@ -166,16 +222,10 @@ def _accuracy_alone(values: np.ndarray, codes: np.ndarray) -> float:
 
 def _explained_alone(own: np.ndarray, target: np.ndarray) -> float:
     """Share of the variance that the value's mean explains; means and test on different halves."""
-    kinds = int(own.max()) + 1
-    if kinds > len(own) / 4:
+    if int(own.max()) + 1 > len(own) / 4:
         return 0.0
     order = np.random.default_rng(0).permutation(len(own))
-    learn, ask = order[::2], order[1::2]
-    counts = np.bincount(own[learn], minlength=kinds)
-    sums = np.bincount(own[learn], weights=target[learn], minlength=kinds)
-    means = np.where(counts > 0, sums / np.maximum(counts, 1), target[learn].mean())
-    variance = float(target[ask].var())
-    return 1 - float(((target[ask] - means[own[ask]]) ** 2).mean()) / variance if variance else 0.0
+    return _explained_share(own, target, order[::2], order[1::2])
 
 
 # --- small tools ----------------------------------------------------------------------------
@@ -195,8 +245,8 @@ def _codes(values: np.ndarray) -> np.ndarray:
     return np.array([number.setdefault(value, len(number)) for value in values], dtype=np.int64)
 
 
-def _bins(values: np.ndarray) -> np.ndarray:
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, _BINS + 1)[1:-1]))
+def _bins(values: np.ndarray, count: int = _BINS) -> np.ndarray:
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, count + 1)[1:-1]))
     return np.searchsorted(edges, values, side="right").astype(np.int64)
 
 

@@ -12,6 +12,8 @@ from pellucid.evidence import choice  # noqa: F401
 from pellucid.evidence import overfitting  # noqa: F401
 from pellucid.evidence import growth  # noqa: F401
 from pellucid.evidence import labels  # noqa: F401
+from pellucid.evidence import duplicates  # noqa: F401
+from pellucid.evidence import honesty  # noqa: F401
 from pellucid.evidence import cost  # noqa: F401
 
 # isort: on

@@ -7,7 +7,7 @@ that it is computed once and every interface shows the same.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -154,8 +154,11 @@ def _fit_cheap(prepared: Prepared, seed: int) -> FitCheap:
     known = task.truth(prepared.target)
     outputs = len(getattr(task, "classes", [])) or task.outputs
 
-    def fit(rows: np.ndarray, truth: np.ndarray | None = None) -> Predictor:
+    def fit(
+        rows: np.ndarray, truth: np.ndarray | None = None, ignore: Collection[str] = ()
+    ) -> Predictor:
         target = known if truth is None else truth
-        return fit_fast(prepared.inputs, prepared.loaded, target, task.kind, outputs, rows, seed)
+        inputs = [column for column in prepared.inputs if column.name not in ignore]
+        return fit_fast(inputs, prepared.loaded, target, task.kind, outputs, rows, seed)
 
     return fit
