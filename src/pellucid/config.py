@@ -63,7 +63,8 @@ class Settings:
         order: Column of times; test rows are then the latest.
         split: Column that already says train, valid or test for each row.
         ignore: Columns to leave out.
-        keep: "network" keeps the network, "best" the winner against the classical methods.
+        keep: "network" keeps the network; "best" whoever answers held rows best: the network, the
+            best classical method, or both together.
         keep_going: Go on although more than a tenth of the rows had to be set aside.
         record: Write looks at the inside while learning.
         missing: Words that mean "no value", besides the usual ones.

@@ -44,7 +44,7 @@ class Subject:
     answer: Callable[[Rows], np.ndarray]
     network: Model
     encode: Callable[[Rows], dict[str, Tensor]]
-    which: Literal["network", "baseline"] = "network"
+    which: Literal["network", "baseline", "both"] = "network"
     say: Callable[[Rows], list[dict[str, Any]]] = lambda rows: []
 
     def features(self, rows: Rows) -> np.ndarray:

@@ -33,7 +33,7 @@ from pellucid.data.modalities import MODALITIES
 from pellucid.data.readers.gather import Gathering
 from pellucid.errors import BundleError, DataError, did_you_mean
 from pellucid.evidence.calibrate import Calibration
-from pellucid.evidence.conformal import Promise
+from pellucid.evidence.conformal import Promise, chosen
 from pellucid.evidence.subject import Subject
 from pellucid.evidence.sureness import enough
 from pellucid.evidence.unlike import LEVEL, Unlike, cells
@@ -44,7 +44,7 @@ from pellucid.recording.files import read_arrays, read_json, write_arrays, write
 from pellucid.tasks import Task, task_from_json
 
 FORMAT = 1
-Which = Literal["network", "baseline", "kept"]
+Which = Literal["network", "baseline", "both", "kept"]
 
 
 @dataclass(frozen=True)
@@ -150,15 +150,22 @@ class Member:
         }
 
 
+def mean_answer(network: np.ndarray, classical: np.ndarray) -> np.ndarray:
+    """Both together: the mean of two calibrated answers; two that err differently err less."""
+    return (network + classical) / 2
+
+
 @dataclass
 class Bundle:
     """A trained model with everything before and after it.
 
     members: the networks whose mean is the answer; one, or the folds of a bag.
-    layouts: column -> geometry found at training. kept: what `predict` uses unless told otherwise.
+    layouts: column -> geometry found at training. kept: who answers unless told otherwise; "both"
+    is the mean of the network's and the classical method's calibrated answers.
     gathered: how cells were put together, if only together they made an example.
-    frozen: column -> the pretrained network in front of it. promise, baseline_promise: how far off
-    held rows were; None if they are too few. unlike: to know rows that are like none learned from.
+    frozen: column -> the pretrained network in front of it. promise, baseline_promise,
+    both_promise: how far off held rows were; None if they are too few. unlike: to know rows that
+    are like none learned from.
     """
 
     task: Task
@@ -167,11 +174,13 @@ class Bundle:
     calibration: Calibration
     baseline: FittedBaseline | None = None
     baseline_calibration: Calibration = field(default_factory=Calibration)
-    kept: Literal["network", "baseline"] = "network"
+    both_calibration: Calibration = field(default_factory=Calibration)
+    kept: Literal["network", "baseline", "both"] = "network"
     gathered: Gathering | None = None
     frozen: dict[str, Frozen] = field(default_factory=dict)
     promise: Promise | None = None
     baseline_promise: Promise | None = None
+    both_promise: Promise | None = None
     unlike: Unlike | None = None
 
     # --- answers ------------------------------------------------------------------------------
@@ -227,14 +236,23 @@ class Bundle:
 
     def values(self, loaded: dict[str, Loaded], which: str) -> np.ndarray:
         """Calibrated probabilities or numbers `(rows, classes | tags | targets)`."""
-        if which == "baseline":
-            return self._calibrated(self._classical(loaded)[None], which)
-        return self._calibrated(self._answers(self.views(loaded)), which)
+        views = [] if which == "baseline" else self.views(loaded)
+        return self._calibrated(self._raw(loaded, views, which), which)
 
     def views(self, loaded: dict[str, Loaded]) -> list[View]:
         """Rows as each network of the bag sees them."""
         features = self._frozen_features(loaded)
         return [member.view(loaded, features) for member in self.members]
+
+    def _raw(self, loaded: dict[str, Loaded], views: list[View], which: str) -> np.ndarray:
+        """`(networks or 1, rows, ...)`: answers before calibration."""
+        if which == "baseline":
+            return self._classical(loaded)[None]
+        answers = self._answers(views)
+        if which == "network":
+            return answers
+        classical = self._calibrated(self._classical(loaded)[None], "baseline")
+        return mean_answer(self._calibrated(answers, "network"), classical)[None]
 
     def _answers(self, views: list[View]) -> np.ndarray:
         """`(networks, rows, ...)`: what each network answers, before calibration."""
@@ -251,8 +269,19 @@ class Bundle:
 
     def _calibrated(self, answers: np.ndarray, which: str) -> np.ndarray:
         """The mean answer `(rows, ...)` of all that answered `(networks, rows, ...)`."""
-        calibration = self.baseline_calibration if which == "baseline" else self.calibration
-        return calibration.apply(self.task.kind, answers.mean(0))
+        return self.calibration_of(which).apply(self.task.kind, answers.mean(0))
+
+    def calibration_of(self, which: str) -> Calibration:
+        """What makes the answers of the network, the baseline or both honest."""
+        return {"baseline": self.baseline_calibration, "both": self.both_calibration}.get(
+            which, self.calibration
+        )
+
+    def promise_of(self, which: str) -> Promise | None:
+        """How far off the network, the baseline or both were on held rows."""
+        return {"baseline": self.baseline_promise, "both": self.both_promise}.get(
+            which, self.promise
+        )
 
     def _frozen_features(self, loaded: dict[str, Loaded]) -> dict[str, np.ndarray]:
         """Column -> what the frozen network in front of it makes of each row."""
@@ -292,9 +321,9 @@ class Bundle:
         also `unsure`: whether there is no `answer`.
         """
         asked = self.kept if which == "kept" else which
-        needed = asked == "network" or (self.unlike is not None and not self.unlike.table)
+        needed = asked != "baseline" or (self.unlike is not None and not self.unlike.table)
         views = self.views(loaded) if needed else []
-        members = self._classical(loaded)[None] if asked == "baseline" else self._answers(views)
+        members = self._raw(loaded, views, asked)
         values = self._calibrated(members, asked)
         said = self.task.answers(values)
         self._say_sets(said, values, members, asked)
@@ -314,31 +343,28 @@ class Bundle:
                     if np.isfinite(one) and np.isfinite(other):
                         answer |= {"low": float(one), "high": float(other)}
             return
-        promise = self._promise(asked)
+        promise = self.promise_of(asked)
         if promise is None:
             return
-        names = np.array(getattr(self.task, "classes", None) or getattr(self.task, "tags", []))
-        for answer, inside in zip(said, promise.sets(members), strict=True):
-            # What is answered belongs to the set, however unlikely it is.
-            inside |= np.isin(names, answer["answer"])
-            answer |= {"set": names[inside].tolist(), "set_holds": 1 - promise.alpha}
+        names = getattr(self.task, "classes", None) or getattr(self.task, "tags", [])
+        # What is answered belongs to the set, however unlikely it is.
+        inside = promise.sets(members) | chosen(self.task.kind, values)
+        for answer, row in zip(said, inside.tolist(), strict=True):
+            answer["set"] = [name for name, is_in in zip(names, row, strict=True) if is_in]
+            answer["set_holds"] = 1 - promise.alpha
 
     def bounds(
         self, values: np.ndarray, members: np.ndarray, asked: str, sure: float | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest plausible number `(rows, targets)`; not finite without a promise."""
-        promise = self._promise(asked)
+        promise = self.promise_of(asked)
         if promise is not None:
             low, high = promise.bounds(members, None if sure is None else 1 - sure)
             return np.minimum(low, values), np.maximum(high, values)
         if sure is not None:
             return np.full(values.shape, -np.inf), np.full(values.shape, np.inf)
         # Models of early versions know one distance for all rows.
-        calibration = self.baseline_calibration if asked == "baseline" else self.calibration
-        return calibration.bounds(values)
-
-    def _promise(self, asked: str) -> Promise | None:
-        return self.baseline_promise if asked == "baseline" else self.promise
+        return self.calibration_of(asked).bounds(values)
 
     def _say_unlike(
         self, said: list[dict[str, Any]], loaded: dict[str, Loaded], views: list[View]
@@ -388,6 +414,7 @@ class Bundle:
             "networks": [member.as_json() for member in self.members],
             "calibration": self.calibration.as_json(),
             "baseline_calibration": self.baseline_calibration.as_json(),
+            "both_calibration": self.both_calibration.as_json(),
             "kept": self.kept,
             "gathered": self.gathered and self.gathered.as_json(),
             "baseline": None,
@@ -409,7 +436,7 @@ class Bundle:
         return sum(path.stat().st_size for path in weights)
 
     def _save_promises(self, folder: Path) -> dict[str, Any]:
-        made = {"network": self.promise, "baseline": self.baseline_promise}
+        made = {name: self.promise_of(name) for name in ("network", "baseline", "both")}
         arrays = {
             f"{name}.{key}": array
             for name, one in made.items()
@@ -516,11 +543,15 @@ def _read_1(folder: Path, head: Mapping[str, Any]) -> Bundle:
             calibration=Calibration.from_json(head["calibration"]),
             baseline=baseline,
             baseline_calibration=Calibration.from_json(head["baseline_calibration"]),
+            both_calibration=Calibration.from_json(
+                head.get("both_calibration", Calibration().as_json())
+            ),
             kept=head["kept"],
             gathered=Gathering.from_json(head["gathered"]) if head["gathered"] else None,
             frozen=_read_frozen(folder, head.get("frozen", [])),
             promise=_read_promise(folder, head, "network"),
             baseline_promise=_read_promise(folder, head, "baseline"),
+            both_promise=_read_promise(folder, head, "both"),
             unlike=_read_unlike(folder, head.get("unlike")),
         )
     except (KeyError, TypeError, OSError, ValueError, SafetensorError) as error:

@@ -171,7 +171,11 @@ def _what(run: Run, bundle: Bundle) -> Iterator[str]:
     lines.append(f"- It needs: {_listed(inputs)}.")
     network = info["network"]
     kept = info["kept"]
-    who = "The network answers" if kept == "network" else f"A classical method answers ({kept})"
+    who = {
+        "network": "The network answers",
+        "baseline": f"A classical method answers ({kept})",
+        "both": f"Two answer: the {kept}",
+    }[bundle.kept]
     lines.append(
         f"- {who}. Network: {_counted(network['networks'], 'network')} of"
         f" {network['parameters']:,} weights ({', '.join(_families(run))}), learned in"
@@ -240,8 +244,7 @@ def _weak(run: Run) -> Iterator[str]:
 def _trust(run: Run, bundle: Bundle) -> Iterator[str]:
     yield "## How far to trust an answer"
     kept = bundle.kept
-    calibration = bundle.calibration if kept == "network" else bundle.baseline_calibration
-    promise = bundle.promise if kept == "network" else bundle.baseline_promise
+    calibration, promise = bundle.calibration_of(kept), bundle.promise_of(kept)
     lines = []
     if bundle.task.kind != "regress":
         lines.append(

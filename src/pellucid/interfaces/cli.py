@@ -261,7 +261,9 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--without", metavar="FILE", help="leave out the rows named in a table (place or row)"
     )
-    verb.add_argument("--keep", default="network", help="network, or best: whoever won")
+    verb.add_argument(
+        "--keep", default="network", help="network, or best: it, the classical method or both"
+    )
     verb.add_argument(
         "--keep-going",
         action="store_true",
@@ -438,6 +440,8 @@ def _explain(options: argparse.Namespace) -> int:
         print(json.dumps(page.as_json(), ensure_ascii=False), flush=True)
     elif options.html is None:
         show_explained(page)
+    else:
+        print(f"page     {options.html}")
     return 0
 
 

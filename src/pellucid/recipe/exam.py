@@ -14,8 +14,9 @@ from pellucid.config import Settings
 from pellucid.data.columns import Loaded
 from pellucid.evidence.calibrate import Calibration, calibrate
 from pellucid.evidence.conformal import Promise
+from pellucid.evidence.intervals import interval
 from pellucid.evidence.slices import slices
-from pellucid.evidence.verdict import Contender, Verdict, verdict
+from pellucid.evidence.verdict import Contender, Standing, Verdict, verdict
 from pellucid.export.bundle import Bundle
 from pellucid.learning.evaluate import confusion, higher_is_better, metrics, score
 from pellucid.recipe.prepare import Prepared
@@ -35,6 +36,7 @@ class Rival:
 
     fitted: FittedBaseline
     calibration: Calibration
+    held_values: np.ndarray
     held_score: float
     promise: Promise | None = None
 
@@ -86,7 +88,7 @@ def compete(
         calibration = calibrate(task.kind, truth, held)
         promise = promise_of(prepared, taught, held, turns=False)
         held_score = score(task.kind, task.metric, truth, held)
-        rivals.append(Rival(one, calibration, held_score, promise))
+        rivals.append(Rival(one, calibration, held, held_score, promise))
     sign = -1 if higher_is_better(task.metric) else 1
     return sorted(rivals, key=lambda rival: sign * rival.held_score)
 
@@ -134,13 +136,18 @@ def summary(prepared: Prepared, exam: Exam, kept: np.ndarray, kept_name: str) ->
     task = prepared.task
     figures = metrics(task.kind, exam.truth, kept)
     standing = {item.name: item for item in (exam.verdict.network, *exam.verdict.baselines)}
-    mine = standing[kept_name]
+    if kept_name in standing:
+        mine: tuple[float, float, float] = _figure(standing[kept_name])
+    else:  # both together are no contender: the verdict compares the one with the other
+        groups = prepared.groups(exam.rows)
+        ends = interval(task.kind, task.metric, exam.truth, kept, 0, groups)
+        mine = (score(task.kind, task.metric, exam.truth, kept), *ends)
     found = {
         "metric": task.metric,
         "kept": kept_name,
-        "score": mine.score,
-        "low": mine.low,
-        "high": mine.high,
+        "score": mine[0],
+        "low": mine[1],
+        "high": mine[2],
         "figures": figures,
         "network_figures": exam.figures,
         "rows": len(exam.rows),
@@ -157,6 +164,10 @@ def summary(prepared: Prepared, exam: Exam, kept: np.ndarray, kept_name: str) ->
         found["classes"] = getattr(task, "classes", [])
         found["confusion"] = confusion(task.kind, exam.truth, exam.values).tolist()
     return found
+
+
+def _figure(standing: Standing) -> tuple[float, float, float]:
+    return standing.score, standing.low, standing.high
 
 
 def worth_showing(prepared: Prepared, exam: Exam) -> list[dict[str, Any]]:

@@ -21,8 +21,10 @@ from pellucid.config import ACROSS, LeftOut, Plan, Settings
 from pellucid.data.columns import RawTable
 from pellucid.data.duplicates import SCALAR
 from pellucid.errors import BundleError, ConfigError
-from pellucid.export.bundle import Bundle
+from pellucid.evidence.calibrate import calibrate
+from pellucid.export.bundle import Bundle, mean_answer
 from pellucid.export.card import write_card
+from pellucid.learning.evaluate import higher_is_better, score
 from pellucid.learning.planner import SECONDS
 from pellucid.network.assemble import family_of
 from pellucid.recipe.exam import Exam, Rival, compete, examine, summary, worth_showing
@@ -207,20 +209,30 @@ def _bundle(prepared: Prepared, taught: Taught, rivals: list[Rival], settings: S
         best = rivals[0]
         bundle.baseline, bundle.baseline_calibration = best.fitted, best.calibration
         bundle.baseline_promise = best.promise
-        if settings.keep == "best" and not network_leads(prepared, taught, best):
-            bundle.kept = "baseline"
+        if settings.keep == "best":
+            _keep_best(bundle, prepared, taught, best)
     return bundle
 
 
-def network_leads(prepared: Prepared, taught: Taught, best: Rival) -> bool:
-    """Whether the network was at least as good on rows that neither had learned from."""
-    from pellucid.learning.evaluate import higher_is_better, score
-
+def _keep_best(bundle: Bundle, prepared: Prepared, taught: Taught, best: Rival) -> None:
+    """Who was best on rows that neither had learned from: the network, the classical method, or
+    both together; of equals the network, then the one that needs less."""
     task: Task = prepared.task
     truth = task.truth(prepared.target[torch.from_numpy(taught.held)])
-    own = score(task.kind, task.metric, truth, taught.held_values)
-    better = own >= best.held_score if higher_is_better(task.metric) else own <= best.held_score
-    return bool(better)
+    both = mean_answer(
+        bundle.calibration.apply(task.kind, taught.held_values),
+        bundle.baseline_calibration.apply(task.kind, best.held_values),
+    )
+    sign = 1 if higher_is_better(task.metric) else -1
+    scores = {
+        "network": sign * score(task.kind, task.metric, truth, taught.held_values),
+        "baseline": sign * best.held_score,
+        "both": sign * score(task.kind, task.metric, truth, both),
+    }
+    bundle.kept = max(scores, key=scores.__getitem__)  # type: ignore[assignment]
+    if bundle.kept == "both":
+        bundle.both_calibration = calibrate(task.kind, truth, both)
+        bundle.both_promise = promise_of(prepared, taught, both, turns=False)
 
 
 def default_seconds(prepared: Prepared, settings: Settings) -> float:
@@ -282,6 +294,17 @@ def _path(source: Any) -> str | None:
     return str(Path(source).resolve()) if isinstance(source, str | Path) else None
 
 
+def kept_answers(bundle: Bundle, rivals: list[Rival], exam: Exam) -> tuple[str, np.ndarray]:
+    """The name of who is kept, and its answers on the test rows."""
+    if bundle.kept == "network":
+        return "network", exam.values
+    name = rivals[0].fitted.name
+    if bundle.kept == "baseline":
+        return name, exam.others[name]
+    mean = mean_answer(exam.values, exam.others[name])
+    return f"network and {name} together", bundle.both_calibration.apply(bundle.task.kind, mean)
+
+
 def _write_end(
     writer: RunWriter,
     prepared: Prepared,
@@ -292,10 +315,11 @@ def _write_end(
 ) -> None:
     task = prepared.task
     bundle.save(writer.folder / "model")
-    kept_name = "network" if bundle.kept == "network" else rivals[0].fitted.name
-    kept = exam.values if bundle.kept == "network" else exam.others[kept_name]
+    kept_name, kept = kept_answers(bundle, rivals, exam)
     field = "prediction" if task.kind == "regress" else "probability"
     results = {"row": exam.rows, "target": exam.truth, field: exam.values}
+    if bundle.kept == "both":
+        results[f"baseline.{kept_name}.{field}"] = kept
     for name, values in exam.others.items():
         results[f"baseline.{name}.{field}"] = values
     writer.save_result("test", results)
