@@ -15,6 +15,7 @@ import numpy as np
 
 from pellucid.data.duplicates import SCALAR
 from pellucid.errors import ConfigError, DataError
+from pellucid.interfaces.report.words import percent
 from pellucid.interfaces.seconds import in_words
 from pellucid.interfaces.show import sparkline
 
@@ -37,6 +38,7 @@ HIGH, ACROSS = 16, 64
 """Lines of a picture, and characters across of a sound or a series."""
 MARKED = 0.15
 """Words are marked that weigh at least this part of the strongest one."""
+MOST_CHANNELS = 4
 SAME = 0.9999
 """Cosine from which on two examples are the same to the network."""
 PARTS = {"text": "words", "image": "patches", "audio": "parts", "series": "windows"}
@@ -194,7 +196,7 @@ def amount(found: Explained, value: float, *, change: bool = False) -> str:
     Changes of probabilities are in points of percent.
     """
     if is_choice(found):
-        text = f"{100 * value:+.1f} points" if change else f"{100 * value:.1f} %"
+        text = f"{100 * value:+.1f} points" if change else percent(value)
     else:
         digits = ",.0f" if abs(value) >= 1000 else ",.4g"
         text = f"{value:{'+' if change else ''}{digits}}"
@@ -337,24 +339,32 @@ def _sound(picture: np.ndarray, one: Explanation) -> Iterator[str]:
     columns = min(ACROSS, shape[0])
     yield from (f"  {row}" for row in _shaded(_sized(seen.T[::-1], 8, columns)))
     yield "  loud parts above; below: █ speaks for it, ≡ against it"
-    weights = _painted(one, shape, sound=True)
+    weights = _painted(one, shape)
     yield from (f"  {row}" for row in _signed(_sized(weights.T[::-1], 8, columns)))
 
 
 def _series(values: np.ndarray, one: Explanation) -> Iterator[str]:
-    """The first channels as lines of text, and below them which windows weigh."""
-    end = max(place[1] for place in one.places)
-    across = min(ACROSS, max(2, end))
-    for channel in range(min(3, values.shape[1])):
-        yield f"  {sparkline([float(v) for v in values[:end, channel]], across)}"
-    weights = np.zeros(end)
-    for (start, stop), weight in zip(one.places, one.values, strict=True):
-        weights[start:stop] = weight
-    yield f"  {_signed(_sized(weights[None], 1, across))[0]}"
+    """The first channels as lines of text, and below each which windows weigh."""
+    weights = window_weights(one)
+    across = min(ACROSS, max(2, weights.shape[1]))
+    signs = _signed(_sized(weights, len(weights), across))
+    for channel in range(min(MOST_CHANNELS, values.shape[1])):
+        yield f"  {sparkline([float(v) for v in values[: weights.shape[1], channel]], across)}"
+        if channel < len(signs):
+            yield f"  {signs[channel]}"
     yield "  below the series: █ speaks for it, ≡ against it"
 
 
-def _painted(one: Explanation, shape: tuple[int, ...], *, sound: bool = False) -> np.ndarray:
+def window_weights(one: Explanation) -> np.ndarray:
+    """float64 `(channels, time)`: each window's value; one channel if windows span all."""
+    channels = 1 + max((place[2] if len(place) > 2 else 0 for place in one.places), default=0)
+    weights = np.zeros((channels, max(place[1] for place in one.places)))
+    for (start, end, *channel), weight in zip(one.places, one.values, strict=True):
+        weights[channel[0] if channel else 0, start:end] = weight
+    return weights
+
+
+def _painted(one: Explanation, shape: tuple[int, ...]) -> np.ndarray:
     """Each piece's value at the place where it lies."""
     painted = np.zeros(shape[:2])
     for place, weight in zip(one.places, one.values, strict=True):
@@ -414,7 +424,8 @@ def _neighbors(found: Explained, width: int) -> Iterator[str]:
 def _cells(one: Neighbor, columns: list[str]) -> list[str]:
     alike = "the same" if one.similarity >= SAME else f"{one.similarity:.3f}"
     values = [brief(one.drawing[name]) if name in one.drawing else "" for name in columns]
-    return [said_label(one.target), alike, one.place, *values]
+    place = one.place if len(one.place) <= 24 else "…" + one.place[-23:]  # its end tells more
+    return [said_label(one.target), alike, place, *values]
 
 
 def telling_columns(found: Explained) -> list[str]:

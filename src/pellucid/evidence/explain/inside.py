@@ -9,12 +9,16 @@ from pellucid.evidence.explain import faithfulness
 from pellucid.evidence.explain.occlusion import occlude
 from pellucid.evidence.explain.pictures import PicturePieces
 from pellucid.evidence.explain.pieces import Explanation, Pieces, Question
+from pellucid.evidence.explain.series import SeriesPieces
+from pellucid.evidence.explain.sounds import SoundPieces
 from pellucid.evidence.explain.texts import text_pieces
 from pellucid.evidence.subject import Rows, Subject
 
 PIECES: dict[str, Callable[[Rows, str], Pieces]] = {
     "text": text_pieces,
     "image": PicturePieces,
+    "audio": SoundPieces,
+    "series": SeriesPieces,
 }
 """Modality -> how one example of it, in one column of a row, is cut into pieces."""
 

@@ -6,7 +6,7 @@ direction (cosine). This is the plainest explanation by example, and hard to bea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -30,7 +30,7 @@ class Neighbor:
     place: str
     target: Any
     similarity: float
-    drawing: dict[str, Drawing]
+    drawing: dict[str, Drawing] = field(compare=False)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from pellucid.errors import ConfigError
 from pellucid.evidence.finding import plain
 from pellucid.interfaces.explain import (
     MARKED,
+    MOST_CHANNELS,
     PARTS,
     SAME,
     Page,
@@ -23,6 +24,7 @@ from pellucid.interfaces.explain import (
     said_change,
     said_label,
     telling_columns,
+    window_weights,
 )
 from pellucid.interfaces.report import pictures
 from pellucid.interfaces.report.layout import note, section, table
@@ -49,6 +51,10 @@ STYLE = """
 .beside { display: flex; flex-wrap: wrap; gap: 1rem; margin: 0.8rem 0; }
 .beside figure { margin: 0; }
 .beside img { width: 16rem; max-width: 100%; height: auto; border: 1px solid var(--rule); }
+.over-time { max-width: 46rem; }
+.over-time svg, .over-time img { display: block; width: 100%; }
+.over-time img { height: 0.9rem; margin: 2px 0; border: 1px solid var(--rule); }
+.over-time img { image-rendering: pixelated; }
 .weight { display: inline-block; height: 0.8rem; border-radius: 2px; vertical-align: middle; }
 .for { background: rgb(10 98 169 / 85%); }
 .against { background: rgb(208 90 0 / 85%); }
@@ -238,25 +244,25 @@ def _image(pixels: np.ndarray, alt: str) -> Html:
 
 
 def _series(values: np.ndarray, one: Explanation) -> Html:
-    """The series, and below it a band that is colored where a window weighs."""
-    end = max(place[1] for place in one.places)
-    most = float(np.abs(one.values).max(initial=0.0)) or 1.0
-    band = [
-        tag(
-            "span",
-            title=one.names[place],
-            style=f"flex:{one.places[place][1] - one.places[place][0]};height:1rem;"
-            f"background:rgb({' '.join(map(str, FOR if weight > 0 else AGAINST))} / "
-            f"{100 * abs(float(weight)) / most:.0f}%)",
+    """The series, and below it a band for each channel, colored where a window weighs."""
+    weights = window_weights(one)
+    most = float(np.abs(weights).max(initial=0.0)) or 1.0
+    veil = np.where(weights[..., None] > 0, np.array(FOR), np.array(AGAINST))
+    opaque = 255 * np.abs(weights[..., None]) / most
+    pixels = np.concatenate([veil, opaque], axis=2).round().astype(np.uint8)
+    shown = min(MOST_CHANNELS, len(pixels))
+    bands = [
+        pictures.picture(
+            pictures.png(pixels[channel : channel + 1]),
+            14,
+            weights.shape[1],
+            f"what weighs in channel {channel + 1}",
+            look="band",
         )
-        for place, weight in enumerate(one.values)
+        for channel in range(shown)
     ]
-    return tag(
-        "div",
-        pictures.series(plain(values[:end]), "the series"),
-        tag("div", band, style="display:flex;border:1px solid var(--rule)"),
-        style="max-width:46rem",
-    )
+    drawn = pictures.series(plain(values[: weights.shape[1]]), "the series")
+    return tag("div", drawn, bands, class_="over-time")
 
 
 # --- alike examples, and what would change it -----------------------------------------------
