@@ -16,7 +16,10 @@ With groups (patients, speakers) the question is a new group: every group counts
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import product
 from typing import Any, Literal
 
 import numpy as np
@@ -109,6 +112,28 @@ def truth_scores(kind: Kind, scores: np.ndarray, truth: np.ndarray) -> np.ndarra
 
 
 @dataclass(frozen=True)
+class Tail:
+    """The held scores of one network and label, rising, and the weight from each one on."""
+
+    scores: np.ndarray
+    suffix: np.ndarray
+
+    @classmethod
+    def of(cls, scores: np.ndarray, weight: np.ndarray) -> Tail:
+        order = np.argsort(scores, kind="stable")
+        rising = weight[order].astype(np.float64)
+        return cls(scores[order], np.append(rising[::-1].cumsum()[::-1], 0.0))
+
+    @property
+    def total(self) -> float:
+        return float(self.suffix[0])
+
+    def at_least(self, new: np.ndarray) -> np.ndarray:
+        """For each new score the weight of the held ones that are at least as large."""
+        return self.suffix[np.searchsorted(self.scores, new.astype(np.float32), side="left")]
+
+
+@dataclass(frozen=True)
 class Held:
     """What held rows said about one question.
 
@@ -132,6 +157,16 @@ class Held:
     @property
     def labels(self) -> int:
         return int(self.label.max(initial=0)) + 1
+
+    @cached_property
+    def tails(self) -> dict[tuple[int, int], Tail]:
+        """(network, label) -> its scores; where there are none, none are at least as large."""
+        pairs = product(range(int(self.network.max(initial=0)) + 1), range(self.labels))
+        found = defaultdict(lambda: Tail(np.empty(0, np.float32), np.zeros(1)))
+        for network, label in pairs:
+            mine = (self.network == network) & (self.label == label)
+            found[network, label] = Tail.of(self.scores[mine], self.weight[mine])
+        return found
 
     def enough(self, alpha: float = ALPHA) -> bool:
         """Whether every label has the rows that a promise takes."""
@@ -223,29 +258,6 @@ def _held(
 # --- new rows ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Tail:
-    """The held scores of one network and label, rising, and the weight from each one on."""
-
-    scores: np.ndarray
-    suffix: np.ndarray
-
-    @classmethod
-    def of(cls, held: Held, network: int, label: int) -> Tail:
-        mine = (held.network == network) & (held.label == label)
-        order = np.argsort(held.scores[mine], kind="stable")
-        rising = held.weight[mine][order].astype(np.float64)
-        return cls(held.scores[mine][order], np.append(rising[::-1].cumsum()[::-1], 0.0))
-
-    @property
-    def total(self) -> float:
-        return float(self.suffix[0])
-
-    def at_least(self, new: np.ndarray) -> np.ndarray:
-        """For each new score the weight of the held ones that are at least as large."""
-        return self.suffix[np.searchsorted(self.scores, new.astype(np.float32), side="left")]
-
-
 def p_values(held: Held, scores: np.ndarray) -> np.ndarray:
     """float64 `(rows, classes)`: how unusual each answer would be as the truth, from 0 to 1.
 
@@ -255,7 +267,7 @@ def p_values(held: Held, scores: np.ndarray) -> np.ndarray:
     found = np.empty(scores.shape[1:])
     for answer in range(scores.shape[2]):
         label = answer if held.labels > 1 else 0
-        tails = [Tail.of(held, network, label) for network in range(len(scores))]
+        tails = [held.tails[network, label] for network in range(len(scores))]
         worse = sum(t.at_least(own[:, answer]) for t, own in zip(tails, scores, strict=True))
         found[:, answer] = (1 + worse) / (1 + sum(tail.total for tail in tails))
     return found
@@ -289,7 +301,7 @@ def limits(held: Held, alpha: float = ALPHA) -> np.ndarray:
     """
     found = np.full(held.labels, np.inf)
     for label in range(held.labels):
-        tail = Tail.of(held, 0, label)
+        tail = held.tails[0, label]
         wanted = (alpha + TINY) * (1 + tail.total) - 1
         if wanted >= 0:
             # Suffix weights fall: the last place whose tail is still heavy enough.
@@ -321,7 +333,7 @@ def _lower_end(held: Held, members: np.ndarray, centers: np.ndarray, alpha: floa
     """
     sizes = size_of(members, held.edges)
     tails = {
-        (network, label): Tail.of(held, network, label)
+        (network, label): held.tails[network, label]
         for network in range(len(members))
         for label in range(len(held.edges) + 1)
     }
@@ -457,7 +469,14 @@ def promise(
     return None
 
 
+def chosen(kind: Kind, prediction: np.ndarray) -> np.ndarray:
+    """bool `(rows, classes | tags)`: what is answered, as a set."""
+    said = answers(kind, prediction)
+    return said > 0 if kind == "tags" else said[:, None] == np.arange(prediction.shape[1])
+
+
 def misses(kind: Kind, prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """bool `(rows,)`: where what is answered, taken as a set, lacks the truth."""
-    said = answers(kind, prediction)
-    return ((said < 1) & (truth > 0.5)).any(1) if kind == "tags" else said != truth
+    if kind == "tags":
+        return (~chosen(kind, prediction) & (np.asarray(truth) > 0.5)).any(1)
+    return answers(kind, prediction) != truth

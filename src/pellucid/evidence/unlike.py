@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -73,16 +74,19 @@ def nearest(
     """
     found = np.empty(len(rows), dtype=np.float32)
     step = max(1, CELLS // max(1, len(known)))
+    turned = -2 * np.ascontiguousarray(known[:, :numbers].T)
     length = (known[:, :numbers] ** 2).sum(1)
     for start in range(0, len(rows), step):
         part = rows[start : start + step]
         plain = part[:, :numbers]
-        square = (plain**2).sum(1)[:, None] + length - 2 * plain @ known[:, :numbers].T
+        square = plain @ turned  # the squared distance, but for the row's own length
+        square += length
         for place in range(numbers, known.shape[1]):
             square += part[:, [place]] != known[:, place]
         if apart is not None:
             square[apart[start : start + step, None] == apart] = np.inf
-        found[start : start + step] = np.sqrt(np.maximum(square.min(1), 0.0))
+        whole = square.min(1) + (plain**2).sum(1)
+        found[start : start + step] = np.sqrt(np.maximum(whole, 0.0))
     return found
 
 
@@ -101,9 +105,13 @@ class Known:
     usual: np.ndarray
     numbers: int
 
+    @cached_property
+    def _exact(self) -> np.ndarray:
+        return self.rows.astype(np.float32)
+
     def as_far(self, rows: np.ndarray) -> np.ndarray:
         """int64 `(rows,)`: how many usual distances are at least as large as that of each row."""
-        found = nearest(self.rows.astype(np.float32), rows, self.numbers)
+        found = nearest(self._exact, rows, self.numbers)
         return len(self.usual) - np.searchsorted(self.usual, found, side="left")
 
 

@@ -131,7 +131,8 @@ def _said(line: dict[str, Any]) -> str:
     answer = line["answer"]
     others = [name for name in line.get("set", []) if name != answer and name not in (answer or [])]
     if line.get("unsure"):
-        possible = f"  (may be {_listed(line['set'], 'or')})" if line.get("set") else ""
+        named = line.get("set") and not _is_strange(line)
+        possible = f"  (perhaps {_listed(line['set'], 'or')})" if named else ""
         return f"doesn't know{possible}"
     if isinstance(answer, float):
         said = f"{answer:.6g}"
@@ -160,8 +161,12 @@ def _doubt(line: dict[str, Any]) -> str:
     """What is strange about the example itself."""
     if "beyond" in line:
         parts = [f"{name} {low:g} .. {high:g}" for name, (low, high) in line["beyond"].items()]
-        return f"  ! unlike anything it learned from: it knows {', '.join(parts[:3])}"
-    return "  ! unlike anything it learned from" if line.get("unlike", 1.0) < STRANGE else ""
+        return f"  ! far outside of what it learned from: {', '.join(parts[:3])}"
+    return "  ! unlike anything it learned from" if _is_strange(line) else ""
+
+
+def _is_strange(line: dict[str, Any]) -> bool:
+    return "beyond" in line or line.get("unlike", 1.0) < STRANGE
 
 
 def _write_file(lines: list[dict[str, Any]], path: Path) -> None:

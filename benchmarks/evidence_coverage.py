@@ -1,0 +1,104 @@
+"""Do sets and intervals hold the truth as often as they promise, on open data?
+
+    python -m benchmarks.evidence_coverage [SET ...]
+
+Each set is learned by `pellucid learn --time 10s` and its sealed test rows are asked, as a user
+would: `pellucid study RUN sets unlike`. A promise counts as kept if it lies within the 95 %
+binomial interval of the coverage that was measured. Sets that were measured before stay in the
+result.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.data import Source, fetch
+from benchmarks.measured import circumstances, pellucid, run_fresh, save, saved
+
+SETS = ("wine", "cancer", "digits", "diabetes", "letter", "vowels", "italypower", "movies")
+MOST_ROWS = {"letter": 4_000, "movies": 3_000}
+"""Larger sets are thinned, so that ten seconds say something."""
+TIME, SEED = "10s", 0
+FIGURES = (
+    *("rows", "held", "promised", "guaranteed", "coverage", "low", "high"),
+    *("usual_low", "usual_high", "mean_size"),
+)
+PART = "evidence-coverage"
+
+
+def coverage(sets: Sequence[str] = SETS) -> dict[str, Any]:
+    """Measure and save; returns the result with one entry for each set."""
+    around = circumstances(["benchmarks.evidence_coverage", *sets])
+    before = saved(PART)
+    same = before is not None and before["code"] == around["code"]
+    found = dict(before["sets"]) if before is not None and same else {}
+    for name in sets:
+        found[name] = measure(name)
+        print(in_words(name, found[name]), flush=True)
+        result = {**around, "time": TIME, "seed": SEED, "sets": found}
+        save(PART, {**result, "kept": sum(one["kept"] for one in found.values())})
+    return result
+
+
+def measure(name: str) -> dict[str, Any]:
+    """Learn one set for ten seconds, and study what it promises."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = thinned(fetch(name), Path(folder))
+        run = str(Path(folder) / f"{name}.run")
+        words = ["learn", str(source.train), "--time", TIME, "--seed", str(SEED), "--out", run]
+        for option in ("test", "target", "group"):
+            if getattr(source, option):
+                words += [f"--{option}", str(getattr(source, option))]
+        learned = run_fresh([*pellucid(), *words, "--no-report", "--json"])
+        if learned.code:
+            raise RuntimeError(f"{name}: {learned.errors[-2000:]}")
+        answer = json.loads(learned.output.splitlines()[-1])
+        studied = run_fresh([*pellucid(), "study", run, "sets", "unlike", "--json"])
+        if studied.code:
+            raise RuntimeError(f"{name}: {studied.errors[-2000:]}")
+        sets, unlike = (json.loads(line) for line in studied.output.splitlines())
+    figures = sets["figures"]
+    return {
+        **{key: figures[key] for key in FIGURES},
+        "kept": figures["low"] <= figures["promised"] <= figures["high"],
+        "metric": answer["metric"],
+        "score": answer["network_score"],
+        "unlike": {"alarms": unlike["figures"]["false_alarms"], **_noticed(unlike)},
+        "study_seconds": {one["part"]: one["seconds"] for one in (sets, unlike)},
+    }
+
+
+def _noticed(unlike: dict[str, Any]) -> dict[str, Any]:
+    return {one["rows"]: one["share"] for one in unlike["figures"]["made_up"]}
+
+
+def thinned(source: Source, folder: Path) -> Source:
+    """Evenly spaced rows of a large table."""
+    most = MOST_ROWS.get(source.name)
+    if most is None:
+        return source
+    path = folder / source.train.name
+    with source.train.open(newline="", encoding="utf-8") as file, path.open("w") as to:
+        rows = list(csv.reader(file))
+        csv.writer(to, lineterminator="\n").writerows([rows[0], *rows[1 :: len(rows) // most]])
+    return Source(source.name, path, source.test, source.target, source.group)
+
+
+def in_words(name: str, one: dict[str, Any]) -> str:
+    return (
+        f"{name:<12} {one['coverage']:.1%} of {one['rows']:,}"
+        f" [{one['low']:.1%}, {one['high']:.1%}], promised {one['promised']:.0%}:"
+        f" {'kept' if one['kept'] else 'NOT KEPT'};"
+        f" size {one['mean_size']:.3g}; {one['metric']} {one['score']:.4g};"
+        f" false alarms {one['unlike']['alarms']['share']:.1%}"
+    )
+
+
+if __name__ == "__main__":
+    coverage(sys.argv[1:] or SETS)
