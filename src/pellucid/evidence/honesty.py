@@ -120,9 +120,8 @@ def _gaps(material: Material, scores: Scores, learn: np.ndarray) -> Iterator[Gap
         rows = some(learn, learn, material.seed)
         past, any_time = from_the_past(material.order), from_any_time(material.order)
         yield gap(scores, PAST, rows, any_time, past)
-    else:
-        stretches = every // STRETCH
-        rows = some(learn, stretches[learn], material.seed)
+    elif material.groups is None:  # else the groups say what belongs together
+        rows = some(learn, every[learn] // STRETCH, material.seed)
         # Copies are kept together on both sides, so that they are not blamed on the order.
         yield gap(scores, NEIGHBORS, rows, kept_together(material, copies), in_stretches(material))
 
@@ -307,15 +306,11 @@ def _gap_in_words(material: Material, one: Gap) -> str:
             " change. Our exam is the latest part."
         )
     if one.name == NEIGHBORS:
-        own = (
-            "Our split keeps groups together, so this may be part of it already."
-            if material.groups is not None
-            else "Our score may contain this: if a column says where a row is from (a person, a"
-            " place, a recording), name it with --group; if time matters, with --order."
-        )
         return (
             f"Rows that follow each other in the source are alike: asked about a stretch of which"
-            f" it has seen nothing, the score is lower by {flatters}. {own}"
+            f" it has seen nothing, the score is lower by {flatters}. Our score may contain this:"
+            " if a column says where a row is from (a person, a place, a recording), name it with"
+            " --group; if time matters, with --order."
         )
     return (
         f"A random split would flatter the score by {flatters}: rows with {one.name.split(' t')[0]}"
@@ -358,7 +353,7 @@ def _notes(material: Material, apart: Apart | None) -> list[str]:
 
 
 def _tables(gaps: list[Gap], known: dict[str, float]) -> Iterator[Table]:
-    header = ("split", "at random", "so", "difference", "low", "high", "rows")
+    header = ("split", "at random", "this way", "difference", "low", "high", "rows")
     rows = tuple(
         (one.name, one.random, one.aware, one.value, one.low, one.high, one.rows) for one in gaps
     )

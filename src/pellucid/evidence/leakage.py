@@ -137,7 +137,7 @@ def _compared(
     # Two sources of chance: which rows there are, and how they were cut.
     cutting = repeats.var(ddof=1) / len(repeats) if len(repeats) > 1 else 0.0
     spread = float(np.sqrt(np.nanvar(differences) + cutting))
-    value = float(repeats.mean())
+    value = round(float(repeats.mean()), 12)  # not 4e-17
     least = WORTH if metric in IN_POINTS else WORTH * abs(float(once[:, 1].mean()))
     return Gap(
         name,
