@@ -18,7 +18,7 @@ import numpy as np
 
 from pellucid.config import Plan
 from pellucid.evidence.finding import Chart, Finding, Line, Table, unknown
-from pellucid.evidence.retrain import FEWEST_STEPS, figure, retrain, step_seconds
+from pellucid.evidence.retrain import FEWEST_STEPS, figure, parted, retrain, step_seconds
 from pellucid.evidence.subject import Material, part
 from pellucid.evidence.verdict import IN_POINTS
 from pellucid.learning.evaluate import higher_is_better, score
@@ -293,11 +293,7 @@ def parts_of(material: Material) -> list[tuple[np.ndarray, np.ndarray]]:
     if len(material.valid) or material.order is not None:
         count = -(-REPEATS // len(material.folds))
         return (material.folds * count)[:REPEATS]
-    labels = material.clusters if material.groups is None else material.groups
-    own = material.train if labels is None else labels[material.train]
-    names, member = np.unique(own, return_inverse=True)
-    turn = np.random.default_rng(material.seed).permutation(len(names)) % REPEATS
-    fifth = turn[member]
+    fifth = parted(material, material.train, REPEATS)
     return [(material.train[fifth != one], material.train[fifth == one]) for one in range(REPEATS)]
 
 

@@ -24,6 +24,7 @@ from pellucid.evidence.retrain import (
     Retrained,
     evenly,
     figure,
+    parted,
     retrain,
     row_seconds,
     step_seconds,
@@ -320,9 +321,9 @@ def is_right(
 class Memory:
     """How many right answers rest on having seen the very row.
 
-    right_learned, right_unseen: shares of right answers; rows of each. estimate, low, high: rows
-    among the learned ones that are right only because they were learned from, with a 95 %
-    interval. exact: the share of numbers counts as "right" within `tolerance`.
+    right_learned, right_unseen: shares of right answers, among so many rows. estimate, low, high:
+    how many of all `learned` rows are right only because they were learned from, with a 95 %
+    interval. tolerance: for numbers: how close counts as right, in units of the target's spread.
     """
 
     right_learned: float
@@ -460,10 +461,10 @@ def _half_network(
     steps = min(plan.steps // 2, affordable)
     if steps < max(FEWEST_STEPS, plan.steps // 10):
         return None
-    half = np.sort(np.random.default_rng(material.seed).permutation(learn)[: len(learn) // 2])
+    half = learn[parted(material, learn, 2) == 0]
     asked, places = np.setdiff1d(answered.rows, half), np.flatnonzero(~np.isin(answered.rows, half))
     data = material.ingredients(half, asked)
-    network = retrain(replace(data, valid=data.valid[:0]), _with_steps(plan, steps))
+    network = retrain(replace(data, valid=data.valid[:0]), replace(plan, steps=steps))
     return asked, answered.values[places], network.values(data.valid), steps
 
 
@@ -522,7 +523,7 @@ def train_twins(material: Material) -> Twins | None:
     generator = np.random.default_rng(material.seed)
     rows = np.sort(generator.permutation(learn)[:count])
     return twins_of(
-        material.ingredients(rows, check[:MOST_ROWS]), _with_steps(plan, steps), material.seed
+        material.ingredients(rows, check[:MOST_ROWS]), replace(plan, steps=steps), material.seed
     )
 
 
@@ -558,10 +559,6 @@ def _metric(network: Retrained, *, own: bool) -> float:
     task = network.data.task
     truth = task.truth(network.data.dataset.target[rows])
     return score(task.kind, task.metric, truth, network.values(rows))
-
-
-def _with_steps(plan: Plan, steps: int) -> Plan:
-    return replace(plan, steps=steps)
 
 
 def thin(losses: np.ndarray, steps: int) -> tuple[list[float], list[float]]:

@@ -74,6 +74,16 @@ def evenly(rows: Tensor, most: int) -> Tensor:
     return rows[torch.linspace(0, len(rows) - 1, most).round().long()]
 
 
+def parted(material: Material, rows: np.ndarray, parts: int) -> np.ndarray:
+    """int64 `(rows,)`: a random part for each row, from 0. What belongs together (groups, else
+    near-duplicates) stays together."""
+    labels = material.clusters if material.groups is None else material.groups
+    own = rows if labels is None else labels[rows]
+    names, member = np.unique(own, return_inverse=True)
+    turn: np.ndarray = np.random.default_rng(material.seed).permutation(len(names)) % parts
+    return turn[member]
+
+
 @contextmanager
 def threads(count: int) -> Iterator[None]:
     """Compute with so many threads inside the block, as the run did."""
