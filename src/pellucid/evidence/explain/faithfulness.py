@@ -10,19 +10,24 @@ detector makes convincing pictures too, even for a network with random weights (
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
 from itertools import permutations
 from math import factorial
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from pellucid.evidence.explain.occlusion import Answers, random_orders, stage_counts, stages
 from pellucid.evidence.explain.pieces import Faithfulness, Pieces, Question
-from pellucid.evidence.subject import Subject
+from pellucid.evidence.subject import Rows, Subject, take
 from pellucid.tasks import Task
 from pellucid.tasks.regress import Regress
 
-ORDERS, STEPS = 40, 10
-"""Random orders (20 and their reverses), and stages in which everything is taken away."""
+ORDERS = 40
+"""Random orders: 20 and their reverses."""
 LARGEST_GAP = 0.05
 """Share that the values may miss what they should add up to."""
 MOST_SIMILAR = 0.5
@@ -40,8 +45,8 @@ def test(
     completeness: float | None = None,
     similarity: float | None = None,
     answers: Answers | None = None,
-    orders: int = ORDERS,
-    steps: int = STEPS,
+    orders: int | None = None,
+    steps: int | None = None,
     seed: int = 0,
 ) -> Faithfulness:
     """Whether `values` `(pieces,)` say what the model uses.
@@ -49,12 +54,14 @@ def test(
     Args:
         completeness: How far the values miss what they should add up to, as a share.
         similarity: Rank correlation with the explanations of a network with random weights, as
-            `randomization.similarity` measures it once for a model.
+            `similarity` measures it once for a model.
         answers: Those that were asked already, so that they aren't asked again.
-        orders: Random orders to compare with, at least 20; with up to 4 pieces, all orders.
-        steps: Stages in which everything is taken away.
+        orders: Random orders to compare with, by default those that were asked already, at most 40
+            and 40 if none were; with up to 4 pieces, all orders.
+        steps: Stages in which everything is taken away, by default 10 or as was asked already.
     """
     answers = answers or Answers(subject, pieces, question)
+    orders, steps = orders or min(answers.orders, ORDERS), steps or answers.steps
     count = answers.count
     shares = stage_counts(count, steps) / max(count, 1)
     order, chance = ranked(values, seed), _orders(count, orders, seed)
@@ -104,12 +111,104 @@ def _orders(count: int, orders: int, seed: int) -> np.ndarray:
 def _courses(answers: Answers, orders: np.ndarray, steps: int) -> np.ndarray:
     """float64 `(orders, stages)`: the number as everything is taken away in these orders."""
     gone = np.stack([stages(order, steps) for order in orders])
-    return answers.ask(gone.reshape(-1, gone.shape[2])).reshape(gone.shape[:2])
+    return answers.ask(np.concatenate(gone)).reshape(gone.shape[:2])
 
 
 def _area(courses: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Under each course `(..., stages)`, by trapezoids."""
     return np.trapezoid(courses, shares, axis=-1)
+
+
+# --- a network that has learned nothing -----------------------------------------------------
+
+
+def randomized(subject: Subject, rows: Rows, seed: int = 0) -> Subject:
+    """The same network with every weight drawn anew, and nothing before or after it learned.
+
+    Each tensor keeps its values in random order, so that no layer becomes louder or quieter than
+    it was. Means and variances that layers remember are taken anew from `rows`, a few examples;
+    with the old ones all answers would be alike. A frozen network in front stays: it is not what
+    was learned here.
+    """
+    network = deepcopy(subject.network)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            order = torch.randperm(parameter.numel(), generator=generator)
+            parameter.copy_(parameter.flatten()[order].view_as(parameter))
+        _remember_anew(network, subject.encode(rows))
+
+    def answer(asked: Rows) -> np.ndarray:
+        with torch.inference_mode():
+            return subject.task.prediction(network(subject.encode(asked)).float())
+
+    return replace(subject, answer=answer, network=network)
+
+
+def similarity(
+    subject: Subject,
+    explain: Callable[[Subject, Rows, Question], np.ndarray],
+    rows: Rows,
+    draws: int = 3,
+    seed: int = 0,
+) -> float:
+    """How alike explanations stay when everything learned is taken from the network, -1 to 1.
+
+    The rank correlation of the values with those for a network with random weights, in the mean
+    over examples and draws: a single pair tells little, as both see the same example (Hedström et
+    al. 2024 average likewise). All weights are drawn at once; which layer comes first does not
+    matter then.
+
+    Args:
+        explain: Values of the pieces `(pieces,)` for one example and question; quick is enough.
+        rows: A few examples, held-out or test rows.
+
+    Returns:
+        NaN if no explanation varied at all.
+    """
+    count = len(next(iter(rows.values())).values)
+    each = [take(rows, np.array([row])) for row in range(count)]
+    questions = [_likeliest(subject, row) for row in each]
+    learned = [explain(subject, *pair) for pair in zip(each, questions, strict=True)]
+    found = []
+    for draw in range(draws):
+        other = randomized(subject, rows, seed + draw)
+        for row, question, values in zip(each, questions, learned, strict=True):
+            found.append(rank_correlation(values, explain(other, row, question)))
+    finite = [one for one in found if np.isfinite(one)]
+    return float(np.mean(finite)) if finite else float("nan")
+
+
+def rank_correlation(left: np.ndarray, right: np.ndarray) -> float:
+    """Spearman's; NaN if one of them is all the same."""
+    first, second = _ranks(left), _ranks(right)
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return float("nan")
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 0; equal values share the mean of theirs."""
+    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ends = counts.cumsum()
+    return (ends - (counts + 1) / 2)[which]
+
+
+def _likeliest(subject: Subject, row: Rows) -> Question:
+    values = subject.answer(row)[0]
+    output = 0 if subject.task.kind == "regress" else int(values.argmax())
+    return Question(output, "", float(values[output]))
+
+
+def _remember_anew(network: nn.Module, inputs: dict[str, Tensor]) -> None:
+    """One pass in which normalizations use, and keep, the statistics of these examples."""
+    norms = [part for part in network.modules() if hasattr(part, "running_mean")]
+    for norm in norms:
+        norm.train()
+        norm.momentum = 1.0
+    network(inputs)
+    for norm in norms:
+        norm.eval()
 
 
 # --- in words -------------------------------------------------------------------------------

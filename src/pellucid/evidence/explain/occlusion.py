@@ -1,14 +1,14 @@
 """What would the answer be without this piece? Asked one by one, and in many mixtures.
 
 Leaving out one piece alone misses what several pieces say alike: without one eye the other is
-still there. So pieces are also taken away in random halves, thirds and tenths (as RISE does with
-pictures, arXiv 1806.07421), and each piece gets what a line through all these answers gives it.
+still there. So pieces are also taken away in random mixtures (as RISE does with pictures,
+arXiv 1806.07421), and a line through all these answers gives each piece its part. Each view sees
+what the other misses: their mean is the value.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,17 +18,22 @@ from pellucid.evidence.subject import Subject
 
 BATCH = 64
 """Versions of an example that are answered at once."""
-STEPS = 10
-"""Stages in which a random order takes everything away."""
-FEWEST_ORDERS, MOST_ORDERS = 10, 160
+STEPS, FEWEST_STEPS = 10, 5
+"""Stages in which a random order takes everything away; fewer if the model is slow."""
+FEWEST_ORDERS, MOST_ORDERS = 20, 160
 SECONDS = 1.0
+SHRINK = 0.3
+"""How strongly pieces are held back that few answers speak of."""
 
 
 class Answers:
     """The explained number for versions of one example; each version is asked once.
 
-    forwards: versions answered so far. seconds: what that took.
+    forwards: versions answered so far. seconds: what that took. orders, steps: random orders of
+    taking everything away that are asked for anyway, each in so many stages.
     """
+
+    orders, steps = MOST_ORDERS // 4, STEPS
 
     def __init__(self, subject: Subject, pieces: Pieces, question: Question) -> None:
         self.subject, self.pieces, self.question = subject, pieces, question
@@ -100,24 +105,29 @@ def occlude(
     count = answers.count
     whole, base = answers.ask(np.stack([np.zeros(count, bool), np.ones(count, bool)]))
     alone = whole - answers.ask(np.eye(count, dtype=bool))
-    if orders is None:
-        orders = affordable(seconds, answers)
-    gone = [np.eye(count, dtype=bool)]
-    gone += [stages(order, STEPS)[1:-1] for order in random_orders(count, orders, seed)]
-    masks = np.concatenate(gone)
-    values = contributions(masks, answers.ask(masks), whole, base)
-    return Occlusion(values, whole, base, alone, orders, answers.forwards, answers)
+    answers.orders, answers.steps = (
+        affordable(seconds, answers) if orders is None else (orders, STEPS)
+    )
+    mixtures = [
+        stages(order, answers.steps)[1:-1] for order in random_orders(count, answers.orders, seed)
+    ]
+    gone = np.concatenate([np.eye(count, dtype=bool), *mixtures])
+    mixed = contributions(gone, answers.ask(gone), whole, base)
+    values = blended(alone, mixed)
+    return Occlusion(values, whole, base, alone, answers.orders, answers.forwards, answers)
 
 
-def affordable(seconds: float, answers: Answers) -> int:
-    """Random orders that fit into the time, in doublings so that a busy moment changes little."""
-    left = seconds - answers.seconds
-    steps = min(STEPS, answers.count) - 1
-    fitting = left / max(answers.pace * max(steps, 1), 1e-9)
+def affordable(seconds: float, answers: Answers) -> tuple[int, int]:
+    """Random orders and stages that fit into the time, by the pace of the answers so far.
+
+    Orders come in doublings, so that a busy moment changes little; at least 20, in fewer stages.
+    """
+    left = max(seconds - answers.seconds, 0.0) / max(answers.pace, 1e-9)
+    each = max(1, min(STEPS, answers.count) - 1)
     orders = FEWEST_ORDERS
-    while 2 * orders <= min(fitting, MOST_ORDERS):
+    while 2 * orders * each <= left and orders < MOST_ORDERS:
         orders *= 2
-    return orders
+    return orders, STEPS if orders * each <= left else FEWEST_STEPS
 
 
 def random_orders(count: int, orders: int, seed: int) -> np.ndarray:
@@ -131,11 +141,11 @@ def random_orders(count: int, orders: int, seed: int) -> np.ndarray:
     return np.array([order for one in half for order in (one, one[::-1])])[:orders]
 
 
-def stages(order: Sequence[int] | np.ndarray, steps: int) -> np.ndarray:
+def stages(order: np.ndarray, steps: int) -> np.ndarray:
     """bool `(min(steps, pieces) + 1, pieces)`: gone at each stage, from none to all, in order."""
     count = len(order)
     ranks = np.empty(count, dtype=np.int64)
-    ranks[np.asarray(order)] = np.arange(count)
+    ranks[order] = np.arange(count)
     return ranks < stage_counts(count, steps)[:, None]
 
 
@@ -145,19 +155,39 @@ def stage_counts(count: int, steps: int) -> np.ndarray:
     return np.arange(steps + 1) * count // steps
 
 
-def contributions(
-    gone: np.ndarray, numbers: np.ndarray, whole: float, base: float, ridge: float = 0.01
-) -> np.ndarray:
+def contributions(gone: np.ndarray, numbers: np.ndarray, whole: float, base: float) -> np.ndarray:
     """float64 `(pieces,)`: the line through all answers that meets both ends.
 
-    Least squares of `numbers` on which pieces were kept, where no piece may weigh much without
-    evidence (`ridge`), under the condition that all pieces together make up whole - base.
+    Least squares of `numbers` on which pieces were kept, under the condition that all pieces
+    together make up whole - base. The fewer answers there are for each piece, the more evidence it
+    takes until a piece may weigh much.
     """
-    count = gone.shape[1]
+    versions, count = gone.shape
+    if count < 2:
+        return np.full(count, whole - base)
     kept = ~gone * 1.0
     square = kept.T @ kept
-    square += ridge * np.trace(square) / count * np.eye(count)
+    square += SHRINK * count / versions * np.trace(square) / count * np.eye(count)
     inverse = np.linalg.inv(square)
     free = inverse @ (kept.T @ (numbers - base))
     weight = inverse.sum(1)
     return free + weight * ((whole - base) - free.sum()) / weight.sum()
+
+
+def blended(alone: np.ndarray, mixed: np.ndarray) -> np.ndarray:
+    """The mean of two views of the same pieces, with the sum of `mixed`.
+
+    Leaving out a single piece of a sure answer changes little: the size of `alone` says nothing,
+    its proportions do.
+    """
+    # Measured as faithfulness (symmetric gain, its random limit .2 to .3; 20 test pictures each;
+    # 40 orders), alone, mixed, both: digits .76, .73, .77; shapes .64, .67, .67. With 10 orders:
+    # digits .76, .51, .73; shapes .64, .55, .62.
+    size = np.abs(alone).sum()
+    if size == 0:
+        return mixed
+    both = (mixed + alone * (np.abs(mixed).sum() / size)) / 2
+    sizes = np.abs(both)
+    lacking = (mixed.sum() - both.sum()) / max(sizes.sum(), 1e-300)
+    # What lacks of the sum is spread by size. Too much of it would turn signs around.
+    return both + lacking * sizes if abs(lacking) < 1 else mixed
