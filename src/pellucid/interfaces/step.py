@@ -136,9 +136,9 @@ def _blame(receipt: Receipt) -> Iterator[str]:
     )
     blamed = [one for one in reversed(receipt.values) if one.blame is not None]
     most = max((one.blame or 0.0 for one in blamed), default=0.0) or 1.0
-    width = max((len(one.name) for one in blamed), default=0)
-    for one in blamed[:MOST_ROWS]:
-        yield f"  {one.name:<{width}}  {bar((one.blame or 0) / most)} {number(one.blame)}"
+    width = max((len(value.name) for value in blamed), default=0)
+    for value in blamed[:MOST_ROWS]:
+        yield f"  {value.name:<{width}}  {bar((value.blame or 0) / most)} {number(value.blame)}"
     yield from _more(len(blamed))
 
 
