@@ -105,6 +105,17 @@ def test_a_column_that_knows_too_much(made: Any) -> None:
     assert "than all other columns together" in finding.sentence
 
 
+def test_an_order_of_collection_is_seen() -> None:
+    kind = np.array([0] * 80 + [1] * 80 + [2] * 80)
+    serial = np.arange(240.0)
+    assert honesty.in_order(serial, kind)
+    assert not honesty.in_order(serial % 50, kind)  # numbers that repeat are no order
+    mixed = kind.copy()
+    mixed[::20] = 2
+    assert not honesty.in_order(serial, mixed)
+    assert not honesty.in_order(np.full(240, 1.0), kind)
+
+
 def test_a_strong_column_among_strong_ones_is_no_alarm(made: Any) -> None:
     columns = clean()
     kind = (columns["answer"] == "rose").astype(float)

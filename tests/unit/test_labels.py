@@ -52,9 +52,11 @@ def test_the_same_as_cleanlab(seed: int) -> None:
         wrong = confident.wrong_labels(given, probability, ours)  # type: ignore[arg-type]
         expected = find_label_issues(given, probability, filter_by=theirs, n_jobs=1)
         assert np.array_equal(wrong, expected), theirs
-    assert confident.normalized_margin(given, probability) == pytest.approx(
-        get_normalized_margin_for_each_label(given, probability)
-    )
+    margin = confident.normalized_margin(given, probability)
+    assert margin == pytest.approx(get_normalized_margin_for_each_label(given, probability))
+    chosen = confident.wrong_labels(given, probability)
+    assert chosen.sum() == confident.wrong_labels(given, probability, "noise rate").sum()
+    assert chosen.all() or margin[chosen].max(initial=0) <= margin[~chosen].min()
 
 
 def test_right_labels_are_not_doubted() -> None:

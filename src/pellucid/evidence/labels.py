@@ -123,11 +123,23 @@ def _among_classes(material: Material, held: HeldOut) -> Found | None:
         found.tables += _mixed_up(one)
     if course is not None:
         found.charts += _course_chart(course.steps, doubts)
+    found.notes.append(_how_often_right(doubts))
     if len(judged) < len(asked):
         found.notes.append(
             f"{len(judged)} of {len(asked)} tags were judged; the others the model only guesses."
         )
     return found
+
+
+def _how_often_right(doubts: list[Doubt]) -> str:
+    """What a reader must know of the judge, before believing it."""
+    right = np.concatenate(
+        [one.question.probability.argmax(1) == one.question.given for one in doubts]
+    )
+    return (
+        f"The model that doubts them agrees with {right.mean():.1%} of the given labels; the more"
+        " often it errs, the more suspects are merely hard."
+    )
 
 
 def _mixed_up(one: Doubt) -> list[Table]:
