@@ -7,6 +7,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,8 @@ def predict(
 def table_of(bundle: Bundle, source: Any) -> RawTable:
     """New examples as the model takes them: a path, a frame, arrays, or one row as a dict."""
     if isinstance(source, Mapping) and not any(_is_column(value) for value in source.values()):
-        source = {name: [value] for name, value in source.items()}
+        one = table_of(bundle, {name: [value] for name, value in source.items()})
+        return replace(one, places=["this example"])
     columns = [column.name for column in bundle.columns]
     if bundle.gathered is not None:
         return _gathered(source, bundle.gathered, columns)
