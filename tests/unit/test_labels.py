@@ -195,7 +195,7 @@ def test_an_edited_list_is_not_written_over(material: Material, tmp_path: Path) 
 
 
 def test_the_network_resisted_wrong_labels(material: Material) -> None:
-    course = dynamics(material, 5.0)
+    course = dynamics(material, np.arange(240), 5.0)
     assert course is not None
     assert len(course.steps) >= 2
     assert 0 not in course.steps

@@ -19,7 +19,6 @@ from pellucid.evidence.subject import Material
 from pellucid.learning.learner import predict
 
 MOST_STEPS = 12
-MOST_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -43,15 +42,16 @@ class Dynamics:
         return np.asarray(self.values[:, np.arange(len(given)), given].std(0))
 
 
-def dynamics(material: Material, seconds: float) -> Dynamics | None:
+def dynamics(material: Material, rows: np.ndarray, seconds: float) -> Dynamics | None:
     """Answers of the first network over its training; None if the run kept too few weights.
 
-    Only rows that this network learned from: of the others it knows no label to believe or resist.
+    Only of those `rows` that this network learned from: of the others it knows no label to believe
+    or to resist.
     """
     known = [step for step in material.run.weight_steps if step > 0]
-    if len(known) < 2:
+    rows = np.intersect1d(rows, material.folds[0][0])
+    if len(known) < 2 or not len(rows):
         return None
-    rows = np.sort(material.folds[0][0])
     if len(rows) > MOST_ROWS:
         rows = np.sort(np.random.default_rng(material.seed).choice(rows, MOST_ROWS, replace=False))
     inputs = material.subject.encode(material.take(rows))

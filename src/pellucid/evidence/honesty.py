@@ -9,8 +9,9 @@ kind than the rest, are looked for as well.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -42,6 +43,8 @@ APART = 0.6
 KNOWS_MUCH, KNOWS_TARGET = 0.75, 0.9
 """A column that alone knows so much is looked at; one that agrees so often is the target itself."""
 MOST_SUSPECTS = 2
+REPEATS_SHARE, ALL_SHARE = 0.5, 0.7
+"""Parts of the time after which splits are no longer repeated, and after which none is begun."""
 MOST_NAMED = 8
 
 
@@ -64,8 +67,14 @@ def study(material: Material) -> Finding:
             f" it takes {FEWEST}."
         )
         return unknown("honesty", TITLE, why)
-    scores = Scores(material, time.perf_counter() + 0.6 * material.seconds)
-    gaps = list(_gaps(material, scores, learn))
+    started = time.perf_counter()
+    scores = Scores(material, started + REPEATS_SHARE * material.seconds)
+    gaps, skipped = [], []
+    for name, measured in _ways(material, scores, learn).items():
+        if not gaps or time.perf_counter() < started + ALL_SHARE * material.seconds:
+            gaps.append(measured())
+        else:
+            skipped.append(name)
     apart = _told_apart(material)
     known = _columns_alone(material, learn)
     giveaways = _giveaways(material, scores, learn, known)
@@ -73,7 +82,7 @@ def study(material: Material) -> Finding:
         "honesty",
         TITLE,
         _sentence(material, gaps, apart, giveaways),
-        notes=tuple(_notes(material, apart)),
+        notes=tuple(_notes(material, apart, skipped)),
         figures={
             "rows": len(learn),
             "metric": material.task.metric,
@@ -104,26 +113,30 @@ def grouped(name: str) -> str:
     return f"equal '{name}' together"
 
 
-def _gaps(material: Material, scores: Scores, learn: np.ndarray) -> Iterator[Gap]:
-    """The random split beside each that fits this data."""
+def _ways(material: Material, scores: Scores, learn: np.ndarray) -> dict[str, Callable[[], Gap]]:
+    """Name -> what measures the random split beside it, for each way that fits this data."""
     every = np.arange(len(material.places))
     clusters = material.clusters
     copies = (
         every if clusters is None else np.where(clusters < 0, every.max() + 1 + every, clusters)
     )
-    if len(np.unique(copies[learn])) < len(learn):
-        yield _kept(material, scores, learn, COPIES, copies)
+    ways: dict[str, Callable[[], Gap]] = {}
     if material.groups is not None:
+        name = grouped(_group_name(material))
         together = clusters_of(len(every), copies.tolist(), material.groups.tolist())
-        yield _kept(material, scores, learn, grouped(_group_name(material)), together)
+        ways[name] = partial(_kept, material, scores, learn, name, together)
+    if len(np.unique(copies[learn])) < len(learn):
+        ways[COPIES] = partial(_kept, material, scores, learn, COPIES, copies)
     if material.order is not None:
         rows = some(learn, learn, material.seed)
         past, any_time = from_the_past(material.order), from_any_time(material.order)
-        yield gap(scores, PAST, rows, any_time, past)
+        ways[PAST] = partial(gap, scores, PAST, rows, any_time, past)
     elif material.groups is None:  # else the groups say what belongs together
         rows = some(learn, every[learn] // STRETCH, material.seed)
         # Copies are kept together on both sides, so that they are not blamed on the order.
-        yield gap(scores, NEIGHBORS, rows, kept_together(material, copies), in_stretches(material))
+        apart, stretches = kept_together(material, copies), in_stretches(material)
+        ways[NEIGHBORS] = partial(gap, scores, NEIGHBORS, rows, apart, stretches)
+    return ways
 
 
 def _kept(
@@ -346,7 +359,7 @@ def _by_columns(material: Material) -> str:
     return f", most of all by {' and '.join(repr(name) for name in best[:2])}" if best else ""
 
 
-def _notes(material: Material, apart: Apart | None) -> list[str]:
+def _notes(material: Material, apart: Apart | None, skipped: list[str]) -> list[str]:
     notes = [
         "Scores here are those of a fast classical method, out of fold on the rows learned from:"
         " they compare ways to split, and are not the run's own score. Intervals are 95 %."
@@ -356,6 +369,8 @@ def _notes(material: Material, apart: Apart | None) -> list[str]:
             f"Telling test rows from the others: AUC {apart.auc:.2f} [{apart.low:.2f},"
             f" {apart.high:.2f}] on {apart.rows:,} rows; 0.5 is not at all, 1 always."
         )
+    if skipped:
+        notes.append(f"No time was left for: {', '.join(skipped)}; --time gives more.")
     if material.groups is None:
         notes.append(
             "No column says which rows belong together (one person, one place), so only neighbors"

@@ -88,7 +88,7 @@ def study(material: Material) -> Finding:
         "labels",
         TITLE,
         _sentence(material, found, len(held.rows)),
-        notes=tuple(_notes(found, held, path)),
+        notes=tuple(_notes(found, held, path, count)),
         figures=_figures(found, held, path),
         tables=(*_lists(material, found), *found.tables),
         charts=tuple(found.charts),
@@ -106,7 +106,7 @@ def surest_first(one: Suspect) -> tuple[bool, float, int]:
 def _among_classes(material: Material, held: HeldOut) -> Found | None:
     """Suspects of every question that the model can answer; None if it can answer none."""
     task, test = material.task, material.test
-    course = dynamics(material, DYNAMICS_SHARE * material.seconds)
+    course = dynamics(material, held.rows, DYNAMICS_SHARE * material.seconds)
     asked = questions_of(task, material.truth[held.rows], held.values, course_of(course, held.rows))
     values = material.subject.answer(material.take(test)) if len(test) else held.values[:0]
     sealed = questions_of(task, material.truth[test], values)
@@ -229,8 +229,10 @@ def _sentence(material: Material, found: Found, count: int) -> str:
     )
 
 
-def _notes(found: Found, held: HeldOut, path: Path) -> list[str]:
+def _notes(found: Found, held: HeldOut, path: Path, learned: int) -> list[str]:
     notes = [*found.notes, f"Answered by {held.how}."]
+    if len(held.rows) < learned:
+        notes.append(f"A sample of {len(held.rows):,} of the {learned:,} rows was looked at.")
     known = [one.resisted for one in found.suspects if one.resisted is not None]
     if known:
         notes.append(
