@@ -53,7 +53,8 @@ def lines(text: str) -> list[dict[str, Any]]:
 def test_a_set_names_what_cannot_be_ruled_out(folder: Path, say: Say) -> None:
     found = lines(say("predict", "kind.run", folder / "kind.csv", "--json"))
     assert all(line["answer"] in line["set"] for line in found)
-    assert {line["set_holds"] for line in found} == {0.9}
+    (holds,) = {line["set_holds"] for line in found}
+    assert holds in (0.9, 0.95, 0.99)
     assert max(len(line["set"]) for line in found) > 1
     doubtful = min(found, key=lambda line: line["probability"])
     printed = say("predict", "kind.run", folder / "kind.csv").splitlines()[doubtful["row"]]

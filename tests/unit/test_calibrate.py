@@ -7,6 +7,7 @@ import pytest
 
 from pellucid.evidence.calibrate import (
     Calibration,
+    averaging,
     calibrate,
     expected_calibration_error,
     fit_temperature,
@@ -127,3 +128,25 @@ def test_bounds_of_several_targets_and_the_round_trip() -> None:
     few = calibrate("regress", errors[:5], np.zeros((5, 2)))
     assert few.half_widths == (None, None)
     assert np.isnan(few.bounds(np.zeros((1, 2)))[0]).all()
+
+
+def test_averaging_makes_less_sure_and_is_measured_with_two_networks() -> None:
+    """Networks that each add noise of their own to honest logits."""
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=(4_000, 5)) * 2
+    honest = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    target = (honest.cumsum(1) > generator.random((4_000, 1))).argmax(1)
+    noisy = np.exp(logits + generator.normal(size=(8, 4_000, 5)))
+    answers = noisy / noisy.sum(2, keepdims=True)
+    alone = fit_temperature("classify", target, answers[0])
+    for networks in (2, 8):
+        truly = fit_temperature("classify", target, answers[:networks].mean(0)) / alone
+        found = averaging("classify", target, answers[0], answers[1], networks)
+        assert truly < 0.95
+        assert found == pytest.approx(truly, rel=0.06)
+
+
+def test_alike_networks_and_few_rows_change_nothing() -> None:
+    target, said = drawn(500, 3, 1.0, 0)
+    assert averaging("classify", target, said, said, 8) == pytest.approx(1.0, abs=1e-3)
+    assert averaging("classify", target[:19], said[:19], said[::-1][:19], 8) == 1.0

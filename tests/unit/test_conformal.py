@@ -224,6 +224,24 @@ def test_too_few_rows_promise_nothing() -> None:
     assert promise("classify", said[:0], truth[:0]) is None
 
 
+def test_more_is_promised_where_sets_stay_short() -> None:
+    generator = np.random.default_rng(0)
+    truth = generator.integers(0, 3, 400)
+    sure = np.where(np.eye(3)[truth] > 0, 0.9, 0.05) + 0.01 * generator.random((400, 3))
+    sure[:3] = sure[:3, ::-1]  # hardly ever wrong
+    made = promise("classify", sure, truth)
+    assert made is not None
+    assert made.alpha == 0.01
+    assert made.size(sure) <= 1.5
+    few = promise("classify", sure[:60], truth[:60])  # too few for 99 %
+    assert few is not None
+    assert few.alpha == 0.05
+    unsure, truth = probabilities(400, 3, 0)
+    made = promise("classify", unsure, truth)
+    assert made is not None
+    assert made.alpha == 0.1
+
+
 def test_a_promise_survives_the_disk() -> None:
     said, truth = probabilities(300, 3, 4)
     for made in (
@@ -235,7 +253,7 @@ def test_a_promise_survives_the_disk() -> None:
         members = said[None, :20].repeat(3, 0)
         if made.kind == "classify":
             assert (made.sets(members) == again.sets(members)).all()
-            assert "at least 80%" in made.guarantee()
+            assert f"at least {1 - 2 * made.alpha:.0%}" in made.guarantee()
         else:
             assert np.array_equal(made.bounds(members[:1]), again.bounds(members[:1]))
             assert made.guarantee().startswith("90% of new groups")

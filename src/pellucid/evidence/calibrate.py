@@ -92,6 +92,27 @@ def fit_temperature(kind: Kind, target: np.ndarray, probability: np.ndarray) -> 
     return float(np.exp(golden_section(loss, -3.0, 3.0)))
 
 
+def averaging(
+    kind: Kind, target: np.ndarray, first: np.ndarray, second: np.ndarray, networks: int
+) -> float:
+    """By what factor the temperature changes when so many networks answer together, at most 1.
+
+    A network's held-out answers are its own, but the mean of a bag answers: it is right more
+    often and yet less sure, since networks that disagree cancel out. Two networks that had both
+    not learned from some rows show what averaging two does. What averaging does is proportional
+    to 1 - 1 / networks (like the variance that it takes away), so two tell of any number.
+
+    Args:
+        first, second: Their answers to those rows, in the shape of `learning/evaluate.py`.
+    """
+    if len(target) < ENOUGH_ROWS:
+        return 1.0
+    alone = [np.log(fit_temperature(kind, target, one)) for one in (first, second)]
+    together = np.log(fit_temperature(kind, target, (first + second) / 2))
+    change = 2 * (1 - 1 / networks) * (together - np.mean(alone))
+    return float(np.exp(min(0.0, change)))
+
+
 def hedged(kind: Kind, target: np.ndarray, outputs: int) -> np.ndarray:
     """The truth as probabilities `(rows, outputs)`, short of certain by 1 / (rows + 2).
 

@@ -17,7 +17,7 @@ With groups (patients, speakers) the question is a new group: every group counts
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
 from typing import Any, Literal
@@ -28,8 +28,9 @@ from pellucid.learning.evaluate import Kind, answers, two_dimensional
 
 ALPHA = 0.1
 """One truth in ten may lie outside its set or interval."""
-STRICTER = (0.05, 0.01)
-"""For sets, where the answer alone is right more often than that: they would say nothing."""
+STRICTEST_FIRST, SHORT = (0.01, 0.05, ALPHA), 1.5
+"""Sets promise as much as they can while they name so many answers on average: where the answer
+alone is right nine times out of ten, a set that promises no more says nothing."""
 CLASS_ROWS = 50
 """Held rows that every class needs for a promise of its own."""
 BIN_ROWS, MOST_BINS = 100, 5
@@ -392,6 +393,12 @@ class Promise:
         """bool `(rows, classes | tags)` from probabilities `(networks, rows, classes | tags)`."""
         return sets_of(self.kind, self.held[0], members, self.alpha, self.method)
 
+    def size(self, prediction: np.ndarray) -> float:
+        """How many answers a set of the held rows themselves names on average."""
+        alone = replace(self.held[0], network=np.zeros_like(self.held[0].network))
+        inside = sets_of(self.kind, alone, prediction[None], self.alpha, self.method)
+        return float((inside | chosen(self.kind, prediction)).sum(1).mean())
+
     def bounds(
         self, members: np.ndarray, alpha: float | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -456,16 +463,11 @@ def promise(
         numbers = tuple(hold_numbers(prediction, truth, network, groups))
         enough = all(one.enough() for one in numbers)
         return Promise(kind, numbers, grouped=groups is not None) if enough else None
-    wrong = float(misses(kind, prediction, truth).mean())
-    # The strictest promise whose predecessor the answer alone would keep already.
-    possible = [
-        ALPHA,
-        *(one for one, before in zip(STRICTER, (ALPHA, *STRICTER)) if wrong < before),
-    ]
-    for alpha in possible[::-1]:
-        held = hold_classes(kind, prediction, truth, network, groups, alpha=alpha)
-        if held.enough(alpha):
-            return Promise(kind, (held,), alpha, grouped=groups is not None)
+    for alpha in STRICTEST_FIRST:
+        one = hold_classes(kind, prediction, truth, network, groups, alpha=alpha)
+        made = Promise(kind, (one,), alpha, grouped=groups is not None)
+        if one.enough(alpha) and (alpha == ALPHA or made.size(prediction) <= SHORT):
+            return made
     return None
 
 
@@ -473,10 +475,3 @@ def chosen(kind: Kind, prediction: np.ndarray) -> np.ndarray:
     """bool `(rows, classes | tags)`: what is answered, as a set."""
     said = answers(kind, prediction)
     return said > 0 if kind == "tags" else said[:, None] == np.arange(prediction.shape[1])
-
-
-def misses(kind: Kind, prediction: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """bool `(rows,)`: where what is answered, taken as a set, lacks the truth."""
-    if kind == "tags":
-        return (~chosen(kind, prediction) & (np.asarray(truth) > 0.5)).any(1)
-    return answers(kind, prediction) != truth

@@ -32,7 +32,7 @@ from pellucid.recipe.prepare import Prepared, ingredients, prepare
 from pellucid.recipe.record import Recording
 from pellucid.recipe.reference import keep_reference
 from pellucid.recipe.teach import Taught, teach
-from pellucid.recipe.trust import promise_of, unlike_of
+from pellucid.recipe.trust import calibration_of, promise_of, unlike_of
 from pellucid.recipe.watcher import Watcher
 from pellucid.recipe.without import check_folder, compared
 from pellucid.recording.recorder import RunWriter
@@ -199,7 +199,7 @@ def _bundle(prepared: Prepared, taught: Taught, rivals: list[Rival], settings: S
         task=task,
         members=taught.members,
         layouts={name: values.layout for name, values in prepared.loaded.items()},
-        calibration=taught.calibration(prepared),
+        calibration=calibration_of(prepared, taught),
         gathered=prepared.gathered,
         frozen=taught.frozen,
         promise=promise_of(prepared, taught, taught.held_values, turns=True),

@@ -71,12 +71,22 @@ class Prepared:
         return clusters_of(len(rows), _group_keys(self.table, self.recognized, rows))
 
     def folds(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """(rows to learn from, rows to check by) for each network to train."""
+        """(rows to learn from, rows to check by) for each network to train.
+
+        With classes or tags the second network does not learn from the first one's check rows
+        either: where two networks are held out, it shows what averaging does to sureness
+        (`evidence/calibrate.py: averaging`).
+        """
         if not self.split.folds:
             return [(self.part("train"), self.part("valid"))]
         learn = self.part("train")
         held = [self.rows[fold] for fold in self.split.folds]
-        return [(np.setdiff1d(learn, fold), fold) for fold in held]
+        unseen = list(held)
+        if self.task.kind != "regress" and len(held) > 2:
+            unseen[1] = np.concatenate(held[:2])
+        return [
+            (np.setdiff1d(learn, hidden), fold) for hidden, fold in zip(unseen, held, strict=True)
+        ]
 
 
 def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None) -> Prepared:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from pellucid.data.dataset import entry_of
+from pellucid.evidence.calibrate import Calibration, averaging
 from pellucid.evidence.conformal import Promise, promise
 from pellucid.evidence.subject import take
 from pellucid.evidence.unlike import (
@@ -19,9 +22,23 @@ from pellucid.evidence.unlike import (
     know_table,
     ranges_of,
 )
-from pellucid.export.bundle import Bundle
+from pellucid.export.bundle import Bundle, Member, View
 from pellucid.recipe.prepare import Prepared
 from pellucid.recipe.teach import Taught
+
+
+def calibration_of(prepared: Prepared, taught: Taught) -> Calibration:
+    """Fitted on the held rows; for a bag, on what two networks say together of rows that neither
+    had learned from."""
+    fitted, task, folds = taught.calibration(prepared), prepared.task, prepared.folds()
+    rows = np.intersect1d(folds[0][1], taught.held)
+    if task.kind == "regress" or len(taught.members) < 2 or np.isin(rows, folds[1][0]).any():
+        return fitted
+    truth = task.truth(prepared.target[torch.from_numpy(rows)])
+    first = taught.held_values[np.isin(taught.held, rows)]
+    second = task.prediction(_view(prepared, taught, taught.members[1], rows).output)
+    factor = averaging(task.kind, truth, first, second, len(taught.members))
+    return replace(fitted, temperature=fitted.temperature * factor)
 
 
 def promise_of(
@@ -73,10 +90,14 @@ def _features(prepared: Prepared, taught: Taught, bundle: Bundle) -> tuple[Known
         held = some(np.intersect1d(check, taught.held), MOST_HELD)
         if len(held):
             rows = np.concatenate([held, some(learn, most)])
-            given = {name: values[rows] for name, values in taught.features.items()}
-            features = member.view(take(prepared.loaded, rows), given).features
+            features = _view(prepared, taught, member, rows).features
             found.append(know_features(features[len(held) :], features[: len(held)]))
     return tuple(found)
+
+
+def _view(prepared: Prepared, taught: Taught, member: Member, rows: np.ndarray) -> View:
+    given = {name: values[rows] for name, values in taught.features.items()}
+    return member.view(take(prepared.loaded, rows), given)
 
 
 def some(rows: np.ndarray, most: int) -> np.ndarray:
