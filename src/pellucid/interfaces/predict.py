@@ -125,7 +125,8 @@ def _is_column(value: Any) -> bool:
 def _readable(line: dict[str, Any]) -> str:
     if "error" in line:
         return f"{line['row']:>6}  can't answer: {line['error']['what']}"
-    return f"{line['row']:>6}  {_said(line)}{_doubt(line)}"
+    repaired = f"  ! {line['repaired']}" if "repaired" in line else ""
+    return f"{line['row']:>6}  {_said(line)}{_doubt(line)}{repaired}"
 
 
 def _said(line: dict[str, Any]) -> str:
