@@ -10,6 +10,7 @@ from pellucid.evidence import sureness  # noqa: F401
 from pellucid.evidence import foreign  # noqa: F401
 from pellucid.evidence import choice  # noqa: F401
 from pellucid.evidence import explanations  # noqa: F401
+from pellucid.evidence import features  # noqa: F401
 from pellucid.evidence import overfitting  # noqa: F401
 from pellucid.evidence import growth  # noqa: F401
 from pellucid.evidence import labels  # noqa: F401
