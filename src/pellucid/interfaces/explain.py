@@ -406,15 +406,16 @@ def _neighbors(found: Explained, width: int) -> Iterator[str]:
     other = None if near.other in near.nearest else near.other
     if other is not None:
         rows.append(_cells(other, columns))
-    header = ["", "", "", *(columns if len(columns) > 1 else [""] * len(columns))]
-    rows = [header, *rows] if any(header) else rows
-    widths = [min(24, max(map(len, cells))) for cells in zip(*rows)]
+    several = len(columns) > 1
+    if several:
+        rows.insert(0, ["", "", "", *columns])
+    most = [24, 8, 24, *([17 if several else width] * len(columns))]
+    widths = [min(limit, max(map(len, cells))) for limit, cells in zip(most, zip(*rows))]
     lines = [
-        _cut("  " + "  ".join(_cut(cell, wide).ljust(wide) for cell, wide in zip(row, widths)) if
-             len(columns) > 1 else "  " + "  ".join([*(_cut(cell, wide).ljust(wide) for cell, wide
-             in zip(row[:3], widths)), *row[3:]]), width).rstrip()
+        _cut("  " + "  ".join(_cut(c, wide).ljust(wide) for c, wide in zip(row, widths)), width)
         for row in rows
-    ]  # fmt: skip
+    ]
+    lines = [line.rstrip() for line in lines]
     if other is not None:
         kind = "most alike of another kind" if is_choice(found) else "most different of the alike"
         lines.insert(len(lines) - 1, f"  {kind}:")

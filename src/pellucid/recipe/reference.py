@@ -14,6 +14,7 @@ from pellucid.recipe.teach import Taught
 
 SHARE = 0.02
 """Part of the run's time that the features of training rows may take."""
+LEAST_SECONDS = 0.3
 
 
 def keep_reference(
@@ -38,5 +39,5 @@ def keep_reference(
         prepared.table.places,
         prepared.part("train"),
         vectors,
-        SHARE * seconds,
+        max(LEAST_SECONDS, SHARE * seconds),
     ).save(run)
