@@ -45,22 +45,6 @@ SIDE = 256
 """Pixels that a marked picture has at least on its long side."""
 FOR, AGAINST = (10, 98, 169), (208, 90, 0)
 """Blue speaks for the answer and orange against it: told apart by the color-blind too."""
-STYLE = """
-.marked { line-height: 2; max-width: 46rem; white-space: pre-wrap; }
-.marked mark { color: inherit; border-radius: 3px; padding: 0.1rem 0; }
-.beside { display: flex; flex-wrap: wrap; gap: 1rem; margin: 0.8rem 0; }
-.beside figure { margin: 0; }
-.beside img { width: 16rem; max-width: 100%; height: auto; border: 1px solid var(--rule); }
-.over-time { max-width: 46rem; }
-.over-time svg, .over-time img { display: block; width: 100%; }
-.over-time img { height: 0.9rem; margin: 2px 0; border: 1px solid var(--rule); }
-.over-time img { image-rendering: pixelated; }
-.weight { display: inline-block; height: 0.8rem; border-radius: 2px; vertical-align: middle; }
-.for { background: rgb(10 98 169 / 85%); }
-.against { background: rgb(208 90 0 / 85%); }
-.weight.legend { height: auto; padding: 0 0.3rem; color: #fff; }
-.distrust { border-left: 4px solid var(--bad); background: var(--panel); padding: 0.6rem 1rem; }
-"""
 
 
 def write_page(page: Page, path: str | Path) -> Path:
@@ -85,7 +69,8 @@ def page_of(page: Page) -> Html:
     """The whole document."""
     found = page.explained
     budget = pictures.Budget(BUDGET)
-    style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
+    sheets = [Path(__file__).with_name(name) for name in ("style.css", "explained.css")]
+    style = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     head = lines(
         "",
         tag("meta", charset="utf-8"),
@@ -93,7 +78,7 @@ def page_of(page: Page) -> Html:
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", clean(f"{page.place}: why {said_answer(found)}")),
-        tag("style", Html(style + STYLE)),
+        tag("style", Html(style)),
         "",
     )
     body = lines(
