@@ -46,6 +46,8 @@ def inputs_of(kind: str) -> tuple[Entry, Tensor]:
         ids = torch.randint(1, 20, (ROWS, 9), generator=draw)
         ids[torch.arange(9) >= torch.randint(3, 9, (ROWS, 1), generator=draw)] = 0
         return Entry("lookup", (9,), 20, kind), ids.int()
+    if kind == "features":  # what a frozen network made of a column
+        return Entry("project", (), 6, kind), torch.randn(ROWS, 6, generator=draw)
     values = torch.randn(ROWS, 12, 2, generator=draw)
     return Entry("project", (12,), 2, kind), values
 
@@ -91,6 +93,7 @@ def made(
     return receipt(learner, data, task, rows, zoom=zoom, seconds=seconds), learner, data
 
 
+FROZEN = {"features": "minilm-l6 128 fp32"}
 FAMILIES: dict[str, tuple[list[str], dict[str, str], dict[str, Any]]] = {
     "mlp": (["scalars"], {"columns": "mlp"}, {}),
     "mlp, bins": (["scalars", "categories"], {"columns": "mlp"}, {"numbers": "bins"}),
@@ -107,6 +110,12 @@ FAMILIES: dict[str, tuple[list[str], dict[str, str], dict[str, Any]]] = {
         ["scalars", "image", "text"],
         {"columns": "mlp", "image": "cnn", "text": "rnn"},
         {},
+    ),
+    "pretrained": (["features"], {"features": "minilm-l6"}, {"pretrained": FROZEN}),
+    "pretrained, beside columns": (
+        ["scalars", "features"],
+        {"columns": "mlp", "features": "minilm-l6"},
+        {"pretrained": FROZEN},
     ),
     "cnn, series": (["series"], {"series": "cnn"}, {"augment": {"series": ("scale", "jitter")}}),
 }
