@@ -20,6 +20,7 @@ from pellucid.data.modalities.audio import Clips
 from pellucid.evidence.explain import faithfulness
 from pellucid.evidence.explain.gradients import (
     grad_cam,
+    gradient_of_columns,
     gradient_times_input,
     integrated_gradients,
     on_pieces,
@@ -360,6 +361,50 @@ def test_scores_are_the_log_odds_of_the_answer(task: Task, members: int) -> None
     for index in range(answer.shape[1]):
         found = score(task, outputs, index).sigmoid().numpy()
         np.testing.assert_allclose(found, answer[:, index], rtol=1e-6)
+
+
+def test_gradients_of_columns_as_finite_differences() -> None:
+    random = np.random.default_rng(0)
+    words = np.array(random.choice(["red", "green", "blue"], 12), dtype=object)
+    rows = {
+        "size": Loaded(random.normal(size=12)),
+        "color": Loaded(words),
+        "age": Loaded(random.normal(size=12)),
+        "x": series(12)["x"],
+    }
+    kinds = {"size": "number", "color": "category", "age": "number", "x": "series"}
+    columns = [
+        Column(name, kind, "input", "", MODALITIES[kind].fit(rows[name]))
+        for name, kind in kinds.items()
+    ]
+    data = encode(columns, rows, torch.empty(0))
+    sizes = {"x": Size(8, 1), "columns": Size(8, 1)}
+    statistics = {name: Statistics.of(data.inputs[name]) for name in ("x", "scalars")}
+    families = {"x": "cnn", "columns": "mlp"}
+    counts = {name: data.inputs[name].shape[1] for name in ("scalars", "categories")}
+    torch.manual_seed(0)
+    network = Model(Blueprint(data.entries, statistics, families, sizes, 2, counts, "plain")).eval()
+    task = Classify("y", ["a", "b"])
+    subject = Subject(
+        task, columns, lambda rows: np.empty(0), network,
+        lambda rows: encode(columns, rows, torch.empty(0)).inputs,
+    )  # fmt: skip
+    row = take(rows, np.array([4]))
+    found = gradient_of_columns(subject, row, 1)
+    inputs = subject.encode(row)
+    for place, column in ((0, 0), (1, 2)):  # numbers stand side by side
+        step = torch.zeros_like(inputs["scalars"])
+        step[0, place] = 1e-2
+        ends = [
+            score(task, network({**inputs, "scalars": inputs["scalars"] + sign * step}), 1)
+            for sign in (1, -1)
+        ]
+        slope = (ends[0] - ends[1]).item() / 2e-2
+        assert found[column] == pytest.approx(slope * inputs["scalars"][0, place].item(), rel=0.02)
+    plain = gradient_times_input(subject, row, "x", 1)
+    assert plain is not None
+    assert found[3] == pytest.approx(plain.sum())
+    assert found[1] != 0
 
 
 # --- a network that has learned nothing -------------------------------------------------------

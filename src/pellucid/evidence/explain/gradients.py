@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from pellucid.data.columns import Column
 from pellucid.data.dataset import entry_of
 from pellucid.evidence.explain.pieces import Pieces
 from pellucid.evidence.subject import Rows, Subject
@@ -122,6 +123,45 @@ def gradient_times_input(
         return None
     slope = entrance.slopes(entrance.vectors[None])[0]
     return (slope * entrance.vectors).double().numpy()
+
+
+def gradient_of_columns(subject: Subject, row: Rows, output: int) -> np.ndarray:
+    """float64 `(columns,)`: the same for whole columns, each with all that comes in of it.
+
+    Numbers count from their mean, where the network takes them in; words and categories from a
+    vector of zeros.
+    """
+    inputs = subject.encode(row)
+    leaves = {
+        group: value.detach().requires_grad_()
+        for group, value in inputs.items()
+        if value.is_floating_point() and value.ndim == 2
+    }
+    with torch.enable_grad(), watch() as seen:
+        number = score(subject.task, subject.network({**inputs, **leaves}), output).sum()
+    if "categories" in inputs:
+        leaves["categories"] = seen["categories / embedding"]  # (1, columns, width)
+    added = {}
+    for group, value in leaves.items():
+        (slope,) = torch.autograd.grad(number, value, retain_graph=True)
+        added[group] = (slope * value).detach().double()[0]
+    return np.array([_of_column(subject, row, output, added, one) for one in subject.columns])
+
+
+def _of_column(
+    subject: Subject, row: Rows, output: int, added: dict[str, Tensor], column: Column
+) -> float:
+    entry = entry_of(column)
+    if entry.group not in added:
+        values = gradient_times_input(subject, row, column.name, output)
+        return 0.0 if values is None else float(values.sum())
+    entries = [(one.name, entry_of(one)) for one in subject.columns]
+    mates = [(name, one.size) for name, one in entries if one.group == entry.group]
+    before = [name for name, _ in mates].index(column.name)
+    if entry.group == "categories":
+        return float(added["categories"][before].sum())
+    start = sum(size for _, size in mates[:before])
+    return float(added[entry.group][start : start + entry.size].sum())
 
 
 def on_pieces(values: np.ndarray, pieces: Pieces) -> np.ndarray:

@@ -21,8 +21,9 @@ class Pieces(Protocol):
 
     columns: the input columns that they belong to. names: what a person calls each piece.
     places: where it lies: () a whole column, (start, end) characters of a text or steps of a
-    series, (top, left, bottom, right) of a picture, (start, low, end, high) frames and bands of a
-    sound. filled: in words, what stands where a piece was taken away.
+    series (and the channel behind them if it has several), (top, left, bottom, right) of a picture,
+    (start, low, end, high) frames and bands of a sound. filled: in words, what stands where a piece
+    was taken away.
     """
 
     columns: tuple[str, ...]
