@@ -43,7 +43,7 @@ CLASSICAL_SHARE = 0.2
 """Part of the time that the classical methods may take."""
 SMALL_TABLE_SECONDS, SECONDS_PER_ROW = 1.5, 1 / 250
 """A table's default time: 3.5 s for 500 rows, so that with its start a run takes under 10 s."""
-RESERVE = 0.05
+RESERVE = 0.08
 """Part of the time kept for the exam, the report and small delays."""
 
 
