@@ -5,7 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from pellucid.evidence.explain import faithfulness
+from pellucid.evidence.explain.gradients import grad_cam
 from pellucid.evidence.explain.occlusion import occlude
 from pellucid.evidence.explain.pictures import PicturePieces
 from pellucid.evidence.explain.pieces import Explanation, Pieces, Question
@@ -56,7 +59,18 @@ def explain_inside(
         found.values,
         found.base,
         faithful,
+        overview=_overview(subject, row, column, modality, question.output),
         notes=(f"In the place of a piece that is taken away: {pieces.filled}.",),
         seconds=time.perf_counter() - started,
     )
     return explanation, pieces
+
+
+def _overview(
+    subject: Subject, row: Rows, column: str, modality: str, output: int
+) -> np.ndarray | None:
+    """Where the (first) network looked in a picture or sound; None for all else."""
+    if modality not in ("image", "audio") or subject.which == "baseline":
+        return None
+    looked = grad_cam(subject, row, column, output)
+    return None if looked is None else np.round(looked.astype(np.float64), 3)
