@@ -52,8 +52,6 @@ def dynamics(material: Material, rows: np.ndarray, seconds: float) -> Dynamics |
     rows = np.intersect1d(rows, material.folds[0][0])
     if len(known) < 2 or not len(rows):
         return None
-    if len(rows) > MOST_ROWS:
-        rows = np.sort(np.random.default_rng(material.seed).choice(rows, MOST_ROWS, replace=False))
     inputs = material.subject.encode(material.take(rows))
     data = Dataset({}, inputs, torch.zeros(len(rows)))
     network = copy.deepcopy(material.subject.network)
