@@ -116,7 +116,7 @@ def _seen(
 ) -> Seen:
     local: list[list[np.ndarray]] = [[] for _ in layers]
     whole: list[list[np.ndarray]] = [[] for _ in layers]
-    squares = [torch.from_numpy(_places(layer)) for layer in layers]
+    squares = [torch.from_numpy(places(layer)) for layer in layers]
     start = 0
     for part in batches(layers, inputs):
         count = len(next(iter(part.values())))
@@ -147,7 +147,7 @@ def pooled(value: Tensor, square: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
-def _places(layer: UnitLayer) -> np.ndarray:
+def places(layer: UnitLayer) -> np.ndarray:
     """The square in which each place of a layer has the middle of its field, `(positions,)`; if
     there are squares without any, the place nearest to each of them, `(squares, 1)`."""
     assert layer.field is not None
@@ -264,17 +264,17 @@ def linear(x: np.ndarray, y: np.ndarray, group: np.ndarray, asked: np.ndarray) -
     """
     check = group % 3 == 0
     best = min(PENALTIES, key=_error(x[~check], y[~check], x[check], y[check]))
-    return _ridge(x, y)(asked, best)
+    return ridge(x, y)(asked, best)
 
 
 def _error(
     x: np.ndarray, y: np.ndarray, x_check: np.ndarray, y_check: np.ndarray
 ) -> Callable[[float], float]:
-    answer = _ridge(x, y)
+    answer = ridge(x, y)
     return lambda penalty: float(((answer(x_check, penalty) - y_check) ** 2).mean())
 
 
-def _ridge(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray, float], np.ndarray]:
+def ridge(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray, float], np.ndarray]:
     """(new inputs, penalty) -> answers; all penalties share one decomposition."""
     center, spread = x.mean(0), x.std(0)
     keep = spread > 1e-6 * max(1.0, float(spread.max(initial=0)))

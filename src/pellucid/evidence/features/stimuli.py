@@ -79,8 +79,8 @@ def name_by_drawings(
     assert layer.field is not None
     sides = [2 * size + 2 for size in layer.field.size]  # all that the middle sees, and a margin
     drawn = draw((*sides, pictures.shape[3]), gray)
-    seen = _before(branch, place, torch.from_numpy(drawn.pixels))
-    real = _before(branch, place, pictures)
+    seen = before(branch, place, torch.from_numpy(drawn.pixels))
+    real = before(branch, place, pictures)
     tuning = tuned(_answers(stage, seen), drawn)
     random = [tuned(_answers(one, seen), drawn).scores for one in _random_stages(stage, real, seed)]
     bars = {
@@ -245,8 +245,8 @@ def _stage(branch: Branch, layer: UnitLayer) -> cnn.Layer:
     return next(stage for stage in _stages(branch) if stage.name == name)
 
 
-@torch.inference_mode()
-def _before(branch: Branch, place: int, pictures: Tensor) -> Tensor:
+@torch.no_grad()
+def before(branch: Branch, place: int, pictures: Tensor) -> Tensor:
     """What reaches a stage, `(n, height, width, features)`."""
     x, _ = branch.embed(pictures)
     for stage in _stages(branch)[:place]:
@@ -279,12 +279,13 @@ def _random_stages(stage: cnn.Layer, real: Tensor, seed: int) -> list[cnn.Layer]
         weight = other.convolution.weight
         spread = weight.std().item()
         nn.init.normal_(weight, 0.0, spread, generator=generator)
-        _normalize(other, real)
+        normalize(other, real)
         found.append(other.eval())
     return found
 
 
-def _normalize(stage: cnn.Layer, real: Tensor) -> None:
+@torch.no_grad()
+def normalize(stage: cnn.Layer, real: Tensor) -> None:
     """Set the remembered mean and variance to those of real pictures."""
     caught: list[Tensor] = []
     hook = stage.norm.register_forward_hook(lambda module, given, result: caught.append(given[0]))

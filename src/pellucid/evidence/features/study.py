@@ -37,6 +37,8 @@ SHOWN = 6
 """Units of a layer that are shown with examples."""
 LINES = 12
 """Units in the table, of all layers together; at least two of each."""
+COURSES = 4
+"""Layers whose selectivity is drawn over training; all are in the figures."""
 KEPT = 5
 """Strongest examples whose numbers are kept of every unit."""
 MADE_UP = ("image", "series", "audio")
@@ -380,13 +382,14 @@ def _order_chart(order: Order) -> Chart:
             Line(one, x, tuple(map(float, order.after.score[one])),
                  tuple(low for low, _ in ends), tuple(high for _, high in ends))
         )  # fmt: skip
-    marks = tuple((float(place + 1), layer.name) for place, layer in enumerate(order.layers))
-    return Chart("What can be read from each layer", "layer", "score", tuple(lines), marks=marks)
+    across = f"layer, 1 is {order.layers[0].name}, {len(x)} is {order.layers[-1].name}"
+    return Chart("What can be read from each layer", across, "score", tuple(lines))
 
 
 def _course_chart(asked: Asked, found: list[Layered], course: selectivity.Course) -> Chart:
     lines = []
-    for one in found:
+    places = np.linspace(0, len(found) - 1, min(COURSES, len(found))).round().astype(int)
+    for one in (found[place] for place in places):
         values = course.value[one.layer.tap]
         low, high = np.quantile(values, (0.1, 0.9), axis=1)
         lines.append(
@@ -569,7 +572,7 @@ def _layer_figures(asked: Asked, one: Layered, course: selectivity.Course | None
         "names": {unit: vars(name) for unit, name in enumerate(one.names) if name is not None},
         "strongest_values": np.take_along_axis(answered, top, 0).T.round(4),
         "strongest_rows": asked.learned.numbers[top.T],
-        "shown": [_unit_figures(one, unit) for unit in one.chosen],
+        "shown": [_unit_figures(asked, one, unit) for unit in one.chosen],
     }
     if course is not None:
         facts |= {
@@ -580,15 +583,27 @@ def _layer_figures(asked: Asked, one: Layered, course: selectivity.Course | None
     return facts
 
 
-def _unit_figures(one: Layered, unit: int) -> dict[str, Any]:
+def _unit_figures(asked: Asked, one: Layered, unit: int) -> dict[str, Any]:
     return {
         "unit": unit,
         "name": _said(one.names[unit]),
-        "examples": [vars(item) for item in one.examples.get(unit, [])],
+        "examples": [
+            vars(item) | _values(asked, one.layer, item) for item in one.examples.get(unit, [])
+        ],
         "common": one.common.get(unit, ""),
         "pictures": one.pictures.get(unit),
         "imagined": one.imagined.get(unit),
     }
+
+
+def _values(asked: Asked, layer: UnitLayer, item: strongest.Shown) -> dict[str, Any]:
+    """The part of a series that a unit saw."""
+    column = asked.columns[layer.group]
+    if column.modality != "series":
+        return {}
+    index = int(np.flatnonzero(asked.learned.numbers == item.row)[0])
+    values = np.asarray(asked.learned.rows[column.name].values[index], dtype=np.float64)
+    return {"series": values[slice(*item.window[0])].round(5)}
 
 
 def _order_figures(order: Order) -> dict[str, Any]:

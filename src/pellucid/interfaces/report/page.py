@@ -11,6 +11,7 @@ from pellucid.interfaces.report.answers import answers_section
 from pellucid.interfaces.report.comparison import comparison_section
 from pellucid.interfaces.report.data import data_section
 from pellucid.interfaces.report.facts import Facts
+from pellucid.interfaces.report.features import features_section
 from pellucid.interfaces.report.inside import inside_section
 from pellucid.interfaces.report.learning import learning_section
 from pellucid.interfaces.report.markup import Html, clean, group, lines, tag
@@ -68,6 +69,7 @@ def page(facts: Facts) -> Html:
                 network_section(facts),
                 learning_section(facts),
                 inside_section(facts, budget),
+                features_section(facts, budget),
                 answers_section(facts, budget),
                 comparison_section(facts),
                 trust_section(facts),

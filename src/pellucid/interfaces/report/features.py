@@ -1,0 +1,110 @@
+"""Units of the network beside what excites them most: real examples, and one made up for them."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+
+from pellucid.interfaces.report import pictures
+from pellucid.interfaces.report.facts import Facts
+from pellucid.interfaces.report.layout import note, section
+from pellucid.interfaces.report.markup import Html, group, tag
+from pellucid.interfaces.report.words import counted, name, number
+
+BESIDE = "display:grid;grid-template-columns:1fr 1fr;gap:.5rem;align-items:start"
+ACROSS = 2
+"""Real examples side by side."""
+MOST_LAYERS = 8
+
+
+def features_section(facts: Facts, budget: pictures.Budget) -> Html | None:
+    """The units that `pellucid study RUN features` chose to show; None if it was not asked."""
+    found = next((one for one in facts.findings if one.part == "features" and one.known), None)
+    if found is None:
+        return None
+    layers = found.figures["layers"]
+    some = np.linspace(0, len(layers) - 1, min(MOST_LAYERS, len(layers))).round().astype(int)
+    return section(
+        "features",
+        "What excites its units",
+        tag(
+            "p",
+            "Each card is one unit of a layer: the training examples that excite it most, and"
+            " only the part of them that it can see. What was made up for it stands beside them:"
+            " that shows what the unit looks for, but no such thing ever occurred. A unit has a"
+            " name only where a test passed.",
+        ),
+        [_layer(layers[place], budget) for place in dict.fromkeys(some.tolist())],
+        note(f"{counted(len(layers) - MOST_LAYERS, 'more layer')} in evidence/features.json")
+        if len(layers) > MOST_LAYERS
+        else None,
+    )
+
+
+def _layer(layer: dict[str, Any], budget: pictures.Budget) -> Html:
+    named = counted(len(layer["names"]), "named unit")
+    cards = [_unit(layer, unit, budget) for unit in layer["shown"]]
+    return group(
+        tag("h3", name(layer["name"])),
+        tag("p", f"{counted(layer['units'], 'unit')}, {named}.", class_="note"),
+        tag("ul", cards, class_="cards"),
+    )
+
+
+def _unit(layer: dict[str, Any], unit: dict[str, Any], budget: pictures.Budget) -> Html:
+    known = layer["names"].get(str(unit["unit"]))
+    title = unit["name"] or "unnamed"
+    return tag(
+        "li",
+        tag("p", tag("b", name(title)), f" (unit {unit['unit']})"),
+        _seen(unit, title, budget),
+        tag("p", f"score {number(known['score'])}, needed {number(known['limit'])}")
+        if known
+        else None,
+        _made_up_in_words(unit["imagined"]),
+        class_="card",
+    )
+
+
+def _seen(unit: dict[str, Any], title: str, budget: pictures.Budget) -> Html:
+    """Real examples, and what was made up."""
+    made = unit["imagined"] or {}
+    if unit["pictures"]:
+        return tag(
+            "div",
+            _tiles(unit["pictures"], f"real examples for {title}", budget),
+            _tiles(made["picture"], f"made up for {title}", budget) if "picture" in made else None,
+            style=BESIDE,
+        )
+    if unit["common"]:
+        return tag("p", name(unit["common"]))
+    drawn = [
+        pictures.series(item["series"], f"{item['place']}, {item['said']}")
+        if item.get("series")
+        else tag("blockquote", name(item["said"]))
+        for item in unit["examples"]
+    ]
+    if "series" in made:
+        drawn += [tag("p", "made up:"), pictures.series(made["series"], f"made up for {title}")]
+    return tag("div", drawn, class_="drawn")
+
+
+def _tiles(packed: dict[str, Any], alt: str, budget: pictures.Budget) -> Html:
+    """uint8 pictures in base64, as a sheet."""
+    shape = tuple(packed["shape"])
+    pixels = np.frombuffer(base64.b64decode(packed["pixels"]), dtype=np.uint8).reshape(shape)
+    sheet = pictures.tiles(pixels, ACROSS if shape[0] > 1 else 1)
+    data = pictures.png(sheet)
+    if not budget.takes(len(data)):
+        return note("left out to keep this page small")
+    return pictures.picture(data, sheet.shape[0], sheet.shape[1], alt, look="tiles")
+
+
+def _made_up_in_words(made: dict[str, Any] | None) -> Html | None:
+    if not made or not made["best_real"] > 0:
+        return None
+    times = made["answer"] / made["best_real"]
+    said = f"made up: excites {number(times)} times as much as the best real one"
+    return tag("p", said if made["beats"] else f"{said}: not enough changes", class_="place")
