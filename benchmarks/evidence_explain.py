@@ -34,8 +34,9 @@ from pellucid.evidence.explain.gradients import (
     on_pieces,
 )
 from pellucid.evidence.explain.inside import PIECES
-from pellucid.evidence.explain.occlusion import Answers, occlude
-from pellucid.evidence.explain.pieces import Explanation, Pieces, Question
+from pellucid.evidence.explain.occlusion import Answers
+from pellucid.evidence.explain.pieces import Explanation, Pieces
+from pellucid.evidence.explain.randomization import randomization
 from pellucid.evidence.explain.reference import Reference
 from pellucid.evidence.explain.tables import TEST_FILLINGS, ColumnPieces
 from pellucid.evidence.subject import Material, Rows, Subject
@@ -52,8 +53,8 @@ ROWS = 24
 """Test rows of each set that are explained, drawn at random."""
 GOALS = {"texts": 3.0}
 """Seconds for one explanation; 2 for everything else."""
-SAMPLE_ROWS, SAMPLE_DRAWS, SAMPLE_ORDERS = 6, 2, 20
-"""Of the test with random weights: examples, networks, and orders of each quick explanation."""
+SAMPLE_SECONDS = 20.0
+"""For the test with random weights."""
 
 
 def explanations(names: Sequence[str] = SETS) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def measure(run: Path, goal: float) -> dict[str, Any]:
     load = Load.now()
     with threads_of(run):
         found = [_one(material, reference, int(row)) for row in rows]
-        similarity = _similarity(material.subject, material.take(rows[:SAMPLE_ROWS]), reference)
+        weights = randomization(material.subject, material.take(rows), reference, SAMPLE_SECONDS)
     seconds = np.array([one["seconds"] for one in found])
     ours, gradient = (np.array([one[key] for one in found]) for key in ("ours", "gradient"))
     return {
@@ -111,7 +112,7 @@ def measure(run: Path, goal: float) -> dict[str, Any]:
         "ours_minus_gradient": spread(ours - gradient),
         "better_than_gradient": float((ours > gradient).mean()),
         "trusted": float(np.mean([one["trusted"] for one in found])),
-        "similarity_with_random_weights": round(similarity, 3),
+        "similarity_with_random_weights": weights.figures.get("similarity"),
         "seconds": {"median": round(float(np.median(seconds)), 3), "most": round(max(seconds), 3)},
         "seconds_goal": goal,
         "foreign": load.foreign(),
@@ -194,22 +195,6 @@ def _spans(column: Column, text: str) -> list[tuple[int, int]]:
     return spans if len(spans) <= length else spans[:head] + spans[head - length :]
 
 
-def _similarity(subject: Subject, rows: Rows, reference: Reference | None) -> float:
-    """How alike explanations stay with random weights: once for the model."""
-
-    def quick(asked: Subject, row: Rows, question: Question) -> np.ndarray:
-        column = asked.columns[0]
-        if len(asked.columns) == 1 and column.modality in PIECES:
-            pieces = PIECES[column.modality](row, column.name)
-            return occlude(asked, pieces, question, orders=SAMPLE_ORDERS).values
-        assert reference is not None
-        names = tuple(one.name for one in asked.columns)
-        columns = ColumnPieces(row, reference.background(TEST_FILLINGS), names)
-        return occlude(columns.averaging(asked), columns, question, orders=SAMPLE_ORDERS).values
-
-    return faithfulness.similarity(subject, quick, rows, SAMPLE_DRAWS)
-
-
 # --- what came out ------------------------------------------------------------------------------
 
 
@@ -223,7 +208,7 @@ def show(name: str, found: dict[str, Any]) -> None:
         f"  chance at most {limit:.2f}  gradient {gradient:.2f}"
         f"  (ours - gradient {difference['low']:+.2f} to {difference['high']:+.2f})"
         f"  passed {found['trusted']:.0%}  random weights"
-        f" {found['similarity_with_random_weights']:+.2f}"
+        f" {found['similarity_with_random_weights'] or float('nan'):+.2f}"
         f"  {found['seconds']['median']:.2f} s, most {found['seconds']['most']:.2f} s"
         f" (goal {found['seconds_goal']:g} s)",
         flush=True,

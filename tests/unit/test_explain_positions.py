@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,12 +31,15 @@ from pellucid.evidence.explain.gradients import (
 from pellucid.evidence.explain.occlusion import occlude
 from pellucid.evidence.explain.pictures import PicturePieces, grid, weights
 from pellucid.evidence.explain.pieces import Pieces, Question
+from pellucid.evidence.explain.randomization import randomization, similarity_of
 from pellucid.evidence.explain.series import SeriesPieces
 from pellucid.evidence.explain.sounds import SoundPieces
+from pellucid.evidence.finding import Finding
 from pellucid.evidence.subject import Rows, Subject, take
 from pellucid.network.assemble import Blueprint, Branch, Model
 from pellucid.network.cnn import Cnn, features_second
 from pellucid.network.embed import Statistics
+from pellucid.recording.files import read_json
 from pellucid.tasks import Task
 from pellucid.tasks.classify import Classify
 from pellucid.tasks.grades import Grades
@@ -439,3 +444,24 @@ def test_explanations_that_only_show_the_example_are_found_out(seen: tuple[Subje
 
     assert faithfulness.similarity(subject, brightness, rows) == pytest.approx(1)
     assert abs(faithfulness.similarity(subject, occlusion, rows)) < faithfulness.MOST_SIMILAR
+
+
+def test_the_test_with_random_weights_is_kept_in_the_run(
+    seen: tuple[Subject, Rows], tmp_path: Path
+) -> None:
+    subject, row = seen
+    found = similarity_of(tmp_path, subject, row, None)
+    assert found is not None
+    assert abs(found) < 1
+    kept = Finding.from_json(read_json(tmp_path / "evidence/randomization.json"))
+    assert kept.known
+    assert kept.figures["similarity"] == found
+    assert kept.figures["draws"] >= 3
+    other = replace(subject, answer=lambda rows: np.full((len(rows["x"].values), 3), 1 / 3))
+    assert similarity_of(tmp_path, other, row, None) == found  # as kept, not asked again
+    assert similarity_of(tmp_path, replace(subject, which="baseline"), row, None) is None
+
+
+def test_a_slow_network_is_not_tried(seen: tuple[Subject, Rows], tmp_path: Path) -> None:
+    subject, row = seen
+    assert not randomization(subject, row, None, seconds=1e-4).known

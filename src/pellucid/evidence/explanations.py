@@ -13,6 +13,7 @@ import numpy as np
 from pellucid.evidence.explain.explain import Explained, explain
 from pellucid.evidence.explain.neighbors import said_target
 from pellucid.evidence.explain.pieces import Explanation
+from pellucid.evidence.explain.randomization import similarity_of
 from pellucid.evidence.explain.reference import Reference, gather
 from pellucid.evidence.finding import Cell, Finding, Table, unknown
 from pellucid.evidence.subject import Material, part
@@ -34,11 +35,19 @@ def study(material: Material) -> Finding:
     reference = Reference.load(material.run.path) or _gathered(material)
     chosen = _chosen(material)
     seconds = min(MOST_SECONDS, 0.8 * material.seconds / len(chosen))
+    similarity = similarity_of(
+        material.run.path,
+        material.subject,
+        material.take(np.array([row for _, row in chosen])),
+        reference,
+    )
     explained = []
     for done, (sort, row) in enumerate(chosen):
         material.progress(done, len(chosen))
         example = material.take(np.array([row]))
-        found = explain(material.subject, example, reference, seconds=seconds)
+        found = explain(
+            material.subject, example, reference, seconds=seconds, similarity=similarity
+        )
         explained.append((sort, row, found))
     return _finding(material, explained)
 

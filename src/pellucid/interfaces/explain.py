@@ -93,9 +93,11 @@ def explain_source(
         DataError: The row can't be read. ConfigError: There is no such row or class.
     """
     from pellucid.evidence.explain.explain import SECONDS, explain, promised
+    from pellucid.evidence.explain.randomization import similarity_of
     from pellucid.evidence.subject import take
     from pellucid.interfaces.predict import table_of
     from pellucid.recipe.explain import reference_of, threads_of
+    from pellucid.recording.layout import is_run
 
     watcher.stage("reading")
     table = table_of(bundle, source)
@@ -118,8 +120,17 @@ def explain_source(
     seconds = seconds or SECONDS
     with threads_of(Path(folder)):
         watcher.stage(f"explaining: about {in_words(promised(subject, example, seconds))}")
+        similarity = None
+        if is_run(Path(folder)):
+            similarity = similarity_of(Path(folder), subject, example, reference)
         explained = explain(
-            subject, example, reference, name=name, seconds=seconds, progress=watcher.progress
+            subject,
+            example,
+            reference,
+            name=name,
+            seconds=seconds,
+            similarity=similarity,
+            progress=watcher.progress,
         )
     return Page(explained, place, chosen, count)
 

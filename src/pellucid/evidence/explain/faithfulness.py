@@ -168,7 +168,7 @@ def similarity(
     """
     count = len(next(iter(rows.values())).values)
     each = [take(rows, np.array([row])) for row in range(count)]
-    questions = [_likeliest(subject, row) for row in each]
+    questions = [likeliest(subject, row) for row in each]
     learned = [explain(subject, *pair) for pair in zip(each, questions, strict=True)]
     found = []
     for draw in range(draws):
@@ -194,7 +194,8 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return (ends - (counts + 1) / 2)[which]
 
 
-def _likeliest(subject: Subject, row: Rows) -> Question:
+def likeliest(subject: Subject, row: Rows) -> Question:
+    """The largest number of the answer to one example, or the only one."""
     values = subject.answer(row)[0]
     output = 0 if subject.task.kind == "regress" else int(values.argmax())
     return Question(output, "", float(values[output]))

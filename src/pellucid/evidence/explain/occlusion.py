@@ -29,15 +29,16 @@ SHRINK = 0.3
 class Answers:
     """The explained number for versions of one example; each version is asked once.
 
-    forwards: versions answered so far. seconds: what that took. orders, steps: random orders of
-    taking everything away that are asked for anyway, each in so many stages.
+    forwards: versions answered so far. seconds: what that took. pace: seconds for one version, by
+    the quickest batch (a first one is slow, and so is a busy moment). orders, steps: random orders
+    of taking everything away that are asked for anyway, each in so many stages.
     """
 
     orders, steps = MOST_ORDERS // 4, STEPS
 
     def __init__(self, subject: Subject, pieces: Pieces, question: Question) -> None:
         self.subject, self.pieces, self.question = subject, pieces, question
-        self.forwards, self.seconds = 0, 0.0
+        self.forwards, self.seconds, self.pace = 0, 0.0, 0.0
         self._known: dict[bytes, float] = {}
 
     @property
@@ -45,26 +46,24 @@ class Answers:
         """How many pieces there are."""
         return len(self.pieces.names)
 
-    @property
-    def pace(self) -> float:
-        """Seconds for one version, measured so far; 0 before the first."""
-        return self.seconds / self.forwards if self.forwards else 0.0
-
     def ask(self, gone: np.ndarray) -> np.ndarray:
         """float64 `(versions,)`: the number without these pieces, bool `(versions, pieces)`."""
         gone = np.ascontiguousarray(gone, dtype=bool)
         keys = [row.tobytes() for row in np.packbits(gone, axis=1)]
         places = {key: place for place, key in enumerate(keys) if key not in self._known}
         new = gone[list(places.values())]
-        started = time.perf_counter()
         for start in range(0, len(new), BATCH):
-            part = new[start : start + BATCH]
+            part, names = new[start : start + BATCH], list(places)[start : start + BATCH]
+            started = time.perf_counter()
             found = asked(self.subject, self.pieces, part, self.question.output)
-            self.forwards += len(part)
-            names = list(places)[start : start + BATCH]
+            self._count(len(part), time.perf_counter() - started)
             self._known |= dict(zip(names, found.tolist(), strict=True))
-        self.seconds += time.perf_counter() - started
         return np.array([self._known[key] for key in keys])
+
+    def _count(self, versions: int, seconds: float) -> None:
+        self.pace = min(self.pace or np.inf, seconds / versions)
+        self.forwards += versions
+        self.seconds += seconds
 
 
 @dataclass(frozen=True)

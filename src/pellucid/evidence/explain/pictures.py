@@ -119,4 +119,8 @@ def filling(picture: np.ndarray, fill: Fill, patch: int) -> np.ndarray:
 def _name(place: tuple[int, int, int, int]) -> str:
     """Where a patch lies, counted from 1."""
     top, left, bottom, right = place
-    return f"rows {top + 1}–{bottom}, columns {left + 1}–{right}"
+    return f"{_counted('row', top, bottom)}, {_counted('column', left, right)}"
+
+
+def _counted(word: str, start: int, end: int) -> str:
+    return f"{word} {end}" if end == start + 1 else f"{word}s {start + 1}–{end}"
