@@ -220,7 +220,7 @@ class _Search:
         """The least costly change found; None if there is none."""
         values = int(np.clip(self.most // (3 * max(1, len(self.pools))), 2, VALUES))
         singles = [one for name in self.pools for one in self._candidates(name, values)]
-        states = [(one,) for one in singles]
+        states: list[tuple[Candidate, ...]] = [(one,) for one in singles]
         partners: list[Candidate] = []
         found: list[tuple[Candidate, ...]] = []
         for size in range(1, MOST_CHANGES + 1):

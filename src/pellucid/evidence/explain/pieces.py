@@ -26,10 +26,14 @@ class Pieces(Protocol):
     was taken away.
     """
 
-    columns: tuple[str, ...]
-    names: tuple[str, ...]
-    places: tuple[tuple[int, ...], ...]
-    filled: str
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def places(self) -> tuple[tuple[int, ...], ...]: ...
+    @property
+    def filled(self) -> str: ...
 
     def removed(self, gone: np.ndarray) -> Rows:
         """bool `(versions, pieces)` -> the example in so many versions, without these pieces."""
