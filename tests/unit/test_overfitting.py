@@ -11,19 +11,10 @@ import torch
 from pellucid.config import Plan, Size
 from pellucid.data.columns import Entry
 from pellucid.data.dataset import Dataset
-from pellucid.evidence.overfitting import (
-    Answered,
-    Course,
-    course,
-    distances,
-    find_onset,
-    is_right,
-    memorized,
-    memory_of,
-    shuffle_labels,
-    thin,
-    twins_of,
-)
+from pellucid.evidence.overfitting.memory import Answered, distances, is_right, memory_of
+from pellucid.evidence.overfitting.named import memorized
+from pellucid.evidence.overfitting.onset import Course, course, find_onset
+from pellucid.evidence.overfitting.twins import shuffle_labels, thin, twins_of
 from pellucid.evidence.retrain import evenly, retrain
 from pellucid.learning.planner import Ingredients
 from pellucid.tasks.classify import Classify
