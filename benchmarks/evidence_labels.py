@@ -36,8 +36,9 @@ Columns = dict[str, np.ndarray]
 
 LABEL_SETS = ("wine", "cancer", "digits", "letter")
 SHARES, SEEDS = (0.02, 0.05, 0.10), 2
-LEAK_SETS = ("iris", "wine", "cancer", "diabetes", "digits", "satimage")
-MOST_ROWS = {"letter": 1_300, "digits": 600, "satimage": 900}
+LEAK_SETS = ("iris", "wine", "cancer", "diabetes", "coarse digits", "satimage")
+"""Coarse digits are those of scikit-learn with 4 x 4 instead of 8 x 8 pixels."""
+MOST_ROWS = {"letter": 1_300, "digits": 600, "coarse digits": 300, "satimage": 500}
 """Larger sets are thinned, so that all takes minutes."""
 STUDY_SECONDS = 1.5
 ANSWER = "answer"
@@ -55,10 +56,14 @@ def table(name: str) -> Columns:
         source = fetch(name)
         frame = pd.read_csv(source.train).rename(columns={source.target: ANSWER})
     else:
-        load = {"cancer": "load_breast_cancer"}.get(name, f"load_{name}")
+        plain = name.split()[-1]
+        load = {"cancer": "load_breast_cancer"}.get(plain, f"load_{plain}")
         frame = getattr(datasets, load)(as_frame=True).frame.rename(columns={"target": ANSWER})
     frame = frame.sample(frac=1, random_state=0)[: MOST_ROWS.get(name)]
     columns = {key: frame[key].to_numpy(dtype=np.float64) for key in frame if key != ANSWER}
+    if name == "coarse digits":
+        pixels = np.stack(list(columns.values()), 1).reshape(-1, 4, 2, 4, 2).mean((2, 4))
+        columns = {f"pixel {n}": one for n, one in enumerate(pixels.reshape(len(frame), 16).T)}
     if name == "diabetes":
         return columns | {ANSWER: frame[ANSWER].to_numpy(dtype=np.float64)}
     return columns | {ANSWER: np.array([f"kind {one}" for one in frame[ANSWER]], dtype=object)}
@@ -220,6 +225,7 @@ def honest_studies() -> dict[str, Any]:
         rows.append({"set": name, "plant": "none", **_alarms(columns)})
         for plant in PLANTS:
             rows.append({"set": name, "plant": plant, "caught": _caught(columns, PLANTS[plant])})
+        print(name, rows[-1 - len(PLANTS) :], flush=True)
     planted = [row for row in rows if row["plant"] != "none"]
     result = {
         **circumstances(["benchmarks.evidence_labels", "honesty"]),

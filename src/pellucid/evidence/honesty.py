@@ -69,7 +69,8 @@ def study(material: Material) -> Finding:
         return unknown("honesty", TITLE, why)
     started = time.perf_counter()
     scores = Scores(material, started + REPEATS_SHARE * material.seconds)
-    gaps, skipped = [], []
+    gaps: list[Gap] = []
+    skipped: list[str] = []
     for name, measured in _ways(material, scores, learn).items():
         if not gaps or time.perf_counter() < started + ALL_SHARE * material.seconds:
             gaps.append(measured())

@@ -149,7 +149,7 @@ def suspects_of(question: Question, rows: np.ndarray, wrong: np.ndarray) -> list
                 suggested=question.classes[b],
                 probability=float(probability[number, b]),
                 score=float(score[number]),
-                resisted=_resisted(question.course, place, a, b),
+                resisted=_resisted(question.course, int(place), a, b),
             )
         )
     return found
