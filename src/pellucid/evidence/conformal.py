@@ -229,8 +229,7 @@ def hold_numbers(
     for target in range(truth.shape[1]):
         bins = max(1, min(MOST_BINS, int(weight.sum()) // BIN_ROWS))
         answers = prediction[:, target].astype(np.float32)
-        edges = np.unique(np.quantile(answers, np.arange(1, bins) / bins)) if bins > 1 else []
-        edges = np.asarray(edges, dtype=np.float32)
+        edges = np.unique(np.quantile(answers, np.arange(1, bins) / bins)).astype(np.float32)
         errors = np.abs(truth[:, target] - prediction[:, target]).astype(np.float32)
         found.append(_held(errors, network, size_of(answers, edges), weight, edges))
     return found

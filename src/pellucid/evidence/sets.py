@@ -52,7 +52,7 @@ def _why_none(material: Material) -> str:
 def _intervals(said: list[dict[str, Any]], truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     low = np.array([answer.get("low", -np.inf) for answer in said])
     high = np.array([answer.get("high", np.inf) for answer in said])
-    return (low <= truth[:, 0]) & (truth[:, 0] <= high), high - low
+    return np.asarray((low <= truth[:, 0]) & (truth[:, 0] <= high)), high - low
 
 
 def _sets(
@@ -106,7 +106,7 @@ def _finding(
         if turns
         else "The promise holds for new rows of the same kind, on average; not for each group of"
         " rows, and not once the world has changed.",
-        f"Held rows also chose the weights that were kept, which may make a {thing} a little"
+        f"Held rows also chose the weights that were kept, which may make the {thing}s a little"
         " too small.",
     )
     figures = {

@@ -85,12 +85,15 @@ def _classes(material: Material, values: np.ndarray) -> Finding:
     risk = wrong[order].cumsum() / np.arange(1, len(order) + 1)
     best = np.sort(wrong).cumsum() / np.arange(1, len(order) + 1)
     shown = [one for one in levels if one["answered"]]
-    named = min(shown, key=lambda one: abs(one["level"] - 0.9))
-    sentence = (
-        f"Without holding back it is wrong in {all_wrong:.1%} of {len(truth):,} test rows. With"
-        f" '--sure {named['level']:g}' it answers {named['share']:.0%} of them and is wrong in"
-        f" {named['error']:.1%} of those [{named['low']:.1%}, {named['high']:.1%}]."
-    )
+    sentence = f"Without holding back it is wrong in {all_wrong:.1%} of {len(truth):,} test rows."
+    if shown:
+        named = min(shown, key=lambda one: abs(one["level"] - 0.9))
+        sentence += (
+            f" With '--sure {named['level']:g}' it answers {named['share']:.0%} of them and is wrong"
+            f" in {named['error']:.1%} of those [{named['low']:.1%}, {named['high']:.1%}]."
+        )
+    else:
+        sentence += f" It is never {LEVELS[0]:.0%} sure of any."
     table = Table(
         "Answered only where it is sure enough",
         ("--sure", "answered", "of all", "wrong", "from", "to"),

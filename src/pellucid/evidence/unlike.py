@@ -1,29 +1,31 @@
 """Is this example unlike anything that the model learned from?
 
 A network answers everything, noise included, and is often sure of it. So each example is compared
-with those that were learned from: how far is the nearest of them? For a table, in the columns
-themselves, each number in units of its spread; for pictures, texts, sounds and series in the terms
-that the network made of them (Sun et al. 2022). The same distance of rows that are known to be
-alike says what is usual, and the share of them that are at least as far off is the p-value (a
-conformal test): of new rows like the old ones, one in a hundred gets a p-value below 0.01.
+with those that were learned from: how far is the nearest of them? The distance is taken twice.
 
-In a table, rows learned from can be compared with each other, as nothing was learned to tell them
-apart. A network has pulled such rows together, so there the rows that it was checked by say what
-is usual; where several networks took turns, each judges beside its own.
+- In plain facts: numbers in units of their spread, categories, and for pictures, sounds, series
+  and texts a few figures such as level, spread and roughness. Nothing was learned to tell rows
+  apart here, so the distances of the rows learned from to each other say what is usual.
+- In what the network made of the examples (Sun et al. 2022), where there is more than a table. It
+  has pulled the rows that it learned from together, so the rows that it was checked by say what is
+  usual; where several networks took turns, each judges beside its own.
+
+The share of usual rows that are at least as far off is the p-value (a conformal test): of new rows
+like the old ones, one in a hundred gets a p-value below 0.01. Of two the smaller counts, doubled.
 
 Left out by measurement (docs/log.md): ranking the energy of the logits too, and farther neighbors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from pellucid.data.columns import Column, Loaded
+from pellucid.data.columns import Column, Entry, Loaded
 
 LEVEL = 0.01
 """Rows with a smaller p-value are said to be unlike anything that was learned from."""
@@ -48,18 +50,80 @@ def direction(features: np.ndarray) -> np.ndarray:
     return features / np.maximum(length, 1e-12)
 
 
-def cells(inputs: Mapping[str, np.ndarray]) -> np.ndarray:
-    """float32 `(rows, numbers + categories)`: the columns of a table, side by side.
+@dataclass(frozen=True)
+class Cells:
+    """Plain facts of rows: `(rows, numbers)` float32 and `(rows, columns)` category numbers."""
 
-    inputs: "scalars" `(rows, numbers)` in units of their spread, "categories" `(rows, columns)`.
-    """
-    parts = [inputs[name] for name in ("scalars", "categories") if name in inputs]
-    return np.concatenate(parts, 1).astype(np.float32)
+    numbers: np.ndarray
+    categories: np.ndarray
+
+    @property
+    def width(self) -> int:
+        return self.numbers.shape[1] + self.categories.shape[1]
+
+    def together(self) -> np.ndarray:
+        """float32 `(rows, numbers + categories)`."""
+        return np.concatenate([self.numbers, self.categories], 1).astype(np.float32)
 
 
-def is_table(inputs: Iterable[str]) -> bool:
-    """Whether there are only numbers, dates and categories."""
-    return set(inputs) <= {"scalars", "categories"}
+def cells(entries: Mapping[str, Entry], inputs: Mapping[str, np.ndarray], rows: int) -> Cells:
+    """Plain facts of so many encoded rows, group after group; there may be none."""
+    numbers, categories = [np.empty((rows, 0))], [np.empty((rows, 0))]
+    for group, entry in entries.items():
+        values = inputs[group]
+        if group == "scalars":
+            numbers.append(values)
+        elif group == "categories":
+            categories.append(values)
+        elif entry.way == "lookup":
+            numbers.append(_by_part(token_facts, values))
+        elif entry.rank:
+            numbers.append(_by_part(partial(facts, rank=entry.rank), values))
+    return Cells(np.concatenate(numbers, 1).astype(np.float32), np.concatenate(categories, 1))
+
+
+def _by_part(measure: Callable[[np.ndarray], np.ndarray], values: np.ndarray) -> np.ndarray:
+    step = max(1, CELLS // max(1, values[:1].size))
+    return np.concatenate([measure(values[i : i + step]) for i in range(0, len(values), step)])
+
+
+def facts(values: np.ndarray, rank: int) -> np.ndarray:
+    """`(rows, 2 + rank)` of pictures, sounds or series `(rows, *positions, channels)`: level,
+    spread, and how rough they are along each axis (mean step, as a share of the spread)."""
+    values = np.asarray(values, dtype=np.float32)
+    axes = tuple(range(1, values.ndim))
+    there = np.isfinite(values)
+    known = np.where(there, values, 0.0)
+    level = _mean(known, there, axes)
+    apart = np.where(there, known - level.reshape(-1, *[1] * len(axes)), 0.0)
+    spread = np.sqrt(_mean(apart**2, there, axes))
+    found = [level, spread]
+    for axis in range(1, 1 + rank):
+        both = np.diff(there.astype(np.int8), axis=axis) == 0
+        both &= np.take(there, range(1, there.shape[axis]), axis)
+        steps = np.where(both, np.abs(np.diff(known, axis=axis)), 0.0)
+        found.append(_mean(steps, both, axes) / (spread + 1e-6))
+    return np.stack(found, 1)
+
+
+def _mean(values: np.ndarray, there: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+    return values.sum(axes, dtype=np.float64) / np.maximum(there.sum(axes), 1)
+
+
+def token_facts(tokens: np.ndarray) -> np.ndarray:
+    """`(rows, 3)` of texts as token numbers, 0 behind the end: how many, how large on average
+    (pieces of common words have large numbers, single letters small ones), how many different."""
+    there = tokens > 0
+    count = np.maximum(there.sum(1), 1)
+    size = np.where(there, np.log1p(tokens), 0.0).sum(1) / count
+    rising = np.sort(tokens, 1)
+    different = (np.diff(rising, axis=1, prepend=0) > 0).sum(1) / count
+    return np.stack([np.log(count), size, different], 1)
+
+
+def is_table(entries: Iterable[Entry]) -> bool:
+    """Whether there are only numbers, dates and categories: plain facts then say all."""
+    return {entry.group for entry in entries} <= {"scalars", "categories"}
 
 
 def nearest(
@@ -115,18 +179,37 @@ class Known:
         return len(self.usual) - np.searchsorted(self.usual, found, side="left")
 
 
-def know_table(rows: np.ndarray, numbers: int, labels: np.ndarray) -> Known:
-    """Keep rows of a table that were learned from.
+@dataclass(frozen=True)
+class Plain:
+    """Plain facts of rows learned from. center, scale: float32 `(numbers,)`, to put facts into
+    units of their spread."""
+
+    known: Known
+    center: np.ndarray
+    scale: np.ndarray
+
+    def seen(self, rows: Cells) -> np.ndarray:
+        """float32 `(rows, width)`, as they are compared."""
+        return replace(rows, numbers=(rows.numbers - self.center) / self.scale).together()
+
+
+def know_facts(rows: Cells, labels: np.ndarray) -> Plain:
+    """Keep plain facts of rows that were learned from.
 
     Args:
-        rows: `(known, numbers + categories)`, see `cells`. labels: int `(known,)`; rows of equal
-            label (twins, or one patient's rows) are no evidence that a new row is near.
+        labels: int `(known,)`; rows of equal label (twins, or one patient's rows) are no evidence
+            that a new row is near.
     """
+    center, spread = rows.numbers.mean(0), rows.numbers.std(0)
+    # What never changed has no unit; any difference is then as large as it is.
+    scale = np.where(spread > 1e-6, spread, 1.0).astype(np.float32)
+    plain = Plain(Known(np.empty((0, 0)), np.empty(0), 0), center.astype(np.float32), scale)
     # The number of a category may be larger than 16 bits hold exactly.
-    kept = rows.astype(np.float16 if numbers == rows.shape[1] else np.float32)
+    kept = plain.seen(rows).astype(np.float32 if rows.categories.shape[1] else np.float16)
     same = kept.astype(np.float32)  # distances must be the same when they are read again
+    numbers = rows.numbers.shape[1]
     usual = nearest(same, same, numbers, labels)
-    return Known(kept, np.sort(usual[np.isfinite(usual)]), numbers)
+    return replace(plain, known=Known(kept, np.sort(usual[np.isfinite(usual)]), numbers))
 
 
 def know_features(features: np.ndarray, held: np.ndarray) -> Known:
@@ -141,31 +224,38 @@ def know_features(features: np.ndarray, held: np.ndarray) -> Known:
 class Unlike:
     """What tells rows that are like none learned from.
 
-    known: of a table one, else one for each network of the bag. table: which of the two it is.
-    ranges: column -> (lowest, highest) of the rows learned from.
+    plain: in plain facts, if there are any. networks: as each network of the bag saw them; none
+    for a table. ranges: column -> (lowest, highest) of the rows learned from.
     """
 
-    known: tuple[Known, ...]
-    table: bool
+    plain: Plain | None
+    networks: tuple[Known, ...] = ()
     ranges: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
-    def count(self) -> int:
-        """Usual distances; no p-value is smaller than 1 / (count + 1)."""
-        return sum(len(one.usual) for one in self.known)
+    def least(self) -> float:
+        """No p-value is smaller."""
+        counts: list[int] = []
+        if self.plain is not None:
+            counts.append(len(self.plain.known.usual))
+        if self.networks:
+            counts.append(sum(len(known.usual) for known in self.networks))
+        return min(1.0, len(counts) / (1 + max(counts))) if counts else 1.0
 
-    def p_values(self, views: Sequence[np.ndarray]) -> np.ndarray:
-        """float64 `(rows,)`: the share of usual rows that are as far off.
+    def p_values(self, rows: Cells, views: Sequence[np.ndarray]) -> np.ndarray:
+        """float64 `(rows,)`: the share of usual rows that are as far off; NaN if none are known.
 
         Args:
-            views: For a table `[cells]`, else what each network made of the rows; each
-                `(rows, width)`.
+            views: `(rows, width)` of each network: what it made of the rows.
         """
-        if self.count == 0:
-            return np.full(len(views[0]), np.nan)
-        views = views if self.table else [direction(view) for view in views]
-        farther = sum(one.as_far(view) for one, view in zip(self.known, views))
-        return (1 + np.asarray(farther)) / (1 + self.count)
+        found = []
+        if self.plain is not None:
+            found.append(_share([self.plain.known], [self.plain.seen(rows)]))
+        if self.networks:
+            found.append(_share(self.networks, [direction(view) for view in views]))
+        if not found:
+            return np.full(len(rows.numbers), np.nan)
+        return np.minimum(1.0, len(found) * np.min(found, axis=0))
 
     def beyond(self, loaded: Mapping[str, Loaded]) -> list[dict[str, list[float]]]:
         """For each row: column -> [lowest, highest] learned from, where its number is far
@@ -179,27 +269,41 @@ class Unlike:
                 found[row][name] = [low, high]
         return found
 
-    def facts(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, Any]:
         return {
-            "numbers": [one.numbers for one in self.known],
-            "table": self.table,
+            "plain": self.plain and self.plain.known.numbers,
+            "networks": len(self.networks),
             "ranges": {name: list(ends) for name, ends in self.ranges.items()},
         }
 
     def arrays(self) -> Arrays:
-        found = {}
-        for place, one in enumerate(self.known):
+        found: Arrays = {}
+        for place, one in enumerate(self.networks):
             found |= {f"{place}.rows": one.rows, f"{place}.usual": one.usual}
+        if self.plain is not None:
+            found |= {"rows": self.plain.known.rows, "usual": self.plain.known.usual}
+            found |= {"center": self.plain.center, "scale": self.plain.scale}
         return found
 
     @classmethod
-    def restore(cls, facts: dict[str, Any], arrays: Arrays) -> Unlike:
-        known = tuple(
-            Known(arrays[f"{place}.rows"], arrays[f"{place}.usual"], numbers)
-            for place, numbers in enumerate(facts["numbers"])
+    def restore(cls, head: dict[str, Any], arrays: Arrays) -> Unlike:
+        networks = tuple(
+            Known(rows, arrays[f"{place}.usual"], rows.shape[1])
+            for place in range(head["networks"])
+            for rows in [arrays[f"{place}.rows"]]
         )
-        ranges = {name: (low, high) for name, (low, high) in facts["ranges"].items()}
-        return cls(known, facts["table"], ranges)
+        plain = None
+        if head["plain"] is not None:
+            known = Known(arrays["rows"], arrays["usual"], head["plain"])
+            plain = Plain(known, arrays["center"], arrays["scale"])
+        ranges = {name: (low, high) for name, (low, high) in head["ranges"].items()}
+        return cls(plain, networks, ranges)
+
+
+def _share(known: Sequence[Known], views: Sequence[np.ndarray]) -> np.ndarray:
+    """float64 `(rows,)`: the share of all usual rows, and the new one, that are as far off."""
+    farther = sum(one.as_far(view) for one, view in zip(known, views))
+    return (1 + np.asarray(farther)) / (1 + sum(len(one.usual) for one in known))
 
 
 def ranges_of(

@@ -36,7 +36,7 @@ from pellucid.evidence.calibrate import Calibration
 from pellucid.evidence.conformal import Promise, chosen
 from pellucid.evidence.subject import Subject
 from pellucid.evidence.sureness import enough
-from pellucid.evidence.unlike import LEVEL, Unlike, cells
+from pellucid.evidence.unlike import LEVEL, Cells, Unlike, cells
 from pellucid.learning.learner import predict_with_features
 from pellucid.network.assemble import Blueprint, Model
 from pellucid.network.pretrained.frozen import KINDS, Frozen, with_features
@@ -91,8 +91,10 @@ def _in_order(place: str) -> tuple[str, int]:
 
 @dataclass(frozen=True)
 class View:
-    """Rows as one network sees them: float32 `(rows, width)`, and its output `(rows, ...)`."""
+    """Rows as one network sees them: encoded, what it makes of them `(rows, width)` float32, and
+    its output `(rows, ...)`."""
 
+    data: Dataset
     features: np.ndarray
     output: Tensor
 
@@ -130,12 +132,17 @@ class Member:
         Args:
             features: Column -> what a frozen network made of it, where one stands in front.
         """
-        return View(*predict_with_features(self.model(), self.dataset(loaded, features).inputs))
+        data = self.dataset(loaded, features)
+        return View(data, *predict_with_features(self.model(), data.inputs))
 
-    def cells(self, loaded: dict[str, Loaded]) -> np.ndarray:
-        """Rows of a table as they are compared, `(rows, numbers + categories)`."""
-        inputs = self.dataset(loaded, {}).inputs
-        return cells({name: value.numpy() for name, value in inputs.items()})
+    def cells(self, data: Dataset) -> Cells:
+        """Plain facts of encoded rows, by which strange ones are known; what a frozen network
+        made of a column has none."""
+        plain = {entry_of(column).group: entry_of(column) for column in self.columns}
+        shown = {
+            group: plain[group] for group in data.entries if group not in self.blueprint.pretrained
+        }
+        return cells(shown, {group: data.inputs[group].numpy() for group in shown}, len(data))
 
     def dataset(self, loaded: dict[str, Loaded], features: Mapping[str, np.ndarray]) -> Dataset:
         """Loaded rows as this network takes them, without targets."""
@@ -316,12 +323,11 @@ class Bundle:
 
         Beside the task's own words: `set`, the classes, grades or tags that can't be ruled out, and
         `set_holds`, how often it is right; or `low` and `high` of a number, right in nine of ten;
-        `unlike`, how often rows are as
-        strange as this one, and `beyond`, numbers far outside of what was learned. With `sure`
-        also `unsure`: whether there is no `answer`.
+        `unlike`, how often rows are as strange as this one, and `beyond`, numbers far outside of
+        what was learned. With `sure` also `unsure`: whether there is no `answer`.
         """
         asked = self.kept if which == "kept" else which
-        needed = asked != "baseline" or (self.unlike is not None and not self.unlike.table)
+        needed = asked != "baseline" or (self.unlike is not None and self.unlike.networks)
         views = self.views(loaded) if needed else []
         members = self._raw(loaded, views, asked)
         values = self._calibrated(members, asked)
@@ -370,9 +376,9 @@ class Bundle:
         self, said: list[dict[str, Any]], loaded: dict[str, Loaded], views: list[View]
     ) -> None:
         assert self.unlike is not None
-        table = self.unlike.table
-        seen = [self.members[0].cells(loaded)] if table else [view.features for view in views]
-        shares = self.unlike.p_values(seen)
+        first = self.members[0]
+        rows = first.cells(views[0].data if views else first.dataset(loaded, {}))
+        shares = self.unlike.p_values(rows, [view.features for view in views])
         for answer, share, beyond in zip(said, shares, self.unlike.beyond(loaded), strict=True):
             if np.isfinite(share):
                 answer["unlike"] = float(share)
@@ -390,7 +396,8 @@ class Bundle:
         """Take back answers that are not sure enough, or about something never seen."""
         bounds, spread = None, None
         if self.task.kind == "regress":
-            bounds, spread = self.bounds(values, members, asked, sure), self.task.spread
+            bounds = self.bounds(values, members, asked, sure)
+            spread = getattr(self.task, "spread", None)
         kept = enough(self.task.kind, values, sure, bounds, spread)
         for answer, one in zip(said, kept, strict=True):
             known = answer.get("unlike", 1.0) >= LEVEL and "beyond" not in answer
@@ -420,7 +427,7 @@ class Bundle:
             "baseline": None,
             "frozen": _save_frozen(folder, self.frozen),
             "promises": self._save_promises(folder),
-            "unlike": self.unlike and self.unlike.facts(),
+            "unlike": self.unlike and self.unlike.as_json(),
         }
         if self.unlike is not None:
             write_arrays(folder / "unlike.safetensors", self.unlike.arrays())
@@ -514,7 +521,7 @@ def _read_promise(folder: Path, head: Mapping[str, Any], name: str) -> Promise |
 
 
 def _read_unlike(folder: Path, facts: dict[str, Any] | None) -> Unlike | None:
-    return facts and Unlike.restore(facts, read_arrays(folder / "unlike.safetensors"))
+    return Unlike.restore(facts, read_arrays(folder / "unlike.safetensors")) if facts else None
 
 
 def _read_1(folder: Path, head: Mapping[str, Any]) -> Bundle:

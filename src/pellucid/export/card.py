@@ -256,8 +256,8 @@ def _trust(run: Run, bundle: Bundle) -> Iterator[str]:
     else:
         thing = "An interval" if bundle.task.kind == "regress" else "A set"
         lines.append(f"- {thing} holds the truth in {promise.guarantee()}.")
-    if bundle.unlike is not None and bundle.unlike.count:
-        least = 1 / (bundle.unlike.count + 1)
+    if bundle.unlike is not None:
+        least = bundle.unlike.least
         lines.append(
             f"- Rows unlike anything it learned from are called so below p = {LEVEL:g}"
             + (

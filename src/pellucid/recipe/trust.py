@@ -16,10 +16,11 @@ from pellucid.evidence.unlike import (
     MOST_HELD,
     MOST_KNOWN,
     Known,
+    Plain,
     Unlike,
     is_table,
+    know_facts,
     know_features,
-    know_table,
     ranges_of,
 )
 from pellucid.export.bundle import Bundle, Member, View
@@ -67,19 +68,19 @@ def networks_of(prepared: Prepared, taught: Taught) -> np.ndarray:
 def unlike_of(prepared: Prepared, taught: Taught, bundle: Bundle) -> Unlike:
     """Rows that were learned from, and how far off new rows usually are."""
     train = prepared.part("train")
-    table = is_table(entry_of(column).group for column in bundle.columns)
-    known = _table(prepared, bundle, train) if table else _features(prepared, taught, bundle)
-    return Unlike(known, table, ranges_of(bundle.columns, take(prepared.loaded, train)))
+    table = is_table(entry_of(column) for column in bundle.columns)
+    networks = () if table else _features(prepared, taught, bundle)
+    ranges = ranges_of(bundle.columns, take(prepared.loaded, train))
+    return Unlike(_facts(prepared, taught, bundle, train), networks, ranges)
 
 
-def _table(prepared: Prepared, bundle: Bundle, train: np.ndarray) -> tuple[Known, ...]:
-    rows = some(train, MOST_KNOWN)
-    first = bundle.members[0]
-    entries = [entry_of(column) for column in first.columns]
-    numbers = sum(entry.size for entry in entries if entry.group == "scalars")
+def _facts(prepared: Prepared, taught: Taught, bundle: Bundle, train: np.ndarray) -> Plain | None:
+    rows, first = some(train, MOST_KNOWN), bundle.members[0]
+    given = {name: values[rows] for name, values in taught.features.items()}
+    seen = first.cells(first.dataset(take(prepared.loaded, rows), given))
     groups = prepared.groups(rows)
     labels = prepared.clusters[rows] if groups is None else groups
-    return (know_table(first.cells(take(prepared.loaded, rows)), numbers, labels),)
+    return know_facts(seen, labels) if seen.width else None
 
 
 def _features(prepared: Prepared, taught: Taught, bundle: Bundle) -> tuple[Known, ...]:
