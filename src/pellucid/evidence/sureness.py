@@ -89,8 +89,8 @@ def _classes(material: Material, values: np.ndarray) -> Finding:
     if shown:
         named = min(shown, key=lambda one: abs(one["level"] - 0.9))
         sentence += (
-            f" With '--sure {named['level']:g}' it answers {named['share']:.0%} of them and is wrong"
-            f" in {named['error']:.1%} of those [{named['low']:.1%}, {named['high']:.1%}]."
+            f" With '--sure {named['level']:g}' it answers {named['share']:.0%} of them and is"
+            f" wrong in {named['error']:.1%} of those [{named['low']:.1%}, {named['high']:.1%}]."
         )
     else:
         sentence += f" It is never {LEVELS[0]:.0%} sure of any."
