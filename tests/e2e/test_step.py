@@ -71,7 +71,8 @@ def test_a_later_step_knows_what_the_optimizer_remembered(run: Trained) -> None:
     assert found.memory.kind == "replayed"
     assert found.checked
     assert found.checks[-1].what == "loss, gradient and rate: the run's own record"
-    assert found.step == max(step for step in run.weight_steps if step < found.steps)
+    made = run.steps["step"][run.steps["fold"] == 0].max()  # fewer than planned, if time was up
+    assert found.step == max(step for step in run.weight_steps if step < made)
 
 
 def test_new_weights_are_those_that_the_run_kept(run: Trained) -> None:

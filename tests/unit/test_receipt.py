@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -16,6 +16,7 @@ from pellucid.data.columns import Entry
 from pellucid.data.dataset import Dataset
 from pellucid.errors import ConfigError
 from pellucid.evidence.receipt import Layer, Receipt, Unit, receipt
+from pellucid.evidence.receipt.checks import gradient_gap
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import endless, train
 from pellucid.learning.optimizer import BETAS
@@ -234,29 +235,65 @@ def test_the_gradient_is_the_slope_of_the_loss() -> None:
 
 
 class Misled(torch.autograd.Function):
-    """The identity, which sends back a blame that is a tenth too large."""
+    """The identity, which sends back a blame that is wrong by a factor."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
         return x.clone()
 
     @staticmethod
-    def backward(ctx: Any, *blame: Tensor) -> Tensor:
-        return 1.1 * blame[0]
+    def backward(ctx: Any, *blame: Tensor) -> tuple[Tensor, None]:
+        return ctx.factor * blame[0], None
+
+
+class Wrong(TwoByTwo):
+    """Its first layer's gradient is wrong by a factor, in 64-bit floats too or not."""
+
+    def __init__(self, factor: float, *, everywhere: bool) -> None:
+        super().__init__()
+        self.factor, self.everywhere = factor, everywhere
+
+    def forward(self, inputs: dict[str, Tensor]) -> Tensor:
+        hidden = self.first(inputs["scalars"])
+        if self.everywhere or hidden.dtype != torch.float64:
+            hidden = Misled.apply(hidden, self.factor)
+        output: Tensor = self.head(hidden)
+        return output
+
+
+def failed_checks(model: nn.Module, precision: Literal["fp32", "bf16"] = "fp32") -> set[str]:
+    learner, data, task = two_by_two()
+    wrong = Learner(model, replace(learner.plan, precision=precision))
+    found = receipt(wrong, data, task, torch.arange(1), zoom="first[1, 0]")
+    assert found.checked == all(check.passed for check in found.checks)
+    return {check.what for check in found.checks if not check.passed}
 
 
 def test_a_wrong_gradient_is_caught() -> None:
-    class Wrong(TwoByTwo):
-        def forward(self, inputs: dict[str, Tensor]) -> Tensor:
-            output: Tensor = self.head(Misled.apply(self.first(inputs["scalars"])))
-            return output
+    turned = "gradients: autograd and weights turned up and down"
+    assert failed_checks(Wrong(1.1, everywhere=True)) == {turned}
 
-    learner, data, task = two_by_two()
-    wrong = Learner(Wrong(), learner.plan)
-    found = receipt(wrong, data, task, torch.arange(1), zoom="first[1, 0]")
-    assert not found.checked
-    failed = {check.what for check in found.checks if not check.passed}
-    assert failed == {"gradients: autograd and weights turned up and down"}
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize("factor", [1.5, 0.5, -1.0, 0.0])
+def test_a_gradient_wrong_in_the_steps_floats_is_caught(
+    factor: float, precision: Literal["fp32", "bf16"]
+) -> None:
+    exact = "gradients: the step's floats and 64-bit autograd"
+    assert exact in failed_checks(Wrong(factor, everywhere=False), precision)
+    assert not failed_checks(Wrong(1.0, everywhere=False), precision)
+
+
+def test_the_gap_of_a_gradient_is_told_for_each_parameter() -> None:
+    right = {"big": torch.full((50,), 10.0), "small": torch.full((4,), 1.0)}
+    for factor, gap in ((1.0, 0.0), (1.5, 0.5), (-1.0, 2.0)):
+        wrong = {**right, "small": factor * right["small"]}
+        assert gradient_gap(wrong, right) == pytest.approx(gap)
+    # What should be 0 is only rounding: 1e-3, beside a hundredth of all gradients together.
+    right = {"big": torch.tensor([10.0]), "none": torch.tensor([0.0])}
+    assert gradient_gap({**right, "none": torch.tensor([1e-3])}, right) == pytest.approx(0.01)
+    assert gradient_gap({"none": torch.zeros(2)}, {"none": torch.zeros(2)}) == 0.0
 
 
 # --- every kind of layer, unit and weight -----------------------------------------------------

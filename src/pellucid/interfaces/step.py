@@ -10,8 +10,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pellucid.evidence.arithmetic import Line, Output
-from pellucid.evidence.receipt import Layer, OneWeight, Receipt, Unit, Weights
+from pellucid.evidence.receipt import Layer, Line, OneWeight, Output, Receipt, Unit, Weights
 from pellucid.interfaces.report.words import number
 from pellucid.interfaces.show import bar
 

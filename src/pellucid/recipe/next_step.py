@@ -61,7 +61,7 @@ def next_step(
     Args:
         at: Updates before the step; by default the last kept weights that another step followed.
             "final": one more step from the weights that were kept in the end.
-        example, zoom: See `evidence/receipt.py: receipt`.
+        example, zoom: See `evidence/receipt/make.py: receipt`.
         source, test: Needed only if the run learned from data in memory.
         seconds: How long repeating the run may take, to know what the optimizer remembered.
 
