@@ -21,7 +21,7 @@ MOST_ROWS = 4_000
 """Rows that are answered to compare learned with unseen ones."""
 
 
-# --- answers to learned and to unseen rows --------------------------------------------------------
+# --- answers to learned and to unseen rows ----------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def is_right(
     return right.all(1) if right.ndim == 2 else right
 
 
-# --- the difference between them ------------------------------------------------------------------
+# --- the difference between them --------------------------------------------------------------
 
 
 @dataclass(frozen=True)

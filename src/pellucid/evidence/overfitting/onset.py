@@ -26,7 +26,7 @@ WORTH = 0.05
 """Part of its whole fall that the training loss must still fall after the moment."""
 
 
-# --- the curves -----------------------------------------------------------------------------------
+# --- the curves -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def row_losses(model: Model, data: Ingredients, rows: Tensor, plan: Plan) -> np.
     return losses.double().numpy()
 
 
-# --- the moment -----------------------------------------------------------------------------------
+# --- the moment -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
