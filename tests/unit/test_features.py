@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pellucid.config import Size
 from pellucid.data.columns import Entry
+from pellucid.evidence.features import heads as attention
 from pellucid.evidence.features import probes, properties, stimuli, strongest
 from pellucid.evidence.features.field import Field
 from pellucid.evidence.features.imagine import imagine
@@ -332,6 +333,34 @@ def test_series_are_told_by_what_they_do() -> None:
     rising = found.values[:, found.names.index("rising over 5 steps")]
     assert rising.tolist() == pytest.approx([0.2, -0.2])
     assert found.low_names[found.names.index("rising over 5 steps")] == "falling over 5 steps"
+
+
+def test_a_head_that_looks_at_the_one_before_is_named() -> None:
+    weights = torch.full((4, 2, 20, 20), 1 / 20)
+    weights[:, 0] = 0
+    for place in range(1, 20):
+        weights[:, 0, place, place - 1] = 1.0
+    weights[:, 0, 0, 0] = 1.0
+    one, other = attention.heads_of("text", "block 1", weights, None)
+    assert one.name == "looks at the one before"
+    assert one.score == pytest.approx(1.0)
+    assert other.name == ""
+    assert other.score == pytest.approx(other.even) == pytest.approx(1 / 20)
+    mask = torch.ones(4, 20, dtype=torch.bool)
+    mask[:, 10:] = False
+    assert attention.heads_of("text", "block 1", weights, mask)[1].even == pytest.approx(1 / 10)
+
+
+def test_heads_are_found_in_a_transformer() -> None:
+    examples = torch.randint(1, 50, (6, 12), dtype=torch.int32)
+    examples[:, 8:] = 0
+    model = model_of(Entry("lookup", (12,), 50, "text"), "transformer", Size(64, 2), examples)
+    found = attention.heads(model, {"text": examples})
+    assert [(one.block, one.number) for one in found] == [
+        ("block 1", 1), ("block 1", 2), ("block 2", 1), ("block 2", 2)
+    ]  # fmt: skip
+    assert all(0 <= share <= 1 for one in found for share in one.shares)
+    assert all(one.even == pytest.approx(1 / 8) for one in found)
 
 
 # --- selectivity --------------------------------------------------------------------------------

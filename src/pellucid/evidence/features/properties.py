@@ -115,7 +115,7 @@ def of_series(values: np.ndarray, places: np.ndarray, reach: Sequence[int]) -> P
             rest = around - around.mean(2, keepdims=True) - slope[:, :, None] * ramp
             found[f"{before}rising{over}", f"{before}falling{over}"] = slope
             found[f"{before}restless{over}", f"{before}calm{over}"] = rest.std(2)
-            found[f"{before}high{over}", f"{before}low{over}"] = around.mean(2)
+            found[f"{before}high level{over}", f"{before}low level{over}"] = around.mean(2)
     return _placed(found)
 
 

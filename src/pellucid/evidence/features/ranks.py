@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+FEWEST = 5
+"""Examples that must have a property, and that must lack it, to judge a name by."""
 SHUFFLES = 200
 LIMIT = 0.95
 """Share of shuffles that stay below the limit, taken over all units of a layer together."""
@@ -156,6 +158,8 @@ def names(
         chosen_on, judged_on: answers `(rows, units)` and the same properties of these rows.
     """
     found = np.nan_to_num(strengths(ranked(chosen_on[0]), chosen_on[1]))
+    rare = _too_rare(judged_on[1])
+    found[rare] = 0.0
     signed = not chosen_on[1].low_names
     best = (found if signed else np.abs(found)).argmax(0)
     sign = np.where(signed, 1.0, np.sign(np.take_along_axis(found, best[None], 0)[0]))
@@ -164,10 +168,18 @@ def names(
     bar = chance_of(ranks, properties, best, seed, block)
     return [
         Name(_said(properties, int(place), direction), float(value), max(bar, floor), kind)
-        if value > bar and value >= floor
+        if value > bar and value >= floor and not rare[place]
         else None
         for place, direction, value in zip(best, sign, np.nan_to_num(score, nan=-1.0), strict=True)
     ]
+
+
+def _too_rare(properties: Properties) -> np.ndarray:
+    """bool `(properties,)`: too few examples have it, or lack it, to judge a name by."""
+    if not properties.binary:
+        return np.zeros(properties.values.shape[1], dtype=bool)
+    count = properties.values.sum(0)
+    return np.minimum(count, len(properties.values) - count) < FEWEST
 
 
 def _of(found: np.ndarray, best: np.ndarray) -> np.ndarray:

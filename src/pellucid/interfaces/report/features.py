@@ -11,7 +11,7 @@ from pellucid.interfaces.report import pictures
 from pellucid.interfaces.report.facts import Facts
 from pellucid.interfaces.report.layout import note, section
 from pellucid.interfaces.report.markup import Html, group, tag
-from pellucid.interfaces.report.words import counted, name, number
+from pellucid.interfaces.report.words import counted, name
 
 BESIDE = "display:grid;grid-template-columns:1fr 1fr;gap:.5rem;align-items:start"
 ACROSS = 2
@@ -60,7 +60,7 @@ def _unit(layer: dict[str, Any], unit: dict[str, Any], budget: pictures.Budget) 
         "li",
         tag("p", tag("b", name(title)), f" (unit {unit['unit']})"),
         _seen(unit, title, budget),
-        tag("p", f"score {number(known['score'])}, needed {number(known['limit'])}")
+        tag("p", f"score {known['score']:.2f}, needed {known['limit']:.2f}", class_="place")
         if known
         else None,
         _made_up_in_words(unit["imagined"]),
@@ -105,6 +105,6 @@ def _tiles(packed: dict[str, Any], alt: str, budget: pictures.Budget) -> Html:
 def _made_up_in_words(made: dict[str, Any] | None) -> Html | None:
     if not made or not made["best_real"] > 0:
         return None
-    times = made["answer"] / made["best_real"]
-    said = f"made up: excites {number(times)} times as much as the best real one"
-    return tag("p", said if made["beats"] else f"{said}: not enough changes", class_="place")
+    said = f"made up: {made['answer'] / made['best_real']:.1f} × the best real one"
+    more = "" if made["beats"] else f", after only {counted(made['steps'], 'change')}"
+    return tag("p", said + more, class_="place")
