@@ -56,7 +56,8 @@ class Settings:
         time: Seconds for the whole job; None lets `effort` and the size of the data decide.
         effort: "quick", "normal" or "thorough".
         seed: One number from which every random choice follows.
-        network: "auto", or the family to use: "mlp", "tabm", "cnn", "rnn", "transformer".
+        network: "auto", or the family to use: "mlp", "tabm", "cnn", "ngrams", "rnn",
+            "transformer".
         kinds: Column name -> modality, overriding what was recognized (`--as rating=category`).
         task: "auto", or "classify", "tags", "grades", "regress".
         group: Column whose equal values must stay on one side of every split.

@@ -235,7 +235,9 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--time", help="time for the whole job, such as 90s, 3m or 1h")
     verb.add_argument("--effort", default="normal", help="quick, normal or thorough")
     verb.add_argument("--seed", type=int, default=0, help="same seed, same plan: same weights")
-    verb.add_argument("--network", default="auto", help="auto, mlp, tabm, cnn, rnn, transformer")
+    verb.add_argument(
+        "--network", default="auto", help="auto, mlp, tabm, cnn, ngrams, rnn, transformer"
+    )
     verb.add_argument("--task", default="auto", help="auto, classify, tags, grades, regress")
     verb.add_argument(
         "--as",

@@ -215,7 +215,7 @@ def _recipe(data: Ingredients, with_positions: list[str], groups: list[str], ask
 
 
 def _family(data: Ingredients, group: str, asked: str) -> str:
-    if asked in ("cnn", "rnn", "transformer"):
+    if asked in ("cnn", "ngrams", "rnn", "transformer"):
         return asked
     return {"image": IMAGE, "audio": AUDIO, "series": SERIES, "text": TEXT}[
         data.modalities[group]

@@ -110,15 +110,16 @@ SERIES = Recipe(
     why="convolutions along time find shapes wherever they occur",
 )
 TEXT = Recipe(
-    family="cnn",
-    sizes=(Size(64, 2, 0.3), Size(128, 2, 0.3)),
-    epochs=(4, 12),
+    family="ngrams",
+    sizes=(Size(32, 0, 0.3), Size(64, 0, 0.3)),
+    epochs=(8, 30),
     batch=64,
     rate=2e-3,
     weight_decay=0.01,
     smoothing=0.05,
-    changes=("drop_tokens",),
-    why="convolutions over words find telling phrases, and are fast on a processor",
+    # Validation rows, 1 seed: movie sentences .803 in 10 passes (convolutions .755 in 8), the
+    # texts demo .813 in 30 (.741 in 12); mails .981 (.982).
+    why="which words and pairs of words occur: with few texts that tells more than their order",
 )
 FROZEN = Recipe(
     family="linear",

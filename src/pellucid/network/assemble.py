@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from pellucid.config import ACROSS, Plan, Size
 from pellucid.data.columns import Entry
 from pellucid.errors import ConfigError, did_you_mean
-from pellucid.network import cnn, mlp, rnn, tabm, transformer  # noqa: F401  (they register)
+from pellucid.network import cnn, mlp, ngrams, rnn, tabm, transformer  # noqa: F401  (register)
 from pellucid.network.embed import EXAMPLES, Lookup, Numbers, Pixels, Statistics, embed_for
 from pellucid.network.family import NETWORKS, Network
 from pellucid.network.numbers import PiecewiseLinear, Plain

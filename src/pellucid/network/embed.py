@@ -22,6 +22,7 @@ from pellucid.network.tap import tap
 
 EXAMPLES = 5_000  # rows that statistics are taken from; their mean is then known to about 1 %
 MOST_FLOATS = 20_000_000  # of them at most, 160 MB: fewer rows if each is large
+PAIRS, HASH = 2**16, (1_000_003, 7_919)  # vectors for pairs of tokens; primes that scatter them
 LONGEST = 144  # positions that an RNN or Transformer reads at most, before it reads windows
 
 
@@ -75,6 +76,28 @@ class Lookup(nn.Module):
     def forward(self, ids: Tensor) -> Masked:
         vectors = tap("embedding", self.table(ids))
         return vectors, everywhere(ids != 0) if self.padded else None
+
+
+class Pairs(Lookup):
+    """Tokens with their right neighbors: `(batch, tokens)` -> `(batch, tokens, width)`.
+
+    The vector of a pair is found by a hash of its two tokens, so that no list of pairs is needed;
+    pairs that fall on the same of `PAIRS` vectors share it.
+    """
+
+    roles: ClassVar[dict[str, str]] = {"pairs": "embedding"}
+
+    def __init__(self, entry: Entry, width: int) -> None:
+        super().__init__(entry, width)
+        self.pairs = nn.Embedding(PAIRS, width)
+        nn.init.normal_(self.pairs.weight, std=0.1)
+
+    def forward(self, ids: Tensor) -> Masked:
+        vectors, mask = super().forward(ids)
+        right = F.pad(ids[:, 1:], (0, 1)).long()
+        there = (ids != 0) & (right != 0)
+        found = self.pairs((ids.long() * HASH[0] + right * HASH[1]) % PAIRS)
+        return vectors + tap("pairs", found * there[..., None]), mask
 
 
 class Numbers(nn.Module):
@@ -209,7 +232,8 @@ def embed_for(
             fix="choose --network cnn, rnn or transformer, or leave it at --network auto",
         )
     if entry.way == "lookup":
-        return Lookup(entry, width), entry.positions, width
+        paired = family.pairs and entry.rank == 1
+        return (Pairs if paired else Lookup)(entry, width), entry.positions, width
     raw = family.raw and entry.rank in family.ranks
     if entry.rank == 0 and not raw:
         return Numbers(entry.size, width), (entry.size,), width

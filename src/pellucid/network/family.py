@@ -24,12 +24,14 @@ class Network(nn.Module):
     name: what the user types. ranks: how many position axes it can read (0, 1, 2).
     raw: True if it wants the encoded floats themselves (pixels, samples) rather than an embedding;
         such a family does its own first projection.
+    pairs: True if tokens are to come in together with their pairs.
     width: floats at each position of its output.
     """
 
     name: ClassVar[str]
     ranks: ClassVar[frozenset[int]]
     raw: ClassVar[bool] = False
+    pairs: ClassVar[bool] = False
     width: int
 
     def __init__(self, in_width: int, size: Size, positions: tuple[int, ...]) -> None:
