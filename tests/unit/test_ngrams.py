@@ -6,8 +6,8 @@ import torch
 
 from pellucid.config import Size
 from pellucid.data.columns import Entry
+from pellucid.network.assemble import NETWORKS  # with every family registered
 from pellucid.network.embed import HASH, PAIRS, Lookup, Pairs, embed_for
-from pellucid.network.family import NETWORKS
 from pellucid.network.pool import Pool
 
 ENTRY = Entry("lookup", (5,), 30, "text")
