@@ -22,6 +22,7 @@ from pellucid.evidence.features.selectivity import selectivity, spread
 from pellucid.evidence.features.units import Peaks, UnitLayer, branch_of, peaks, unit_layers
 from pellucid.examples import shapes
 from pellucid.network.assemble import Branch, Model, blueprint
+from pellucid.network.tap import watch
 from pellucid.tasks.classify import Classify
 
 SIDE = 32
@@ -168,7 +169,7 @@ def test_peaks_are_the_largest_answers(cnn: Model, images: Tensor) -> None:
     np.testing.assert_allclose(last.gather(1, at)[:, 0].numpy(), value.value, atol=1e-4)
 
 
-def test_members_of_an_ensemble_have_units_of_their_own() -> None:
+def test_the_first_member_of_an_ensemble_is_looked_at() -> None:
     from pellucid.config import Plan
 
     examples = torch.randn(20, 3)
@@ -177,8 +178,11 @@ def test_members_of_an_ensemble_have_units_of_their_own() -> None:
     inputs = {"scalars": examples}
     model = Model(blueprint({"scalars": entry}, inputs, torch.arange(20), plan, 2)).eval()
     layers = unit_layers(model, inputs)
-    assert [layer.units for layer in layers] == [16 * 8, 16 * 8]
-    assert peaks(model, layers, inputs)[layers[0].tap].value.shape == (20, 128)
+    assert [layer.units for layer in layers] == [8, 8]
+    with watch() as seen:
+        model.features(inputs)
+    expected = seen[layers[1].tap][:, 0].detach().numpy()
+    np.testing.assert_allclose(peaks(model, layers, inputs)[layers[1].tap].value, expected)
 
 
 def test_a_crop_at_the_edge_is_moved_inside() -> None:
@@ -390,9 +394,10 @@ def test_a_made_up_picture_excites_more_than_real_ones(cnn: Model, images: Tenso
     layers = unit_layers(cnn, {"file": images})
     real = peaks(cnn, layers, {"file": images})
     targets = [(layer, unit) for layer in (layers[0], layers[2]) for unit in range(3)]
-    cnn.requires_grad_(False)
+    cnn.zero_grad()
     made = imagine(cnn, targets, images, seconds=20, steps=60)
     assert made.steps == 60
+    assert all(weight.grad is None for weight in cnn.parameters())
     assert made.inputs.shape == (6, SIDE, SIDE, 3)
     assert made.inputs.min() >= 0
     assert made.inputs.max() <= 255
@@ -409,7 +414,6 @@ def test_a_made_up_series_excites_more_than_real_ones() -> None:
     model = model_of(Entry("project", (60,), 1, "wave"), "cnn", Size(16, 1), examples)
     layers = unit_layers(model, {"wave": examples})
     real = peaks(model, layers, {"wave": examples})[layers[0].tap].value.max(0)
-    model.requires_grad_(False)
     made = imagine(model, [(layers[0], unit) for unit in range(4)], examples, seconds=20, steps=80)
     assert made.inputs.shape == (4, 60, 1)
     assert (made.answers > real[:4]).mean() >= 0.75

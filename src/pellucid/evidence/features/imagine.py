@@ -75,8 +75,9 @@ def imagine(
         pictures = draw()
         answers = _wanted(model, targets, _shaken(pictures, examples), sums)
         loss = SMOOTH * _variation(pictures, examples) - answers.sum()
-        optimizer.zero_grad()
-        loss.backward()
+        # Only the input changes: no gradient is left on the network's weights.
+        for knob, slope in zip(knobs, torch.autograd.grad(loss, knobs), strict=True):
+            knob.grad = slope
         optimizer.step()
         made += 1
     with torch.no_grad():

@@ -35,7 +35,7 @@ class Course:
 def selectivity(task: Task, truth: np.ndarray, found: Peaks) -> tuple[np.ndarray, np.ndarray]:
     """For each unit its selectivity and the class or target it is for, both `(units,)`."""
     asked = of_target(task, truth)
-    strength = np.nan_to_num(strengths(ranked(found.value), asked), nan=-1.0)
+    strength = np.nan_to_num(strengths(ranked(found.value), asked))
     if not asked.binary:
         return np.abs(strength).max(0), np.abs(strength).argmax(0)
     return (strength.max(0) + 1) / 2, strength.argmax(0)

@@ -234,7 +234,7 @@ def _imagine(asked: Asked, found: list[Layered], seconds: float, seed: int) -> N
         each = max(1, MOST_MADE_UP // len(mine))
         targets = [(one.layer, unit) for one in mine for unit in one.chosen[:each]]
         made = imagine(
-            asked.model.requires_grad_(False), targets, asked.learned.inputs[group],
+            asked.model, targets, asked.learned.inputs[group],
             seconds=seconds / len(groups), seed=seed,
         )  # fmt: skip
         by_tap = {one.layer.tap: one for one in mine}

@@ -83,8 +83,10 @@ def _layer(model: Model, tap: str, value: Tensor) -> UnitLayer:
     words = inner.removesuffix(" / activation").removesuffix(" / step outputs")
     several = len(model.blueprint.entries) > 1 and group != ACROSS
     name = f"{group}, {words}" if several else words
-    units = math.prod(value.shape[1:]) if _members(model, group) else value.shape[-1]
-    if _members(model, group) or value.ndim == 2:
+    units = value.shape[-1]
+    if _members(model, group):
+        return UnitLayer(tap, group, f"{name} of the first of {value.shape[1]} members", units)
+    if value.ndim == 2:
         return UnitLayer(tap, group, name, units)
     branch = branch_of(model, group) if group != ACROSS else None
     if branch is None:
@@ -100,7 +102,7 @@ def _groups(model: Model) -> list[str]:
 
 
 def _members(model: Model, group: str) -> bool:
-    """Whether these are the units of networks side by side: each member has units of its own."""
+    """Whether networks stand side by side; one of them, the first, is looked at."""
     return group == ACROSS and isinstance(model.across, TabM)
 
 
@@ -146,7 +148,14 @@ def answers(model: Model, layers: list[UnitLayer], inputs: Mapping[str, Tensor])
     with watch() as seen:
         model.features(inputs)
     here = {group: _mask(model, group, inputs) for group in {one.group for one in layers}}
-    return [_flat(layer, seen[layer.tap], here[layer.group]) for layer in layers]
+    values = [seen[layer.tap] for layer in layers]
+    first = [
+        value[:, :1] if _members(model, layer.group) else value
+        for layer, value in zip(layers, values, strict=True)
+    ]
+    return [
+        _flat(layer, value, here[layer.group]) for layer, value in zip(layers, first, strict=True)
+    ]
 
 
 def _flat(layer: UnitLayer, value: Tensor, mask: Tensor | None) -> Tensor:
