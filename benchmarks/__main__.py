@@ -1,4 +1,4 @@
-"""All measurements: `python -m benchmarks [loop|startup|memory|quality|peers|all]`.
+"""All measurements: `python -m benchmarks [loop|startup|memory|quality|evidence|peers|all]`.
 
 Without a word, the tables are printed from the saved results, and `docs/benchmarks.md` is written.
 """
@@ -11,15 +11,15 @@ from collections.abc import Sequence
 
 from benchmarks.measured import Disturbed
 
-PARTS = ("startup", "loop", "memory", "quality", "peers")
+PARTS = ("startup", "loop", "memory", "quality", "evidence", "peers")
 """From quick to long."""
 
 
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     sets = [name for name in options.sets.split(",") if name]
-    if sets and options.part not in ("quality", "memory", "peers"):
-        parser().error("--sets goes with quality, memory or peers")
+    if sets and options.part not in ("quality", "memory", "evidence", "peers"):
+        parser().error("--sets goes with quality, memory, evidence or peers")
     try:
         for part in PARTS if options.part == "all" else (options.part,):
             measure(part, sets, options)
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     found.add_argument("part", nargs="?", default="", choices=("", *PARTS, "all"))
-    found.add_argument("--sets", default="", help="for quality, memory, peers: names, with commas")
+    found.add_argument("--sets", default="", help="names, with commas; not for loop, startup")
     found.add_argument("--seeds", type=int, default=3, help="for quality and peers")
     found.add_argument("--time", default="3m", help="for quality and peers: time of each run")
     found.add_argument("--fresh", action="store_true", help="measure again what is there already")
@@ -66,6 +66,10 @@ def measure(part: str, sets: list[str], options: argparse.Namespace) -> None:
         from benchmarks import quality
 
         quality.run(sets, options.seeds, options.time, fresh=options.fresh)
+    elif part == "evidence":
+        from benchmarks import evidence
+
+        evidence.run(sets)
     elif part == "peers":
         from benchmarks import peers
 

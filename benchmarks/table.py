@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import loop, memory, quality, startup
+from benchmarks import evidence, loop, memory, quality, startup
 from benchmarks.measured import RESULTS, ROOT, percent, saved
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -31,7 +31,7 @@ def page(folder: Path = RESULTS) -> str:
     """All figures as Markdown."""
     parts = [INTRODUCTION]
     parts += [quality_part(folder), loop_part(folder), startup_part(folder), memory_part(folder)]
-    parts.append(peers_part(folder))
+    parts += [evidence_part(folder), peers_part(folder)]
     return "\n".join(parts)
 
 
@@ -215,6 +215,20 @@ def memory_row(name: str, found: dict[str, Any] | None) -> list[str]:
         f"{found['seconds']:.0f} s",
         f"{found['date'][:10]}, {found['commit']}",
     ]
+
+
+# --- evidence ---------------------------------------------------------------------------------
+
+
+def evidence_part(folder: Path) -> str:
+    text = """\
+## Evidence
+
+How far explanations, intervals, wrong-label lists and forecasts can themselves be trusted, on data
+whose truth is known or planted. `python -m benchmarks evidence` measures them.
+"""
+    heads = ("what", "goal", "figure", "reached", "on", "measured")
+    return "\n".join([text, markdown(heads, evidence.rows(folder)), ""])
 
 
 # --- peers ------------------------------------------------------------------------------------

@@ -1,0 +1,148 @@
+"""How good is the evidence itself? Each part measures one kind, on data whose truth is known.
+
+python -m benchmarks evidence                          all parts, some minutes each
+python -m benchmarks evidence --sets labels,growth     some of them
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from benchmarks.measured import saved
+
+PARTS = {
+    "explanations": ("benchmarks.evidence_explain", "explanations"),
+    "coverage": ("benchmarks.evidence_coverage", "coverage"),
+    "labels": ("benchmarks.evidence_labels", "labels"),
+    "honesty": ("benchmarks.evidence_labels", "honest_studies"),
+    "growth": ("benchmarks.evidence_growth", "growth"),
+    "verdict": ("benchmarks.evidence_verdict", "verdict"),
+}
+"""Name -> module and function; each saves `results/evidence-NAME.json`."""
+
+
+def run(parts: Sequence[str] = ()) -> None:
+    """Measure these parts, by default all, one after the other.
+
+    Raises:
+        KeyError: There is no such part.
+    """
+    for name in parts or PARTS:
+        if name not in PARTS:
+            raise KeyError(f"no part is called '{name}'; there are {', '.join(PARTS)}")
+        module, function = PARTS[name]
+        getattr(importlib.import_module(module), function)()
+
+
+def rows(folder: Path) -> list[list[str]]:
+    """One line for each figure to be reached: what, goal, figure, reached, on what, when."""
+    found = {name: saved(f"evidence-{name}", folder) for name in PARTS}
+    lines: list[list[str]] = []
+    for name, words in WORDS.items():
+        result = found[name]
+        lines += words(result) if result else [[name, "", "not measured yet", "", "", ""]]
+    return lines
+
+
+# --- in words -----------------------------------------------------------------------------------
+
+
+def _explanations(result: dict[str, Any]) -> list[list[str]]:
+    lines = []
+    for name, one in result["measured"].items():
+        ours, gradient = one["ours"], one["gradient"]
+        better = one["ours_minus_gradient"]["low"] > 0 and ours["low"] > one["random"]["high"]
+        quick = one["seconds"]["median"] <= one["seconds_goal"]
+        figure = (
+            f"gain {ours['mean']:.2f} [{ours['low']:.2f}, {ours['high']:.2f}], plain gradient"
+            f" {gradient['mean']:.2f}, random {one['random']['mean']:.2f};"
+            f" {one['seconds']['median']:.1f} s"
+        )
+        goal = f"better than both; <= {one['seconds_goal']:g} s"
+        of = f"{one['rows']} test rows"
+        lines.append(
+            [f"explanations, {name}", goal, figure, _yes(better and quick), of, _when(one)]
+        )
+    return lines
+
+
+def _coverage(result: dict[str, Any]) -> list[list[str]]:
+    sets = result["sets"]
+    kept = sum(bool(one["kept"]) for one in sets.values())
+    worst = ", ".join(
+        f"{name} {one['coverage']:.3f} of {one['promised']:.2f}"
+        for name, one in sets.items()
+        if not one["kept"]
+    )
+    figure = f"{kept} of {len(sets)}" + (f"; outside: {worst}" if worst else "")
+    goal = "what is promised lies in the interval of each"
+    of = f"{len(sets)} sets"
+    return [["coverage of sets", goal, figure, _yes(kept == len(sets)), of, _when(result)]]
+
+
+def _labels(result: dict[str, Any]) -> list[list[str]]:
+    runs, total = result["rows"], result["mean"]
+    ours, theirs = total["ours precision"], total["cleanlab precision"]
+    figure = (
+        f"precision {ours:.3f}, cleanlab {theirs:.3f}; recall {total['ours recall']:.3f},"
+        f" cleanlab {total['cleanlab recall']:.3f}"
+    )
+    of = f"{len({one['set'] for one in runs})} sets, 2, 5, 10 %, {len(runs)} plantings"
+    goal = "precision at least cleanlab's"
+    return [["planted wrong labels", goal, figure, _yes(round(ours, 3) >= round(theirs, 3)), of,
+             _when(result)]]  # fmt: skip
+
+
+def _honesty(result: dict[str, Any]) -> list[list[str]]:
+    alarms = len(result["false_alarms"])
+    figure = f"{result['caught']} of {result['planted']} caught, {alarms} false alarms"
+    of = f"{result['sets_without_plant']} sets, as they are and with 5 plants each"
+    return [["planted leaks and copies", "", figure, "-", of, _when(result)]]
+
+
+def _growth(result: dict[str, Any]) -> list[list[str]]:
+    lines = []
+    for times in ("2 times", "4 times"):
+        one = result[times]
+        low, high = one["interval"]
+        figure = f"{one['in_band']:.0%} [{low:.0%}, {high:.0%}] of the truths in the band"
+        goal = f"about {result['band']:.0%}"
+        reached = low <= result["band"] <= high
+        of = f"{one['forecasts']} forecasts, {one['unknown']} more 'unknown'"
+        lines.append([f"more data, {times} the rows", goal, figure, _yes(reached), of,
+                      _when(result)])  # fmt: skip
+    return lines
+
+
+def _verdict(result: dict[str, Any]) -> list[list[str]]:
+    judged = [one for one in result["sets"] if one["agree"] is not None]
+    agreed = mean(one["agree"] for one in judged) if judged else 0.0
+    apart = ", ".join(one["set"] for one in judged if not one["agree"])
+    figure = f"{sum(one['agree'] for one in judged)} of {len(judged)}" + (
+        f"; not: {apart}" if apart else ""
+    )
+    reached = len(judged) >= 12 and agreed >= 11 / 12
+    return [["verdict and 5 x 2 cross-validation", ">= 11 of 12", figure, _yes(reached),
+             f"{len(judged)} sets", _when(result)]]  # fmt: skip
+
+
+WORDS = {
+    "explanations": _explanations,
+    "coverage": _coverage,
+    "labels": _labels,
+    "honesty": _honesty,
+    "growth": _growth,
+    "verdict": _verdict,
+}
+
+
+def _yes(reached: bool) -> str:
+    return "yes" if reached else "**no**"
+
+
+def _when(result: dict[str, Any]) -> str:
+    return f"{result['date'][:10]}, {result['commit']}"
