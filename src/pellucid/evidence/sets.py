@@ -62,7 +62,7 @@ def _sets(
     names = np.array(getattr(material.task, "classes", None) or getattr(material.task, "tags", []))
     contained = np.array([np.isin(names, answer["set"]) for answer in said])
     if material.task.kind == "tags":
-        return (contained | (truth < 0.5)).all(1), size
+        return np.asarray((contained | (truth < 0.5)).all(1)), size
     return contained[np.arange(len(truth)), truth.astype(np.int64)], size
 
 
