@@ -335,7 +335,7 @@ def _names(word: str) -> Callable[[Material], bool]:
     """Whether a study, or what was noticed when reading, names this column."""
 
     def found(planted: Material) -> bool:
-        if any(word in note for note in planted.run.info["notes"]):
+        if any(f"'{word}'" in note for note in planted.run.info["notes"]):
             return True
         return f"column {word}" in honesty.study(planted).figures["alarms"]
 
