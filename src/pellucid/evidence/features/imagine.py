@@ -159,10 +159,11 @@ def _shaken(inputs: Tensor, examples: Tensor) -> Tensor:
     most = min(JITTER, min(height, width) / 8)
     angle = torch.deg2rad((2 * torch.rand(count) - 1) * TURN)
     scale = 1 + (2 * torch.rand(count) - 1) * SCALE
-    shift = (2 * torch.rand(count, 2) - 1) * most * 2 / torch.tensor([width, height])
+    # The grid counts from -1 to 1 across the picture.
+    across, down = ((2 * torch.rand(count) - 1) * most * 2 / side for side in (width, height))
     cosine, sine = angle.cos() * scale, angle.sin() * scale
-    rows = torch.stack([cosine, -sine, shift[:, 0], sine, cosine, shift[:, 1]], 1)
-    grid = F.affine_grid(rows.view(-1, 2, 3), (count, 1, height, width), align_corners=False)
+    rows = torch.stack([cosine, -sine, across, sine, cosine, down], 1)
+    grid = F.affine_grid(rows.view(-1, 2, 3), [count, 1, height, width], align_corners=False)
     moved = F.grid_sample(
         inputs.permute(0, 3, 1, 2), grid, padding_mode="reflection", align_corners=False
     )

@@ -16,8 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.evidence.features.ranks import Name
-from pellucid.evidence.features.units import Branch, UnitLayer
+from pellucid.evidence.features.units import UnitLayer
 from pellucid.network import cnn
+from pellucid.network.assemble import Branch
 
 ANGLES = np.arange(0, 180, 10)
 WAVES = (3.0, 4.0, 6.0, 9.0)
@@ -131,17 +132,17 @@ def draw(shape: tuple[int, ...], gray: np.ndarray) -> Drawn:
     pixels = [gray + CONTRAST * shade[:, :, None] * np.ones(channels) for shade, *_ in shades]
     facts = [one[1:] for one in shades]
     if channels == 3:
-        for shade, *fact in _edges(height, width):
+        for shade, kind, angle, word in _edges(height, width):
             for degrees in CHANGES:
                 pixels.append(gray + CONTRAST * shade[:, :, None] * hue(degrees))
-                facts.append(tuple(fact))
+                facts.append((kind, angle, word))
         for name, degrees in HUES.items():
             color = gray + CONTRAST * hue(degrees)
             pixels.append(np.broadcast_to(color, (height, width, 3)))
             facts.append(("color", np.nan, name))
-    kind, angle, word = (np.array(column) for column in zip(*facts, strict=True))
+    kinds, angles, words = (np.array(column) for column in zip(*facts, strict=True))
     stack = np.clip(np.stack(pixels), 0, 255).astype(np.float32)
-    return Drawn(stack, kind, angle.astype(float), word)
+    return Drawn(stack, kinds, angles.astype(float), words)
 
 
 Shade = tuple[np.ndarray, str, float, str]

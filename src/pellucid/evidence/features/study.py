@@ -18,6 +18,7 @@ from pellucid.config import RESERVED
 from pellucid.data.columns import Column
 from pellucid.data.dataset import entry_of
 from pellucid.evidence.features import probes, selectivity, strongest
+from pellucid.evidence.features.field import Window
 from pellucid.evidence.features.found import Layered, Order, margin, said_of
 from pellucid.evidence.features.imagine import Imagined, imagine
 from pellucid.evidence.features.known import outlines
@@ -108,17 +109,19 @@ def _asked(
 ) -> Asked:
     model, columns = material.subject.network, material.subject.columns
     groups = {column.name: entry_of(column).group for column in columns}
-    parts = []
-    for rows in (learned, unseen):
+
+    def shown(rows: np.ndarray) -> Part:
         taken = material.take(rows)
         inputs = material.subject.encode(taken)
-        parts.append(Part(rows, taken, inputs, material.truth[rows], peaks(model, layers, inputs)))
+        return Part(rows, taken, inputs, material.truth[rows], peaks(model, layers, inputs))
+
     return Asked(
         model,
         material.task,
         {groups[one.name]: one for one in columns if groups[one.name] not in RESERVED},
         [one for one in columns if groups[one.name] in RESERVED],
-        *parts,
+        shown(learned),
+        shown(unseen),
         material.seed,
     )
 
@@ -156,7 +159,8 @@ def _layer(
     learned: np.ndarray,
 ) -> Layered:
     names = name_units(asked, layer)
-    found = Layered(layer, names, _chosen(names, course and course.value[layer.tap][-1]))
+    selective = None if course is None else course.value[layer.tap][-1]
+    found = Layered(layer, names, _chosen(names, selective))
     column = asked.columns.get(layer.group)
     answered = asked.learned.peaks[layer.tap]
     for unit in found.chosen:
@@ -195,7 +199,7 @@ def _crops(
     return strongest.packed(np.stack(parts))
 
 
-def _upright(window: strongest.Window, column: Column, pixels: np.ndarray) -> strongest.Window:
+def _upright(window: Window, column: Column, pixels: np.ndarray) -> Window:
     """Frames and bands of a sound become columns and rows of its picture, low sounds below."""
     if column.modality != "audio":
         return window

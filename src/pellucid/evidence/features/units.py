@@ -85,7 +85,7 @@ def _layer(model: Model, tap: str, value: Tensor) -> UnitLayer:
     name = f"{group}, {words}" if several else words
     units = value.shape[-1]
     if _members(model, group):
-        return UnitLayer(tap, group, f"{name} of the first of {value.shape[1]} members", units)
+        return UnitLayer(tap, group, f"{name}, member 1", units)
     if value.ndim == 2:
         return UnitLayer(tap, group, name, units)
     branch = branch_of(model, group) if group != ACROSS else None

@@ -10,7 +10,7 @@ from pellucid.evidence.features.found import Layered, Order, margin, measure, sa
 from pellucid.evidence.features.heads import Head, heads
 from pellucid.evidence.features.naming import Asked
 from pellucid.evidence.features.units import UnitLayer
-from pellucid.evidence.finding import Chart, Finding, Line, Table
+from pellucid.evidence.finding import Cell, Chart, Finding, Line, Table
 from pellucid.evidence.subject import Material
 
 TITLE = "What its features answer to"
@@ -142,14 +142,15 @@ def _sees(layer: UnitLayer, asked: Asked) -> str:
 
 def _units_table(asked: Asked, found: list[Layered], course: selectivity.Course | None) -> Table:
     head = ("layer", "unit", "name", "score", "needed", "tells best", "excited most by")
-    rows, numbers = [], []
+    rows: list[tuple[Cell, ...]] = []
+    numbers = []
     for one in found:
         for unit in one.chosen[: max(2, LINES // len(found))]:
             name = one.names[unit]
             rows.append(
-                (one.layer.name, unit, said_of(name) or "unnamed", name and name.score,
-                 name and name.limit, _for(asked, course, one.layer, unit),
-                 _excited(one, unit))
+                (one.layer.name, unit, said_of(name) or "unnamed",
+                 None if name is None else name.score, None if name is None else name.limit,
+                 _for(asked, course, one.layer, unit), _excited(one, unit))
             )  # fmt: skip
             numbers.append(one.examples[unit][0].row if unit in one.examples else -1)
     shown = tuple(numbers) if all(number >= 0 for number in numbers) else ()
