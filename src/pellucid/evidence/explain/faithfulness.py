@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from pellucid.evidence.explain.occlusion import Answers, random_orders, stage_counts, stages
 from pellucid.evidence.explain.pieces import Faithfulness, Pieces, Question
 from pellucid.evidence.subject import Rows, Subject, take
+from pellucid.network.cnn import Norm
 from pellucid.tasks import Task
 from pellucid.tasks.regress import Regress
 
@@ -203,7 +204,7 @@ def likeliest(subject: Subject, row: Rows) -> Question:
 
 def _remember_anew(network: nn.Module, inputs: dict[str, Tensor]) -> None:
     """One pass in which normalizations use, and keep, the statistics of these examples."""
-    norms = [part for part in network.modules() if hasattr(part, "running_mean")]
+    norms = [part for part in network.modules() if isinstance(part, Norm)]
     for norm in norms:
         norm.train()
         norm.momentum = 1.0
