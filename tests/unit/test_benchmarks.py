@@ -16,7 +16,7 @@ import torch
 
 pytest.importorskip("benchmarks", reason="run from the repository with 'python -m pytest'")
 
-from benchmarks import loop, measured, memory, peers, quality, startup, table
+from benchmarks import evidence, loop, measured, memory, peers, quality, startup, table
 from benchmarks.__main__ import main
 from benchmarks.loop import Case, Job, bare, bare_torch
 from benchmarks.measured import Disturbed, Load, foreign_share
@@ -242,7 +242,7 @@ def test_peers_learn() -> None:
 
 def test_the_page_says_what_is_missing(tmp_path: Path) -> None:
     text = table.page(tmp_path)
-    assert text.count("ot measured yet") == len(quality.GOALS) + 4
+    assert text.count("ot measured yet") == len(quality.GOALS) + len(evidence.PARTS) + 4
 
 
 def test_the_page_is_made_of_saved_results(tmp_path: Path) -> None:

@@ -11,6 +11,23 @@ from typing import Any, Literal
 
 import numpy as np
 
+ORDER = (
+    "calibration",
+    "sets",
+    "sureness",
+    "unlike",
+    "choice",
+    "explanations",
+    "features",
+    "overfitting",
+    "data",
+    "labels",
+    "duplicates",
+    "honesty",
+    "cost",
+)
+"""Names of the studies, in the order in which a person reads them; `studies.py` loads them."""
+
 Cell = str | float | int | None
 
 

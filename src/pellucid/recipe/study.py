@@ -16,8 +16,8 @@ import numpy as np
 
 from pellucid.baselines import fit_fast
 from pellucid.errors import BundleError, ConfigError, did_you_mean
-from pellucid.evidence import PARTS
 from pellucid.evidence.finding import Finding
+from pellucid.evidence.studies import PARTS
 from pellucid.evidence.subject import FitCheap, Material, Predictor
 from pellucid.export.bundle import Bundle
 from pellucid.export.card import write_card

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pellucid.errors import PellucidError
-from pellucid.evidence import PARTS
-from pellucid.evidence.finding import Finding
+from pellucid.evidence.finding import ORDER, Finding
 from pellucid.recording.files import Arrays
 from pellucid.recording.looks import Looks
 from pellucid.recording.run import Probe, Run
@@ -111,7 +110,7 @@ def gather(run: Run) -> Facts:
 def _findings(run: Run) -> list[Finding]:
     """What was studied, in reading order."""
     there = run.findings()
-    return [Finding.from_json(run.finding(part)) for part in PARTS if part in there]
+    return [Finding.from_json(run.finding(part)) for part in ORDER if part in there]
 
 
 def _if_there(read: Callable[[], T]) -> T | None:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pellucid.evidence import PARTS
-from pellucid.evidence.finding import Chart, Finding, Line, Table
+from pellucid.evidence.finding import ORDER, Chart, Finding, Line, Table
 from pellucid.interfaces.report import charts
 from pellucid.interfaces.report.charts import LETTER, WIDTH, Curve, Scale
 from pellucid.interfaces.report.facts import Facts
@@ -22,7 +21,7 @@ MOST_ROWS = 15
 def trust_section(facts: Facts) -> Html:
     """Every study that was made of this run, and how to make the others."""
     found = [finding_part(finding) for finding in facts.findings]
-    missing = [part for part in PARTS if part not in {one.part for one in facts.findings}]
+    missing = [part for part in ORDER if part not in {one.part for one in facts.findings}]
     if not missing:
         return section("trust", "How far to trust it", *found)
     asked = note(
