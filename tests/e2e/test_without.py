@@ -12,7 +12,7 @@ import pytest
 import pellucid
 from pellucid.config import Settings
 from pellucid.data.left_out import read_left_out
-from pellucid.errors import ConfigError, PellucidError
+from pellucid.errors import PellucidError
 from pellucid.interfaces.cli import main
 from pellucid.interfaces.trained import Trained
 from pellucid.recipe.prepare import Prepared, prepare
@@ -149,7 +149,7 @@ def test_the_two_runs_are_compared_on_the_same_test_rows(
     words = ["learn", str(source), "--without", str(without), "--plan", str(before.path)]
     assert main([*words, "--time", "1s", "--no-report"]) == 0
     shown = capsys.readouterr().out
-    after = Trained(tmp_path / "flowers-without.run")  # the earlier run is not written over
+    after = Trained(tmp_path / "flowers-without.run")
     found = after.info["without"]
     assert found["sentence"] in shown
     assert found["rows"] == 7
@@ -170,9 +170,6 @@ def test_the_two_runs_are_compared_on_the_same_test_rows(
     material = material_of(after, Watcher())
     assert not set(left) & {*material.train.tolist(), *material.test.tolist()}
 
-    without.write_text("row\n3\n")
-    with pytest.raises(ConfigError, match="take the place of"):
-        quick(source, before.path, without=without)
     assert main(["show", str(after.path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["without"] == found
 

@@ -34,7 +34,7 @@ from pellucid.recipe.reference import keep_reference
 from pellucid.recipe.teach import Taught, teach
 from pellucid.recipe.trust import calibration_of, promise_of, unlike_of
 from pellucid.recipe.watcher import Watcher
-from pellucid.recipe.without import check_folder, compared
+from pellucid.recipe.without import compared
 from pellucid.recording.recorder import RunWriter
 from pellucid.recording.run import Run
 from pellucid.tasks import Task
@@ -70,10 +70,7 @@ def learn(
     prepared = prepare(source, settings, watcher, test)
     if plan is not None:
         _check_plan(plan, prepared)
-    folder = Path(out) if out else default_folder(prepared.table, settings)
-    if settings.without is not None:
-        check_folder(settings.without, folder)
-    writer = RunWriter(folder)
+    writer = RunWriter(Path(out) if out else default_folder(prepared.table, settings))
     _write_beginning(writer, prepared, settings, source, test)
     return _finish(prepared, settings, watcher, writer, plan, started)
 
@@ -248,7 +245,7 @@ def default_seconds(prepared: Prepared, settings: Settings) -> float:
 
 def default_folder(table: RawTable, settings: Settings) -> Path:
     """`flowers/` -> `flowers.run` in the current folder; `flowers-without.run` where rows are left
-    out, to be compared with the former."""
+    out, so that the two are told apart by their names."""
     ending = "" if settings.without is None else "-without"
     return Path(f"{Path(table.name.rstrip('/')).stem or 'data'}{ending}.run")
 

@@ -16,16 +16,6 @@ from pellucid.recording.run import Run
 OTHER_PLAN = " The two also learned for different numbers of steps; --plan RUN repeats a plan."
 
 
-def check_folder(left: LeftOut, folder: Path) -> None:
-    """The run that the list comes from must not be written over: it is to be compared with."""
-    if left.run is not None and folder.resolve() == Path(left.run).resolve():
-        raise ConfigError(
-            f"the new run would take the place of '{folder}', which it is to be compared with",
-            where=f"--out {folder}",
-            fix=f"choose another folder, such as --out {folder.stem}-without.run",
-        )
-
-
 def compared(prepared: Prepared, run: Run, left: LeftOut) -> dict[str, Any]:
     """`run.json: without`: how many rows were left out, and the paired difference.
 
