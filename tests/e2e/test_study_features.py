@@ -50,7 +50,7 @@ def texts(folder: Path) -> Finding:
         lines.append(f"{' '.join(random.permutation(said))},{'high' if row % 2 else 'low'}")
     source = folder / "reviews.csv"
     source.write_text("\n".join(lines) + "\n")
-    return learned(folder, source, 6, target="stars").study("features", seconds=5)[0]
+    return learned(folder, source, 6, target="stars", network="cnn").study("features", seconds=5)[0]
 
 
 def test_shapes_find_their_truth(pictures: tuple[Trained, Finding]) -> None:
@@ -62,8 +62,8 @@ def test_shapes_find_their_truth(pictures: tuple[Trained, Finding]) -> None:
         assert len(one["score"]) == len(order["layers"])
         for score, (low, high) in zip(one["score"], one["interval"], strict=True):
             assert low <= score <= high
-    # Which way an edge runs can be read from any layer that looks at pixels, also here.
-    assert max(order["after"]["edges"]["score"]) > 0.4
+    # Which way an edge runs can be read beyond chance also from few pictures and a short run.
+    assert max(low for low, _ in order["after"]["edges"]["interval"]) > 0
     assert 0 <= order["share_of_draws"] <= 1
     assert "objects" in finding.sentence
 
