@@ -17,6 +17,7 @@ from pellucid.interfaces.report import write_report
 from pellucid.interfaces.trained import Trained
 
 ROWS = 300
+EACH = 40
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,8 @@ def learned(folder: Path, source: Path, seconds: float, **more: str) -> Trained:
 @pytest.fixture(scope="module")
 def pictures(folder: Path) -> tuple[Trained, Finding]:
     """The shapes as the demo writes them, but few."""
-    run = learned(folder, shapes.write(folder, each=45), 6)
-    return run, run.study("features", seconds=5)[0]
+    run = learned(folder, shapes.write(folder, each=EACH), 4)
+    return run, run.study("features", seconds=3)[0]
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ def texts(folder: Path) -> Finding:
         lines.append(f"{' '.join(random.permutation(said))},{'high' if row % 2 else 'low'}")
     source = folder / "reviews.csv"
     source.write_text("\n".join(lines) + "\n")
-    return learned(folder, source, 6, target="stars", network="cnn").study("features", seconds=5)[0]
+    return learned(folder, source, 4, target="stars", network="cnn").study("features", seconds=3)[0]
 
 
 def test_shapes_find_their_truth(pictures: tuple[Trained, Finding]) -> None:
@@ -72,7 +73,7 @@ def test_every_unit_has_its_examples(pictures: tuple[Trained, Finding]) -> None:
     run, finding = pictures
     figures = finding.figures
     assert figures["units"] == sum(layer["units"] for layer in figures["layers"])
-    known = set(range(45 * 8))
+    known = set(range(8 * EACH))
     for layer in figures["layers"]:
         assert np.shape(layer["strongest_rows"]) == (layer["units"], 5)
         assert set(np.ravel(layer["strongest_rows"]).tolist()) <= known
@@ -130,7 +131,7 @@ def test_units_of_a_table_are_told_by_columns(folder: Path) -> None:
     ]
     source = folder / "boxes.csv"
     source.write_text("\n".join(lines) + "\n")
-    finding = learned(folder, source, 4).study("features", seconds=5)[0]
+    finding = learned(folder, source, 3).study("features", seconds=2)[0]
     names = {
         name["said"] for layer in finding.figures["layers"] for name in layer["names"].values()
     }
