@@ -28,6 +28,11 @@ ORDER = (
 )
 """Names of the studies, in the order in which a person reads them; `studies.py` loads them."""
 
+LOOKS_AT_TEST = frozenset(
+    {"calibration", "sets", "sureness", "unlike", "explanations", "labels", "duplicates", "honesty"}
+)
+"""Studies that ask the sealed test rows again; each time is counted in the run."""
+
 Cell = str | float | int | None
 
 

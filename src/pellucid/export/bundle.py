@@ -44,6 +44,7 @@ from pellucid.recording.files import read_arrays, read_json, write_arrays, write
 from pellucid.tasks import Task, task_from_json
 
 FORMAT = 1
+Kept = Literal["network", "baseline", "both"]
 Which = Literal["network", "baseline", "both", "kept"]
 
 
@@ -182,7 +183,7 @@ class Bundle:
     baseline: FittedBaseline | None = None
     baseline_calibration: Calibration = field(default_factory=Calibration)
     both_calibration: Calibration = field(default_factory=Calibration)
-    kept: Literal["network", "baseline", "both"] = "network"
+    kept: Kept = "network"
     gathered: Gathering | None = None
     frozen: dict[str, Frozen] = field(default_factory=dict)
     promise: Promise | None = None

@@ -22,7 +22,7 @@ from pellucid.data.columns import RawTable
 from pellucid.data.duplicates import SCALAR
 from pellucid.errors import BundleError, ConfigError
 from pellucid.evidence.calibrate import calibrate
-from pellucid.export.bundle import Bundle, mean_answer
+from pellucid.export.bundle import Bundle, Kept, mean_answer
 from pellucid.export.card import write_card
 from pellucid.learning.evaluate import higher_is_better, score
 from pellucid.learning.planner import SECONDS
@@ -221,12 +221,12 @@ def _keep_best(bundle: Bundle, prepared: Prepared, taught: Taught, best: Rival) 
         bundle.baseline_calibration.apply(task.kind, best.held_values),
     )
     sign = 1 if higher_is_better(task.metric) else -1
-    scores = {
+    scores: dict[Kept, float] = {
         "network": sign * score(task.kind, task.metric, truth, taught.held_values),
         "baseline": sign * best.held_score,
         "both": sign * score(task.kind, task.metric, truth, both),
     }
-    bundle.kept = max(scores, key=scores.__getitem__)  # type: ignore[assignment]
+    bundle.kept = max(scores, key=lambda name: scores[name])
     if bundle.kept == "both":
         bundle.both_calibration = calibrate(task.kind, truth, both)
         bundle.both_promise = promise_of(prepared, taught, both, turns=False)

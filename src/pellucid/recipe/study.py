@@ -16,7 +16,7 @@ import numpy as np
 
 from pellucid.baselines import fit_fast
 from pellucid.errors import BundleError, ConfigError, did_you_mean
-from pellucid.evidence.finding import Finding
+from pellucid.evidence.finding import LOOKS_AT_TEST, Finding
 from pellucid.evidence.studies import PARTS
 from pellucid.evidence.subject import FitCheap, Material, Predictor
 from pellucid.export.bundle import Bundle
@@ -27,6 +27,7 @@ from pellucid.recipe.prepare import Prepared, ingredients, prepare
 from pellucid.recipe.starts import planned_starts
 from pellucid.recipe.watcher import Watcher
 from pellucid.recording.files import write_json
+from pellucid.recording.recorder import count_look
 from pellucid.recording.run import Run
 
 SECONDS_A_PART = 30.0
@@ -74,6 +75,8 @@ def study(
         finding = PARTS[name](material)
         finding = replace(finding, seconds=round(time.perf_counter() - started, 3))
         write_json(run.path / "evidence" / f"{name}.json", finding.as_json())
+        if name in LOOKS_AT_TEST and finding.known:
+            count_look(run.path)
         yield finding
     if material is not None:
         write_card(run, Bundle.load_from(run.path))  # it tells what was found

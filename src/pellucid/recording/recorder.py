@@ -230,6 +230,12 @@ def update_run(folder: Path, fields: Mapping[str, Any]) -> None:
     write_json(path, {**known, **fields})
 
 
+def count_look(folder: Path) -> None:
+    """The sealed test rows of a run that is done were looked at once more."""
+    before = int(read_json(folder / "run.json").get("looks_at_test", 0))
+    update_run(folder, {"looks_at_test": before + 1})
+
+
 class RunWriter:
     """Makes a run's folder and writes every file that is not written step by step.
 

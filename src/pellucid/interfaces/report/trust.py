@@ -126,10 +126,9 @@ def _one(line: Line, look: str, x: Scale, y: Scale, *, points: bool) -> Html:
         d = "".join(f"M{place:.1f} {a:.1f}V{b:.1f}" for place, a, b in ends)
         band = tag("path", d=d, class_="whisker")
     if points:
-        places = zip(x(curve.x), y(curve.y))
         dots = [
             tag("circle", cx=f"{a:.1f}", cy=f"{b:.1f}", r=3.5, class_=f"dot {look}")
-            for a, b in places
+            for a, b in zip(x(curve.x), y(curve.y))
         ]
         return group(band, dots)
     return group(band, charts.line(curve, x, y))
