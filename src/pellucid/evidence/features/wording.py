@@ -204,6 +204,8 @@ def _notes(
         )
     if order is not None:
         notes += _order_notes(order)
+    if course is not None and len(course.steps) > 1:
+        notes.append("The bands over the steps hold the middle four fifths of a layer's units.")
     if course is None:
         notes.append("How the units came to it can't be told: weights were not recorded.")
     made = [one for layered in found for one in layered.imagined.values()]
@@ -230,7 +232,7 @@ def _order_notes(order: Order) -> list[str]:
     said = "; ".join(f"{name}: {words}" for name, words in probes.WORDS.items())
     notes = [
         f"Read by a linear reader, fitted on {learned:,} training pictures and judged on {judged:,}"
-        f" others: {said}. Squares are of 8 x 8 pixels in every layer."
+        f" others: {said}. Squares are of 8 x 8 pixels in every layer; bands are 95 % intervals."
     ]
     if order.before is not None:
         before = {one: float(order.before.score[one].max()) for one in probes.QUESTIONS}
