@@ -39,6 +39,7 @@ CONTENTS = (
     ("network", "The network"),
     ("learning", "Learning"),
     ("inside", "What happened inside"),
+    ("features", "What excites its units"),
     ("answers", "Right and wrong"),
     ("verdict", "Was deep learning needed?"),
     ("trust", "How far to trust it"),
@@ -100,7 +101,12 @@ def page(facts: Facts) -> Html:
 
 def _head(facts: Facts) -> Html:
     status = STATUS.get(str(facts.info.get("status")))
-    contents = [tag("li", tag("a", title, href=f"#{place}")) for place, title in CONTENTS]
+    studied = any(one.part == "features" and one.known for one in facts.findings)
+    contents = [
+        tag("li", tag("a", title, href=f"#{place}"))
+        for place, title in CONTENTS
+        if place != "features" or studied
+    ]
     return tag(
         "header",
         lines(
