@@ -145,4 +145,5 @@ def test_the_card_says_what_the_run_says(name: str, folder: Path) -> None:
     for method in (run.verdict["network"], *run.verdict["baselines"]):
         assert f"| {method['name']} | {method['score']:.4g} |" in body
     assert run.verdict["sentence"] in body
-    assert "looked at once" in body
+    looks = run.info["looks_at_test"]
+    assert f"looked at {'once' if looks == 1 else f'{looks} times'}" in body
