@@ -82,6 +82,7 @@ def compare(material: Material, plan: Plan, rows: np.ndarray) -> Compared:
     task = material.task
     labels = task.labels(material.target[rows])
     together = _together(material, rows)
+    rival = material.fit_rival or material.fit_cheap
     sign = 1 if higher_is_better(task.metric) else -1
     network, classical = np.zeros((REPEATS, 2)), np.zeros((REPEATS, 2))
     for repeat in range(REPEATS):
@@ -93,7 +94,7 @@ def compare(material: Material, plan: Plan, rows: np.ndarray) -> Compared:
             network[repeat, turn] = score(
                 task.kind, task.metric, truth, _network_answers(material, own, learn, check)
             )
-            other = material.fit_cheap(learn).predict(material.take(check))
+            other = rival(learn).predict(material.take(check))
             classical[repeat, turn] = score(task.kind, task.metric, truth, other)
             material.progress(2 * repeat + turn + 1, 2 * REPEATS)
     better = sign * (network - classical)
@@ -133,7 +134,7 @@ def affordable(material: Material, rows: int) -> Plan | None:
 
 @part("choice")
 def study(material: Material) -> Finding:
-    """Whether the network or a fast classical method is better on data like this."""
+    """Whether the network or the run's best classical method is better on data like this."""
     rows = np.sort(np.concatenate([material.train, material.valid]))
     if len(rows) > MOST_ROWS:
         rows = np.sort(np.random.default_rng(0).choice(rows, MOST_ROWS, replace=False))
@@ -154,7 +155,7 @@ def study(material: Material) -> Finding:
         )
     started = time.perf_counter()
     found = compare(material, plan, rows)
-    name = material.fit_cheap(rows).name
+    name = (material.fit_rival or material.fit_cheap)(rows).name
     return _finding(material, found, name, plan, len(rows), time.perf_counter() - started)
 
 

@@ -92,7 +92,8 @@ class Material:
     held: rows that were answered by a network that had not learned from them; held_values: these
     answers, calibrated. ingredients: (rows to learn from, rows to check by) -> encoded rows for a
     network of the same plan, encoders fitted on the former alone. fit_cheap: learn from these rows
-    with a fast classical method (from other targets than `truth`, if given). groups: label of each
+    with a fast classical method (from other targets than `truth`, if given). fit_rival: the same
+    with the method that the run compared the network with. groups: label of each
     row that belongs with others; clusters: label shared by near-duplicates; order: time of each
     row. seconds: about how long a part may take.
     """
@@ -112,6 +113,7 @@ class Material:
     held_values: np.ndarray
     ingredients: Callable[[np.ndarray, np.ndarray], Ingredients]
     fit_cheap: FitCheap
+    fit_rival: FitCheap | None = None
     groups: np.ndarray | None = None
     clusters: np.ndarray | None = None
     order: np.ndarray | None = None

@@ -119,6 +119,9 @@ def material_of(
         held_values=bundle.calibration.apply(prepared.task.kind, held[field]),
         ingredients=encoded,
         fit_cheap=_fit_cheap(prepared, settings.seed),
+        fit_rival=_fit_cheap(
+            prepared, settings.seed, bundle.baseline.method if bundle.baseline else None
+        ),
         groups=prepared.groups(np.arange(len(prepared.table)))
         if prepared.recognized.group is not None
         else None,
@@ -151,8 +154,8 @@ def _prepared_again(run: Run, watcher: Watcher, source: Any, test: Any) -> Prepa
     return prepared
 
 
-def _fit_cheap(prepared: Prepared, seed: int) -> FitCheap:
-    """A fast classical method that can be fitted again and again on parts of the rows."""
+def _fit_cheap(prepared: Prepared, seed: int, method: str | None = None) -> FitCheap:
+    """A fast classical method, or the one named, that can be fitted again on parts of the rows."""
     task = prepared.task
     known = task.truth(prepared.target)
     outputs = len(getattr(task, "classes", [])) or task.outputs
@@ -162,6 +165,8 @@ def _fit_cheap(prepared: Prepared, seed: int) -> FitCheap:
     ) -> Predictor:
         target = known if truth is None else truth
         inputs = [column for column in prepared.inputs if column.name not in ignore]
-        return fit_fast(inputs, prepared.loaded, target, task.kind, outputs, rows, seed)
+        return fit_fast(
+            inputs, prepared.loaded, target, task.kind, outputs, rows, seed, method=method
+        )
 
     return fit

@@ -30,6 +30,8 @@ FIRST_CHECKPOINT, CHECKPOINTS_APART = 0.5, 5.0
 """Seconds; a killed run loses at most about this much work."""
 TOO_SLOW = 1.06
 """Learning that would take longer than planned by this factor is shortened, once."""
+UNPROMISED = 2.0
+"""Factor on the time where the user named none: only a very busy machine shortens such a run."""
 JUDGED_AFTER = 0.4
 """Part of the time that passes first: a machine that was busy for a moment is not a slow one."""
 JUDGED_STEPS = 64
@@ -101,8 +103,8 @@ def teach(
     taught.features = {starts.columns[group]: found for group, found in starts.features.items()}
     held, values = [], []
     left = seconds - (time.perf_counter() - started)
-    # A given plan is repeated as it is; and where the user named no time, none was promised.
-    pace = Pace(left if settings.time and not given else math.inf)
+    # A given plan is repeated as it is; where the user named no time, it may take twice as long.
+    pace = Pace(math.inf if given else left if settings.time else UNPROMISED * left)
     with threads(plan.threads):
         for fold, (learn, check) in enumerate(folds):
             if fold >= taught.plan.folds:
