@@ -14,7 +14,7 @@ from pellucid.evidence.explain.explain import Explained, explain
 from pellucid.evidence.explain.neighbors import said_target
 from pellucid.evidence.explain.pieces import Explanation
 from pellucid.evidence.explain.randomization import similarity_of
-from pellucid.evidence.explain.reference import Reference, gather
+from pellucid.evidence.explain.reference import Reference, gather_again
 from pellucid.evidence.finding import Cell, Finding, Table, unknown
 from pellucid.evidence.subject import Material, part
 
@@ -32,7 +32,7 @@ def study(material: Material) -> Finding:
     """Some test rows, explained and tested."""
     if not len(material.test):
         return unknown("explanations", TITLE, "There are no test rows to explain.")
-    reference = Reference.load(material.run.path) or _gathered(material)
+    reference = Reference.load(material.run.path) or gather_again(material, material.seconds / 4)
     chosen = _chosen(material)
     seconds = min(MOST_SECONDS, 0.8 * material.seconds / len(chosen))
     similarity = similarity_of(
@@ -50,18 +50,6 @@ def study(material: Material) -> Finding:
         )
         explained.append((sort, row, found))
     return _finding(material, explained)
-
-
-def _gathered(material: Material) -> Reference:
-    return gather(
-        material.subject.columns,
-        material.loaded,
-        material.truth,
-        material.places,
-        material.train,
-        lambda rows: material.subject.features(material.take(rows)),
-        material.seconds / 4,
-    )
 
 
 def _chosen(material: Material) -> list[tuple[str, int]]:

@@ -5,8 +5,6 @@ The loop, the plan and the network are the run's own; nothing of it is written t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +17,7 @@ from pellucid.evidence.verdict import IN_POINTS, bare
 from pellucid.learning.learner import Learner, predict
 from pellucid.learning.loop import train
 from pellucid.learning.planner import Ingredients, build
+from pellucid.learning.threads import threads
 from pellucid.network.assemble import Model
 from pellucid.recording.run import Run
 
@@ -82,17 +81,6 @@ def parted(material: Material, rows: np.ndarray, parts: int) -> np.ndarray:
     names, member = np.unique(own, return_inverse=True)
     turn: np.ndarray = np.random.default_rng(material.seed).permutation(len(names)) % parts
     return turn[member]
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Compute with so many threads inside the block, as the run did."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def figure(value: float, metric: str) -> str:

@@ -6,9 +6,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from pellucid.errors import BundleError, PellucidError
-from pellucid.evidence.explain.reference import Reference, gather
+from pellucid.evidence.explain.reference import Reference, gather_again
+from pellucid.learning.threads import threads
 from pellucid.recipe.study import material_of
-from pellucid.recipe.teach import threads
 from pellucid.recipe.watcher import Watcher
 from pellucid.recording.layout import is_run
 from pellucid.recording.run import Run
@@ -54,13 +54,4 @@ def threads_of(folder: Path) -> AbstractContextManager[None]:
 
 def _from_source(run: Run, watcher: Watcher) -> Reference:
     watcher.tell("this run keeps no training rows yet: they are read from its source, once")
-    material = material_of(run, watcher)
-    return gather(
-        material.subject.columns,
-        material.loaded,
-        material.truth,
-        material.places,
-        material.train,
-        lambda rows: material.subject.features(material.take(rows)),
-        GATHERING_SECONDS,
-    )
+    return gather_again(material_of(run, watcher), GATHERING_SECONDS)

@@ -24,9 +24,10 @@ from pellucid.evidence.subject import Material
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import train
 from pellucid.learning.planner import Ingredients, build
+from pellucid.learning.threads import threads
 from pellucid.recipe.drawings import as_json
 from pellucid.recipe.study import material_of
-from pellucid.recipe.teach import fold_plan, threads
+from pellucid.recipe.teach import fold_plan
 from pellucid.recipe.watcher import Watcher
 from pellucid.recording.run import Run
 

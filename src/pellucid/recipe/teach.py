@@ -6,7 +6,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +18,7 @@ from pellucid.export.bundle import Member
 from pellucid.learning.learner import Learner, copy_state
 from pellucid.learning.loop import Step, train
 from pellucid.learning.planner import Ingredients, build, make_plan
+from pellucid.learning.threads import threads
 from pellucid.network.assemble import Model
 from pellucid.network.pretrained.frozen import Frozen
 from pellucid.recipe.prepare import Prepared, ingredients
@@ -131,17 +131,6 @@ def teach(
         taught.held_values = np.concatenate(values)[order]
     taught.seconds = time.perf_counter() - started
     return taught
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Compute with so many threads inside the block: results may depend on their number."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 class Pace:

@@ -24,7 +24,7 @@ from pellucid.data.columns import Column, Drawing, Loaded
 from pellucid.data.duplicates import SCALAR
 from pellucid.data.modalities import MODALITIES
 from pellucid.data.modalities.audio import Clips
-from pellucid.evidence.subject import Rows, take
+from pellucid.evidence.subject import Material, Rows, take
 from pellucid.recording.files import read_arrays, write_arrays
 
 FILE = "evidence/reference.safetensors"
@@ -140,6 +140,19 @@ class Reference:
             part("whole"),
             kinds,
         )
+
+
+def gather_again(material: Material, seconds: float) -> Reference:
+    """The reference of a run that kept none, from its source."""
+    return gather(
+        material.subject.columns,
+        material.loaded,
+        material.truth,
+        material.places,
+        material.train,
+        lambda rows: material.subject.features(material.take(rows)),
+        seconds,
+    )
 
 
 def gather(

@@ -27,9 +27,8 @@ from pellucid.interfaces.explain import (
     window_weights,
 )
 from pellucid.interfaces.report import pictures
-from pellucid.interfaces.report.layout import note, section, table
-from pellucid.interfaces.report.markup import Child, Html, clean, group, lines, tag
-from pellucid.interfaces.report.page import POLICY
+from pellucid.interfaces.report.layout import document, note, section, table
+from pellucid.interfaces.report.markup import Child, Html, group, lines, tag
 from pellucid.interfaces.report.words import cut, name
 
 if TYPE_CHECKING:
@@ -69,18 +68,6 @@ def page_of(page: Page) -> Html:
     """The whole document."""
     found = page.explained
     budget = pictures.Budget(BUDGET)
-    sheets = [Path(__file__).with_name(name) for name in ("style.css", "explained.css")]
-    style = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
-    head = lines(
-        "",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", clean(f"{page.place}: why {said_answer(found)}")),
-        tag("style", Html(style)),
-        "",
-    )
     body = lines(
         tag("header", tag("p", name(page.place), class_="run"), tag("h1", said_answer(found))),
         tag(
@@ -92,11 +79,8 @@ def page_of(page: Page) -> Html:
         ),
         tag("footer", tag("p", f"Written by Pellucid {__version__}.")),
     )
-    return group(
-        Html("<!doctype html>\n"),
-        tag("html", lines("", tag("head", head), tag("body", body), ""), lang="en"),
-        "\n",
-    )
+    title = f"{page.place}: why {said_answer(found)}"
+    return document(title, ("style.css", "explained.css"), body)
 
 
 def _part(found: Explained, number: int, one: Explanation) -> Html:

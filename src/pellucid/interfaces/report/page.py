@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pellucid import __version__
@@ -13,8 +12,9 @@ from pellucid.interfaces.report.data import data_section
 from pellucid.interfaces.report.facts import Facts
 from pellucid.interfaces.report.features import features_section
 from pellucid.interfaces.report.inside import inside_section
+from pellucid.interfaces.report.layout import document
 from pellucid.interfaces.report.learning import learning_section
-from pellucid.interfaces.report.markup import Html, clean, group, lines, tag
+from pellucid.interfaces.report.markup import Html, group, lines, tag
 from pellucid.interfaces.report.network import network_section
 from pellucid.interfaces.report.plan import plan_section
 from pellucid.interfaces.report.trust import trust_section
@@ -32,7 +32,6 @@ from pellucid.interfaces.seconds import in_words
 
 PICTURE_BYTES = 3_000_000
 """Of all pictures together, so that the page stays below 5 MB."""
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 CONTENTS = (
     ("data", "The data"),
@@ -58,7 +57,6 @@ STATUS = {
 def page(facts: Facts) -> Html:
     """The whole document."""
     budget = pictures.Budget(PICTURE_BYTES)
-    style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
     body = lines(
         tag("a", "Skip to the content", href="#content", class_="skip"),
         _head(facts),
@@ -82,18 +80,7 @@ def page(facts: Facts) -> Html:
         ),
         tag("footer", tag("p", f"Written by Pellucid {__version__} from the files of this run.")),
     )
-    head = lines(
-        "",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", clean(f"{facts.run.name}: report")),
-        tag("style", Html(style)),
-        "",
-    )
-    html = tag("html", lines("", tag("head", head), tag("body", body), ""), lang="en")
-    return group(Html("<!doctype html>\n"), html, "\n")
+    return document(f"{facts.run.name}: report", ("style.css",), body)
 
 
 # --- the head -------------------------------------------------------------------------------
