@@ -199,6 +199,17 @@ def test_shuffled_labels_are_the_same_labels_on_other_rows() -> None:
     assert torch.equal(before, torch.arange(80) % 2)  # the data itself is left as it was
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_shuffled_labels_say_nothing_about_the_class(seed: int) -> None:
+    """Each class gets all labels in their shares: 60 rows, 20 % of them "yes"."""
+    x = np.random.default_rng(3).normal(size=(80, 2))
+    data = table(x, np.arange(80) % 5 == 0, 60)
+    mixed = shuffle_labels(data, seed).dataset.target[:60]
+    before = data.dataset.target[:60]
+    assert int(mixed[before == 1].sum()) in (2, 3)
+    assert int(mixed[before == 0].sum()) in (9, 10)
+
+
 def test_a_long_curve_is_shown_as_means() -> None:
     ends, means = thin(np.arange(600, dtype=float), 600)
     assert len(ends) == 60

@@ -79,12 +79,30 @@ def twins_of(data: Ingredients, plan: Plan, seed: int) -> Twins:
 
 
 def shuffle_labels(data: Ingredients, seed: int) -> Ingredients:
-    """The same rows, each with the answer of another; unseen rows keep theirs."""
-    order = torch.randperm(len(data.rows), generator=torch.Generator().manual_seed(seed))
+    """The same rows, each with the answer of another; unseen rows keep theirs.
+
+    The rows of each class get all classes in the shares that these have. A plain shuffle leaves a
+    class a few rows of its own too many by chance, and where classes lie far apart such a small
+    majority is all that a network needs to find them again.
+    """
+    generator = torch.Generator().manual_seed(seed)
     target = data.dataset.target.clone()
-    target[data.rows] = target[data.rows[order]]
-    dataset = Dataset(data.dataset.entries, data.dataset.inputs, target)
-    return replace(data, dataset=dataset)
+    rows = data.rows[torch.randperm(len(data.rows), generator=generator)]
+    if data.task.kind == "classify":
+        labels = target[rows]
+        target[rows[labels.argsort()]] = labels[_evenly(labels)]
+    else:
+        target[rows] = target[data.rows]
+    return replace(data, dataset=Dataset(data.dataset.entries, data.dataset.inputs, target))
+
+
+def _evenly(labels: torch.Tensor) -> torch.Tensor:
+    """An order in which every stretch holds each label in its share."""
+    place = torch.empty(len(labels))
+    for label in labels.unique():
+        own = (labels == label).nonzero()[:, 0]
+        place[own] = (torch.arange(len(own)) + 0.5) / len(own)
+    return place.argsort(stable=True)
 
 
 def _metric(network: Retrained, *, own: bool) -> float:
