@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pellucid.evidence import duplicates, honesty
 from pellucid.evidence.finding import Finding
 from pellucid.evidence.leakage import (
     FOLDS,
+    Gap,
     Scores,
     at_random,
     from_any_time,
@@ -68,6 +70,15 @@ def test_a_clean_table_raises_no_alarm(made: Any) -> None:
     assert finding.sentence.startswith("No leak was found")
     assert 0.4 < finding.figures["told_apart"]["auc"] < 0.6
     assert Finding.from_json(finding.as_json()).tables == finding.tables
+
+
+def test_a_doubtful_difference_is_not_called_nothing(made: Any) -> None:
+    """An interval that leaves out 0 at 95 % but not at 99 % is neither a leak nor no leak."""
+    doubtful = Gap("neighbors in the file together", 0.9, 0.86, 0.04, 0.005, 0.075, False, 240, 5)
+    sentence = honesty._sentence(made(clean()), [doubtful], None, [])
+    assert sentence.startswith("No sure leak was found, but a doubt remains: with neighbors")
+    clear = replace(doubtful, low=-0.01)
+    assert honesty._sentence(made(clean()), [clear], None, []).startswith("No leak was found")
 
 
 def test_groups_are_leakage(made: Any) -> None:

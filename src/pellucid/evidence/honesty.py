@@ -308,6 +308,12 @@ def _sentence(
         return " ".join(said)
     checked = "; ".join(_span(material, one) for one in gaps)
     test = "" if apart is None else " Test rows look like all others."
+    if any(one.low > 0 for one in gaps):
+        return (
+            f"No sure leak was found, but a doubt remains: {checked}. A leak is called sure here if"
+            f" chance makes such a difference once in 100 times, and if it is large enough to"
+            f" matter; an interval that leaves out 0 says once in 20.{test}"
+        )
     return f"No leak was found: {checked}.{test}"
 
 
