@@ -222,6 +222,19 @@ def parser() -> argparse.ArgumentParser:
     _add_json(step)
     step.set_defaults(run=_step, parser=step)
 
+    studio = verbs.add_parser("studio", help="watch runs in the browser, live and afterwards")
+    studio.add_argument(
+        "paths",
+        metavar="RUN",
+        nargs="*",
+        help="runs, or a folder of runs (default: the current folder)",
+    )
+    studio.add_argument("--port", type=int, help="port on this machine (default: 8710 if free)")
+    studio.add_argument(
+        "--no-browser", action="store_true", help="print the address and open nothing"
+    )
+    studio.set_defaults(run=_studio, parser=studio)
+
     demo = verbs.add_parser("demo", help="run a built-in example; without NAME: list them")
     demo.add_argument("name", metavar="NAME", nargs="?")
     _add_settings(demo)
@@ -500,6 +513,12 @@ def _step(options: argparse.Namespace) -> int:
     else:
         show_step(receipt, Path(options.run_folder).name)
     return 0
+
+
+def _studio(options: argparse.Namespace) -> int:
+    from pellucid.interfaces.studio.launch import open_studio
+
+    return open_studio(options.paths, port=options.port, browser=not options.no_browser)
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -119,6 +119,57 @@ def opened(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="numpy") as file:
             yield file
     except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def read_arrays_header(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
+    """What a safetensors file says of its arrays, without reading one: name -> "dtype", "shape" and
+    "data_offsets"; and its notes. BundleError if it is damaged or gone."""
+    if not path.exists():
+        raise _gone(path)
+    with open(path, "rb") as file:
+        return _header(path, file)[:2]
+
+
+def cut_arrays(path: Path, names: Collection[str]) -> bytes:
+    """A safetensors file with only these arrays of another, byte for byte; names that it does not
+    have are left out. BundleError if it is damaged or gone."""
+    if not path.exists():
+        raise _gone(path)
+    with open(path, "rb") as file:
+        known, notes, start = _header(path, file)
+        kept = [name for name in known if name in names]  # in their order, so they stay aligned
+        head: dict[str, Any] = {"__metadata__": notes} if notes else {}
+        parts, end = [], 0
+        for name in sorted(kept, key=lambda name: int(known[name]["data_offsets"][0])):
+            first, last = known[name]["data_offsets"]
+            file.seek(start + first)
+            part = file.read(last - first)
+            if len(part) < last - first:
+                raise _damaged(path, ValueError(f"it ends within '{name}'"))
+            parts.append(part)
+            head[name] = {**known[name], "data_offsets": [end, end + len(part)]}
+            end += len(part)
+    text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+
+
+def _header(path: Path, file: BinaryIO) -> tuple[dict[str, dict[str, Any]], dict[str, str], int]:
+    """Arrays, notes, and the byte at which the values start."""
+    size = os.fstat(file.fileno()).st_size
+    length = int.from_bytes(file.read(8), "little")
+    try:
+        if not 2 <= length <= size - 8:
+            raise ValueError("its header is not whole")
+        head = json.loads(file.read(length))
+        notes = head.pop("__metadata__", {})
+        for about in head.values():
+            first, last = about["data_offsets"]
+            if not 0 <= first <= last:
+                raise ValueError("its offsets make no sense")
+        return head, notes, 8 + length
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, error) from error
 
 

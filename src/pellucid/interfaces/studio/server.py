@@ -1,0 +1,218 @@
+"""The studio's routes, and nothing else; docs/studio.md lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from pellucid import __version__
+from pellucid.errors import PellucidError
+from pellucid.examples import EXAMPLES
+from pellucid.interfaces.studio import live, trace
+from pellucid.interfaces.studio.guard import Guard, Refused, error_response
+from pellucid.interfaces.studio.runs import Shelf
+from pellucid.recording.run import Run
+
+PAGE = Path(__file__).with_name("page")
+NO_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Pellucid studio</title>
+<h1>The page is not built yet</h1>
+<p>This is a checkout of Pellucid's source. Build the page once, with Node 20.19 or newer:</p>
+<pre>cd studio
+npm ci &amp;&amp; npm run build</pre>
+<p>Then load this page again. Everything that it would show is in the runs' folders, and
+<code>pellucid show</code> tells the most important of it.</p></html>"""
+KINDS = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".ico": "image/x-icon",
+    ".woff2": "font/woff2",
+    ".map": "application/json",
+    ".txt": "text/plain; charset=utf-8",
+}
+"""What the page's files are; the system's own list differs from machine to machine."""
+
+
+@dataclass
+class Studio:
+    """What the routes work on. token: the key. hosts: what `Host` may say."""
+
+    shelf: Shelf
+    token: str
+    hosts: tuple[str, ...]
+    cookie: str = "pellucid"
+    closing: Event = field(default_factory=Event)
+
+
+def app(studio: Studio) -> ASGIApp:
+    """The whole server."""
+    inner = Starlette(
+        routes=[*_page_routes(), *_run_routes(studio)],
+        exception_handlers={
+            PellucidError: _told,
+            HTTPException: _not_found,
+            Exception: _our_bug,
+        },
+    )
+    return Guard(inner, token=studio.token, hosts=studio.hosts, cookie=studio.cookie)
+
+
+# --- the page -----------------------------------------------------------------------------------
+
+
+def _page_routes() -> list[Route]:
+    return [
+        Route("/", _index),
+        Route("/r/{run}", _index),
+        Route("/assets/{file:path}", lambda request: _page_file(f"assets/{_asked(request)}")),
+        Route("/{file}", lambda request: _page_file(_asked(request))),
+    ]
+
+
+def _index(request: Request) -> Response:
+    path = PAGE / "index.html"
+    body = path.read_bytes() if path.is_file() else NO_PAGE.encode()
+    return HTMLResponse(body, headers={"Cache-Control": "no-store"})
+
+
+def _asked(request: Request) -> str:
+    return str(request.path_params["file"])
+
+
+def _page_file(name: str) -> Response:
+    """A file of the page; built files have their content's hash in their names."""
+    path = (PAGE / name).resolve()
+    if not (path.is_relative_to(PAGE.resolve()) and path.suffix in KINDS and path.is_file()):
+        raise Refused(404, f"the page has no {name}", where="studio", fix="build the page again")
+    hashed = name.startswith("assets/")
+    cache = "private, max-age=31536000, immutable" if hashed else "no-store"
+    return Response(path.read_bytes(), 200, {"Cache-Control": cache}, KINDS[path.suffix])
+
+
+# --- runs ---------------------------------------------------------------------------------------
+
+
+def _run_routes(studio: Studio) -> list[Route]:
+    def run_of(request: Request) -> Run:
+        return studio.shelf.run(request.path_params["run"])
+
+    def get(path: str, answer: Callable[[Request, Run], Response]) -> Route:
+        return Route(f"/api/runs/{{run}}/{path}", lambda request: answer(request, run_of(request)))
+
+    def home(request: Request) -> Response:
+        made = [
+            {
+                "name": example.name,
+                "title": example.title,
+                "modality": example.modality,
+                "made_up": example.generated,
+                "description": example.description,
+            }
+            for example in EXAMPLES.values()
+        ]
+        found = {
+            "version": __version__,
+            "folder": str(studio.shelf.folder),
+            "runs": studio.shelf.lines(),
+            "examples": made,
+        }
+        return trace.as_json(request, found, cache="no-store")
+
+    return [
+        Route("/api/home", home),
+        get("manifest", lambda request, run: trace.as_json(request, _named(request, run))),
+        get("drawings", lambda request, run: trace.as_json(request, trace.drawings(run))),
+        get("steps", _steps),
+        get("events", _events),
+        get("looks", lambda request, run: trace.as_json(request, trace.looks(run), cache=LIVE)),
+        get("looks/{chunk:int}", _chunk),
+        get("weights/{step:int}", _weights),
+        get("probe", _probe),
+        get("answers", lambda request, run: _file(request, run, "answers.safetensors")),
+        get("results/{name}", _results),
+        get("findings", lambda request, run: trace.as_json(request, trace.findings(run))),
+        get("report", lambda request, run: trace.report(run)),
+        get("live", lambda request, run: live.stream(run, studio.closing.is_set)),
+    ]
+
+
+LIVE = "no-store"
+
+
+def _named(request: Request, run: Run) -> dict[str, object]:
+    return {**trace.manifest(run), "run": request.path_params["run"]}
+
+
+def _steps(request: Request, run: Run) -> Response:
+    body = trace.steps(run, trace.whole_number(request, "from"))
+    return trace.data(request, body, cache=LIVE)
+
+
+def _events(request: Request, run: Run) -> Response:
+    found = trace.events(run, trace.whole_number(request, "from"))
+    return trace.as_json(request, found, cache=LIVE)
+
+
+def _chunk(request: Request, run: Run) -> Response:
+    chunk = int(request.path_params["chunk"])
+    path = trace.existing(run, f"looks/{chunk:05d}.safetensors")
+    cache = trace.forever(request, run) if trace.sealed(run, chunk) else LIVE
+    body = trace.some_arrays(path, request.query_params.getlist("only"), trace.ALWAYS)
+    return trace.data(request, body, cache=cache)
+
+
+def _weights(request: Request, run: Run) -> Response:
+    step = int(request.path_params["step"])
+    path = trace.existing(run, f"weights/{step:06d}.safetensors")
+    body = trace.some_arrays(path, request.query_params.getlist("only"))
+    return trace.data(request, body, cache=trace.forever(request, run))
+
+
+def _probe(request: Request, run: Run) -> Response:
+    body = trace.some_arrays(trace.existing(run, "probe/inputs.safetensors"), [])
+    return trace.data(request, body, cache=trace.forever(request, run))
+
+
+def _file(request: Request, run: Run, name: str) -> Response:
+    return trace.data(request, trace.some_arrays(trace.existing(run, name), []))
+
+
+def _results(request: Request, run: Run) -> Response:
+    name = request.path_params["name"]
+    if name in trace.ARRAY_RESULTS:
+        return _file(request, run, f"results/{name}.safetensors")
+    return trace.as_json(request, trace.json_result(run, name))
+
+
+# --- when something goes wrong ------------------------------------------------------------------
+
+
+async def _told(request: Request, error: Exception) -> Response:
+    assert isinstance(error, PellucidError)
+    return error_response(error)
+
+
+async def _not_found(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    what = f"there is no {request.method} {request.url.path}"
+    fix = "docs/studio.md lists what can be asked for"
+    return error_response(Refused(error.status_code, what, where="studio", fix=fix))
+
+
+async def _our_bug(request: Request, error: Exception) -> Response:
+    """The trace goes to the terminal; the page gets a sentence."""
+    what = f"Pellucid could not answer: {type(error).__name__}"
+    fix = "the terminal says more; please report it as a bug"
+    return error_response(Refused(500, what, where=request.url.path, fix=fix))
