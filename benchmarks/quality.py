@@ -60,6 +60,7 @@ GOALS: dict[str, Goal] = {
     "letter": Goal(0.965),
     "movies": Goal(0.78),
     "spam": Goal(0.99),
+    "spam-at-random": Goal(0.99, words=">= 0.99, copies on both sides"),
     "fashion": Goal(0.925),
 }
 
