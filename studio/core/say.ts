@@ -1,0 +1,60 @@
+// Sentences from templates. A template names what is filled in, and chooses by number as ICU does:
+//   "{count, plural, one {# row} other {# rows}} of {name}"
+
+import { MESSAGES, type MessageId } from "./messages.en";
+import { count } from "./numbers";
+
+export type Values = Record<string, string | number>;
+
+const rules = new Intl.PluralRules("en");
+
+/** The sentence of that id with its values filled in. */
+export function say(id: MessageId, values: Values = {}): string {
+  return fill(MESSAGES[id], values);
+}
+
+/** Fill in a template. */
+export function fill(template: string, values: Values): string {
+  let text = "";
+  for (let at = 0; at < template.length; ) {
+    if (template[at] !== "{") {
+      text += template[at++];
+      continue;
+    }
+    const end = closing(template, at);
+    text += field(template.slice(at + 1, end), values);
+    at = end + 1;
+  }
+  return text;
+}
+
+function field(inside: string, values: Values): string {
+  const [name = "", kind = ""] = inside.split(",", 2).map((part) => part.trim());
+  const value = values[name];
+  if (value === undefined) throw new Error(`nothing to fill in for '${name}'`);
+  if (kind !== "plural") return typeof value === "number" ? count(value) : value;
+  const choices = choicesOf(inside.slice(inside.indexOf(",", inside.indexOf(",") + 1) + 1));
+  const chosen = choices.get(`=${value}`) ?? choices.get(rules.select(Number(value))) ?? choices.get("other") ?? "";
+  return fill(chosen, values).replaceAll("#", count(Number(value)));
+}
+
+function choicesOf(text: string): Map<string, string> {
+  const choices = new Map<string, string>();
+  for (let at = 0; at < text.length; ) {
+    const open = text.indexOf("{", at);
+    if (open < 0) break;
+    const end = closing(text, open);
+    choices.set(text.slice(at, open).trim(), text.slice(open + 1, end));
+    at = end + 1;
+  }
+  return choices;
+}
+
+function closing(text: string, open: number): number {
+  let depth = 0;
+  for (let at = open; at < text.length; at++) {
+    if (text[at] === "{") depth++;
+    if (text[at] === "}" && --depth === 0) return at;
+  }
+  throw new Error(`a brace is not closed in '${text}'`);
+}
