@@ -374,7 +374,8 @@ class Promise:
     """All that is needed to give sets or intervals with a stated coverage.
 
     held: one for each target; a single one for classes, grades and tags. alpha: the share that may
-    be wrong.
+    be wrong. refitted: whether who answers was fitted once more, on all rows, after others like it
+    had answered the held ones; that is usually kept, but nothing is proven then.
     """
 
     kind: Kind
@@ -382,6 +383,7 @@ class Promise:
     alpha: float = ALPHA
     method: Method = "lac"
     grouped: bool = False
+    refitted: bool = False
 
     @property
     def crossed(self) -> bool:
@@ -410,6 +412,8 @@ class Promise:
         """What is promised, in words."""
         alpha = self.alpha
         new = "new groups" if self.grouped else "new rows of the same kind"
+        if self.refitted:
+            return f"usually {1 - alpha:.0%} of {new}; nothing is proven, as it was fitted anew"
         if not self.crossed:
             return f"{1 - alpha:.0%} of {new}, on average over held rows drawn anew"
         return f"at least {1 - 2 * alpha:.0%} of {new}; usually {1 - alpha:.0%} or a little more"
@@ -420,6 +424,7 @@ class Promise:
             "alpha": self.alpha,
             "method": self.method,
             "grouped": self.grouped,
+            "refitted": self.refitted,
             "questions": len(self.held),
         }
 
@@ -438,7 +443,14 @@ class Promise:
             Held(*(arrays[f"{number}.{name}"] for name in names))
             for number in range(facts["questions"])
         )
-        return cls(facts["kind"], held, facts["alpha"], facts["method"], facts["grouped"])
+        return cls(
+            facts["kind"],
+            held,
+            facts["alpha"],
+            facts["method"],
+            facts["grouped"],
+            facts.get("refitted", False),
+        )
 
 
 def promise(

@@ -50,7 +50,7 @@ def study(material: Material) -> Finding:
         PART,
         TITLE,
         " ".join([_used_sentence(used), _answer_sentence(answer), _less_sentence(less, metric)]),
-        notes=tuple(_notes(used, answer, less)),
+        notes=(*_of_network(material), *_notes(used, answer, less)),
         figures={
             "learning": vars(used),
             "answer": vars(answer),
@@ -294,6 +294,15 @@ def _seconds(seconds: float) -> str:
 
 def _megabytes(size: float) -> str:
     return f"{size / 2**20:.3g} MB"
+
+
+def _of_network(material: Material) -> tuple[str, ...]:
+    """Who else answers, where it is not the network alone; the table has its cost."""
+    if material.given is None:
+        return ()
+    who = material.given.name
+    more = ", so its cost comes on top" if material.given.which == "both" else " instead"
+    return (f"Weights, arithmetic and time of an answer are the network's; {who} answers{more}.",)
 
 
 def _notes(used: Used, answer: Answering, less: list[Budget]) -> list[str]:

@@ -64,6 +64,7 @@ def study(material: Material) -> Finding:
         TITLE,
         _sentence(material, twins, figures),
         notes=(
+            *((material.judged(),) if "score" in figures else ()),
             "Nothing was removed; copies on one side of a split do no harm.",
             f"All copies, but not the first row of each, are listed in {path}: 'pellucid learn"
             f" SOURCE --without {path}' leaves them out.",
@@ -181,7 +182,7 @@ def _figures(material: Material, rows: np.ndarray, twins: list[Twin]) -> dict[st
 
 
 def _answers(material: Material) -> np.ndarray:
-    return material.subject.answer(material.take(material.test))
+    return material.kept.answer(material.take(material.test))
 
 
 def _sentence(material: Material, twins: list[Twin], figures: dict[str, Any]) -> str:

@@ -29,25 +29,21 @@ MOST_SECONDS = 2.0
 
 @part("explanations")
 def study(material: Material) -> Finding:
-    """Some test rows, explained and tested."""
+    """Some answers to test rows, explained and tested; of the model that is handed over."""
     if not len(material.test):
         return unknown("explanations", TITLE, "There are no test rows to explain.")
     reference = Reference.load(material.run.path) or gather_again(material, material.seconds / 4)
     chosen = _chosen(material)
     seconds = min(MOST_SECONDS, 0.8 * material.seconds / len(chosen))
-    similarity = similarity_of(
-        material.run.path,
-        material.subject,
-        material.take(np.array([row for _, row in chosen])),
-        reference,
-    )
+    similarity = None
+    if material.kept.which != "baseline":
+        rows = material.take(np.array([row for _, row in chosen]))
+        similarity = similarity_of(material.run.path, material.subject, rows, reference)
     explained = []
     for done, (sort, row) in enumerate(chosen):
         material.progress(done, len(chosen))
         example = material.take(np.array([row]))
-        found = explain(
-            material.subject, example, reference, seconds=seconds, similarity=similarity
-        )
+        found = explain(material.kept, example, reference, seconds=seconds, similarity=similarity)
         explained.append((sort, row, found))
     return _finding(material, explained)
 
@@ -56,7 +52,7 @@ def _chosen(material: Material) -> list[tuple[str, int]]:
     """Rows worth explaining, each with its sort: the surest right ones, the least sure, and the
     surest wrong ones; for numbers those that are nearest to the truth and farthest from it."""
     rows = material.test[:MOST_ASKED]
-    values = material.subject.answer(material.take(rows))
+    values = material.kept.answer(material.take(rows))
     wrong, sure = _judged(material.task.kind, values, material.truth[rows])
     order = np.argsort(-sure, kind="stable")
     sorts = [("right", order[~wrong[order]]), ("wrong", order[wrong[order]])]
@@ -90,12 +86,13 @@ def _finding(material: Material, explained: list[tuple[str, int, Explained]]) ->
     passed = sum(one.faithful.trusted for one in tested)
     gain = float(np.mean([one.faithful.gain for one in tested]))
     chance = float(np.mean([one.faithful.random_gain for one in tested]))
+    who = material.kept.name
     verdict = (
-        "they say what the network goes by"
+        f"they say what {who} goes by"
         if passed == len(tested)
         else "those that failed are marked, and not to be trusted"
         if passed
-        else "explanations of this network are not to be trusted"
+        else f"explanations of {who} are not to be trusted"
     )
     return Finding(
         "explanations",
@@ -103,12 +100,14 @@ def _finding(material: Material, explained: list[tuple[str, int, Explained]]) ->
         f"{passed} of {len(tested)} explanations of {len(explained)} test rows passed their test:"
         f" {verdict}.",
         notes=(
+            *_whose(material),
             "The test takes away what an explanation calls important, and watches whether the"
             " answer changes faster than in random order.",
             "'pellucid explain' shows one example in full, with alike training examples and what"
             " would change the answer.",
         ),
         figures={
+            "model": who,
             "explanations": len(tested),
             "passed": passed,
             "mean_gain": gain,
@@ -127,6 +126,17 @@ def _finding(material: Material, explained: list[tuple[str, int, Explained]]) ->
             ),
         ),
     )
+
+
+def _whose(material: Material) -> tuple[str, ...]:
+    """Who is explained, and what nevertheless is about the network alone."""
+    explained = f"Explained is the model that this run hands over: {material.kept.name}."
+    if material.given is None:
+        return (explained,)
+    weights = (
+        "random weights were tried in it alone, and " if material.given.which == "both" else ""
+    )
+    return (explained, f"About the network: {weights}alike examples are alike to it.")
 
 
 def _line(material: Material, sort: str, row: int, found: Explained) -> tuple[Cell, ...]:

@@ -116,7 +116,7 @@ def study(material: Material) -> Finding:
     """False alarms on the test rows, and how many made-up rows are noticed."""
     some = material.test[:: max(1, len(material.test) // MOST_ROWS)][:MOST_ROWS]
     rows = material.take(some)
-    usual = material.subject.say(rows)
+    usual = material.kept.say(rows)
     if not any("unlike" in answer for answer in usual):
         return unknown(
             "unlike",
@@ -126,7 +126,7 @@ def study(material: Material) -> Finding:
         )
     alarms = _counted("test rows (false alarms)", usual)
     strange = [
-        _counted(name, material.subject.say(changed))
+        _counted(name, material.kept.say(changed))
         for name, changed in made_up(material, rows).items()
     ]
     table = Table(
@@ -148,9 +148,19 @@ def study(material: Material) -> Finding:
             " learned from, or if a number is far outside of its range.",
             "What it does not notice it answers as if it were usual: the percentages then mean"
             " nothing.",
+            *_whoever_answers(material),
         ),
         figures={"false_alarms": alarms, "made_up": strange, "level": LEVEL},
         tables=(table,),
+    )
+
+
+def _whoever_answers(material: Material) -> tuple[str, ...]:
+    if material.given is None or all(one.modality in PLAIN for one in material.subject.columns):
+        return ()
+    return (
+        f"Rows are compared as they are and as the network sees them, though {material.given.name}"
+        " answers.",
     )
 
 

@@ -378,7 +378,10 @@ def _finding(material: Material, measured: dict[str, Curve], plan: Plan | None) 
         PART,
         TITLE,
         sentence,
-        notes=tuple(_notes(material, measured, plan)),
+        notes=(
+            *(material.of_network() if which == "network" else ()),
+            *_notes(material, measured, plan),
+        ),
         figures={name: _figures(one, material.seed) for name, one in measured.items()}
         | {"answered_for": which, "unknown": why},
         tables=(_table(measured),),

@@ -24,8 +24,7 @@ def study(material: Material) -> Finding:
         return unknown(
             "calibration",
             TITLE,
-            "For numbers the question is how often the truth lies inside the error bar: see"
-            " 'intervals'.",
+            "For numbers the question is how often the truth lies inside the interval: see 'sets'.",
         )
     if len(material.test) < FEWEST:
         return unknown(
@@ -34,7 +33,7 @@ def study(material: Material) -> Finding:
             f"{len(material.test)} test rows are too few to say how honest the percentages are;"
             f" it takes at least {FEWEST}.",
         )
-    values = material.subject.answer(material.take(material.test))
+    values = material.kept.answer(material.take(material.test))
     truth = material.truth[material.test]
     bins = reliability(kind, truth, values, min(15, max(3, len(truth) // 25)))
     error = expected_calibration_error(kind, truth, values, len(bins))
@@ -54,13 +53,17 @@ def study(material: Material) -> Finding:
         TITLE,
         f"On {len(truth):,} test rows it was {sure:.0%} sure on average and right in {right:.0%};"
         f" the two differ by {100 * error:.1f} points at a typical answer.",
-        notes=("The bands are 95 % intervals of each group of equally many answers.",),
+        notes=(
+            material.judged(),
+            "The bands are 95 % intervals of each group of equally many answers.",
+        ),
         figures={
+            "model": material.kept.name,
             "rows": len(truth),
             "mean_confidence": sure,
             "accuracy": right,
             "expected_calibration_error": error,
-            "temperature": material.run.info["calibration"]["temperature"],
+            "temperature": material.kept.calibration.temperature,
             "bins": [vars(one) for one in bins],
         },
         charts=(Chart("Sureness", "how sure", "how often right", (curve, ideal)),),

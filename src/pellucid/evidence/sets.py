@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.evidence.conformal import ALPHA, group_weights, usual_coverage
+from pellucid.evidence.conformal import ALPHA, Promise, usual_coverage
 from pellucid.evidence.finding import Finding, Table, unknown
 from pellucid.evidence.intervals import share_interval
 from pellucid.evidence.subject import Material, part
@@ -28,7 +28,7 @@ def study(material: Material) -> Finding:
             f"{len(material.test)} test rows are too few to see whether nine of ten are right;"
             f" it takes at least {FEWEST}.",
         )
-    said = material.subject.say(material.take(material.test))
+    said = material.kept.say(material.take(material.test))
     if not any("set" in answer or "low" in answer for answer in said):
         return unknown("sets", TITLE, _why_none(material))
     truth = material.truth[material.test]
@@ -75,9 +75,8 @@ def _finding(
 ) -> Finding:
     rows, share = len(inside), float(inside.mean())
     low, high = share_interval(int(inside.sum()), rows)
-    held_rows = float(len(material.held))
-    if material.groups is not None:
-        held_rows = float(group_weights(material.groups[material.held], len(material.held)).sum())
+    promise = material.kept.promise
+    held_rows = float(len(material.held)) if promise is None else promise.held[0].count
     least, most = usual_coverage(held_rows, 1 - promised, rows)
     kind = material.task.kind
     thing = "interval" if kind == "regress" else "set"
@@ -97,23 +96,20 @@ def _finding(
         sentence += f" {'An interval is' if kind == 'regress' else 'A set names'} {mean:.4g}" + (
             " wide on average." if kind == "regress" else " tags on average."
         )
-    turns = len(material.folds) > 1
     notes = (
+        material.judged(),
         f"With {held_rows:,.0f} held {'groups' if material.groups is not None else 'rows'} and"
         f" {rows:,} test rows, a kept promise shows as {least:.0%} to {most:.0%}, 19 times in 20.",
-        f"Several networks took turns: proven are at least {2 * promised - 1:.0%}, usual are"
-        f" {promised:.0%} or a little more."
-        if turns
-        else "The promise holds for new rows of the same kind, on average; not for each group of"
-        " rows, and not once the world has changed.",
+        _proven(promise, promised),
         f"Held rows also chose the weights that were kept, which may make the {thing}s a little"
         " too small.",
     )
     figures = {
+        "model": material.kept.name,
         "rows": rows,
         "held": held_rows,
         "promised": promised,
-        "guaranteed": 1 - (2 if turns else 1) * (1 - promised),
+        "guaranteed": _guaranteed(promise, promised),
         "coverage": share,
         "low": low,
         "high": high,
@@ -130,6 +126,30 @@ def _finding(
     }
     return Finding(
         "sets", TITLE, sentence, notes, figures, tables=(table,) if table is not None else ()
+    )
+
+
+def _guaranteed(promise: Promise | None, promised: float) -> float | None:
+    """The share that is proven, if any."""
+    if promise is None:
+        return promised
+    return None if promise.refitted else 1 - (1 + promise.crossed) * (1 - promised)
+
+
+def _proven(promise: Promise | None, promised: float) -> str:
+    if promise is not None and promise.refitted:
+        return (
+            "Others like it answered the held rows, each some that it had not learned from; who"
+            f" answers now was fitted anew on all of them: {promised:.0%} are usual, not proven."
+        )
+    if promise is not None and promise.crossed:
+        return (
+            f"Several networks took turns: proven are at least {2 * promised - 1:.0%}, usual are"
+            f" {promised:.0%} or a little more."
+        )
+    return (
+        "The promise holds for new rows of the same kind, on average; not for each group of"
+        " rows, and not once the world has changed."
     )
 
 

@@ -16,6 +16,8 @@ from torch import Tensor
 
 from pellucid.config import Plan
 from pellucid.data.columns import Column, Loaded, Progress, silent
+from pellucid.evidence.calibrate import Calibration
+from pellucid.evidence.conformal import Promise
 from pellucid.evidence.finding import Finding
 from pellucid.learning.planner import Ingredients
 from pellucid.network.assemble import Model
@@ -34,9 +36,11 @@ class Subject:
 
     columns: the input columns as the (first) network fitted them. answer: decoded examples ->
     calibrated probabilities or numbers `(rows, classes | tags | targets)`, of the model that is
-    asked: the network (the mean of a bag) or the classical method. which: who that is.
+    asked: the network (the mean of a bag), the classical method, or the mean of both. which: who
+    that is; name: the same as part of a sentence.
     network: the (first) network, in eval mode. encode: decoded examples -> its inputs by group.
-    say: decoded examples -> all that `predict` says of each.
+    say: decoded examples -> all that `predict` says of each. calibration, promise: what its
+    percentages and its sets or intervals rest on; no promise where held rows were too few.
     """
 
     task: Task
@@ -46,6 +50,9 @@ class Subject:
     encode: Callable[[Rows], dict[str, Tensor]]
     which: Literal["network", "baseline", "both"] = "network"
     say: Callable[[Rows], list[dict[str, Any]]] = lambda rows: []
+    name: str = "the network"
+    calibration: Calibration = field(default_factory=Calibration)
+    promise: Promise | None = None
 
     def features(self, rows: Rows) -> np.ndarray:
         """float32 `(rows, width)`: what the (first) network made of each row before it answers."""
@@ -86,6 +93,8 @@ class FitCheap(Protocol):
 class Material:
     """A run with its source, read again.
 
+    subject: the network, which is studied as such. given: the model that is handed over, if that
+    is another one: the classical method, or both together (`kept` is it in any case).
     loaded: every row of the source. target: encoded targets, all rows; truth: the same as metrics
     take them. places: how a person finds each row. train, valid, test: int64 rows; test rows may
     be looked at, never fitted to. folds: (rows learned from, rows checked by) of each network.
@@ -120,10 +129,26 @@ class Material:
     seed: int = 0
     seconds: float = 30.0
     progress: Progress = field(default=silent)
+    given: Subject | None = None
 
     @property
     def task(self) -> Task:
         return self.subject.task
+
+    @property
+    def kept(self) -> Subject:
+        """The model that is handed over, whose answers people get: who judges answers asks it."""
+        return self.given or self.subject
+
+    def judged(self) -> str:
+        """For studies of answers: whose they are, as a sentence."""
+        return f"Judged is the model that this run hands over: {self.kept.name}."
+
+    def of_network(self) -> tuple[str, ...]:
+        """For studies of the network as such: a sentence that says so where another answers."""
+        if self.given is None:
+            return ()
+        return (f"This is about the network as such; handed over was {self.given.name}.",)
 
     def take(self, rows: np.ndarray) -> Rows:
         """Decoded examples of these rows of the source."""

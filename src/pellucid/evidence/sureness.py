@@ -69,9 +69,9 @@ def study(material: Material) -> Finding:
             f" it takes at least {FEWEST}.",
         )
     rows = material.take(material.test)
-    values = material.subject.answer(rows)
+    values = material.kept.answer(rows)
     if material.task.kind == "regress":
-        return _numbers(material, values, material.subject.say(rows))
+        return _numbers(material, values, material.kept.say(rows))
     return _classes(material, values)
 
 
@@ -114,10 +114,12 @@ def _classes(material: Material, values: np.ndarray) -> Finding:
         TITLE,
         sentence,
         notes=(
+            material.judged(),
             "Rows are answered from the surest to the least sure; the area under the curve is"
             f" {risk.mean():.3g}, the smallest possible with as many mistakes {best.mean():.3g}.",
         ),
         figures={
+            "model": material.kept.name,
             "rows": len(truth),
             "error": all_wrong,
             "levels": levels,
@@ -182,10 +184,16 @@ def _numbers(material: Material, values: np.ndarray, said: list[dict[str, Any]])
         TITLE,
         sentence,
         notes=(
+            material.judged(),
             "'--sure 0.9' answers where the 90 % interval is at most half as wide as 90 % of all"
             " targets are spread.",
         ),
-        figures={"rows": len(truth), "metric": metric, "levels": parts},
+        figures={
+            "model": material.kept.name,
+            "rows": len(truth),
+            "metric": metric,
+            "levels": parts,
+        },
         tables=(table,),
         charts=(Chart("Fewer answers, smaller errors", "answered", metric, (curve,)),),
     )

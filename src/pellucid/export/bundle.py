@@ -233,8 +233,11 @@ class Bundle:
                     where=table.name,
                     fix=f"add that column; {did_you_mean(column.name, table.columns)}",
                 )
-            values = MODALITIES[column.modality].load(
-                table.columns[column.name], self.layouts[column.name], progress
+            values = MODALITIES[column.modality].load_beside(
+                table.columns[column.name],
+                self.layouts[column.name],
+                progress,
+                others=len(self.columns) - 1,
             )
             loaded[column.name] = values
             problems |= {row: why for row, why in values.problems.items() if row not in problems}
@@ -299,6 +302,7 @@ class Bundle:
         """The model as evidence studies it."""
         asked = self.kept if which == "kept" else which
         first = self.members[0]
+        name = self.name_of(asked)
         return Subject(
             task=self.task,
             columns=first.columns,
@@ -307,7 +311,17 @@ class Bundle:
             encode=lambda loaded: first.dataset(loaded, self._frozen_features(loaded)).inputs,
             which=asked,
             say=lambda loaded: self.say(loaded, asked)[1],
+            name=name if asked == "baseline" else f"the {name}",
+            calibration=self.calibration_of(asked),
+            promise=self.promise_of(asked),
         )
+
+    def name_of(self, which: str) -> str:
+        """What the network, the classical method or both together are called."""
+        if which == "network" or self.baseline is None:
+            return "network"
+        classical = self.baseline.name
+        return classical if which == "baseline" else f"network and {classical} together"
 
     @property
     def bytes(self) -> int:

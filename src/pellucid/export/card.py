@@ -223,7 +223,8 @@ def _weak(run: Run) -> Iterator[str]:
     if not found:
         return
     yield "## Where it is better or worse"
-    tried = f"{found['tried']} parts of the test rows were looked at"
+    whose = run.summary["kept"]
+    tried = f"{found['tried']} parts of the test rows, answered by {whose}, were looked at"
     if not found["found"]:
         yield f"{tried}; none differs measurably from all rows ({_said(found['total'])})."
         return

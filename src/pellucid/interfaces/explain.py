@@ -41,6 +41,11 @@ MARKED = 0.15
 MOST_CHANNELS = 4
 SAME = 0.9999
 """Cosine from which on two examples are the same to the network."""
+WHO = {
+    "network": "",
+    "baseline": " (the classical method)",
+    "both": " (the network and the classical method together)",
+}
 PARTS = {"text": "words", "image": "patches", "audio": "parts", "series": "windows"}
 
 
@@ -121,8 +126,9 @@ def explain_source(
     with threads_of(Path(folder)):
         watcher.stage(f"explaining: about {in_words(promised(subject, example, seconds))}")
         similarity = None
-        if is_run(Path(folder)):
-            similarity = similarity_of(Path(folder), subject, example, reference)
+        if is_run(Path(folder)) and subject.which != "baseline":
+            network = bundle.subject("network")
+            similarity = similarity_of(Path(folder), network, example, reference)
         explained = explain(
             subject,
             example,
@@ -184,8 +190,7 @@ def said_answer(found: Explained) -> str:
         said += f", {amount(found, found.answer['probability'])} sure"
     if question.name != answer and (is_choice(found) or isinstance(answer, dict)):
         said += f"; explained is {question.name}, {amount(found, question.value)}"
-    who = " (the classical method)" if found.which == "baseline" else ""
-    return said + who
+    return said + WHO[found.which]
 
 
 def is_choice(found: Explained) -> bool:

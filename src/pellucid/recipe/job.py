@@ -35,6 +35,7 @@ from pellucid.recipe.teach import Taught, teach
 from pellucid.recipe.trust import calibration_of, promise_of, unlike_of
 from pellucid.recipe.watcher import Watcher
 from pellucid.recipe.without import compared
+from pellucid.recording.control import alive, learning
 from pellucid.recording.recorder import RunWriter
 from pellucid.recording.run import Run
 from pellucid.tasks import Task
@@ -71,8 +72,9 @@ def learn(
     if plan is not None:
         _check_plan(plan, prepared)
     writer = RunWriter(Path(out) if out else default_folder(prepared.table, settings))
-    _write_beginning(writer, prepared, settings, source, test)
-    return _finish(prepared, settings, watcher, writer, plan, started)
+    with learning(writer.folder):
+        _write_beginning(writer, prepared, settings, source, test)
+        return _finish(prepared, settings, watcher, writer, plan, started)
 
 
 def _check_plan(plan: Plan, prepared: Prepared) -> None:
@@ -108,6 +110,12 @@ def resume(run_folder: str | Path, watcher: Watcher, source: Any = None, test: A
             where=str(run_folder),
             fix="'pellucid show' tells what it found; to learn more, run 'pellucid learn' again",
         )
+    if alive(before.path):
+        raise ConfigError(
+            "another process is learning in this run right now",
+            where=str(run_folder),
+            fix="wait until it is done, or end it with Ctrl-C first",
+        )
     if "plan" not in before.info:
         raise ConfigError(
             "the run stopped before it had a plan, so nothing was learned yet",
@@ -132,7 +140,8 @@ def resume(run_folder: str | Path, watcher: Watcher, source: Any = None, test: A
         )
     writer = RunWriter(Path(run_folder), resume=True)
     plan = Plan.from_json(before.info["plan"])
-    return _finish(prepared, settings, watcher, writer, plan, started)
+    with learning(writer.folder):
+        return _finish(prepared, settings, watcher, writer, plan, started)
 
 
 def _finish(
@@ -295,11 +304,11 @@ def kept_answers(bundle: Bundle, rivals: list[Rival], exam: Exam) -> tuple[str, 
     """The name of who is kept, and its answers on the test rows."""
     if bundle.kept == "network":
         return "network", exam.values
-    name = rivals[0].fitted.name
+    name, classical = bundle.name_of(bundle.kept), exam.others[rivals[0].fitted.name]
     if bundle.kept == "baseline":
-        return name, exam.others[name]
-    mean = mean_answer(exam.values, exam.others[name])
-    return f"network and {name} together", bundle.both_calibration.apply(bundle.task.kind, mean)
+        return name, classical
+    mean = mean_answer(exam.values, classical)
+    return name, bundle.both_calibration.apply(bundle.task.kind, mean)
 
 
 def _write_end(

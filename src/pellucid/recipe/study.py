@@ -106,6 +106,7 @@ def material_of(
     return Material(
         run=run,
         subject=bundle.subject("network"),
+        given=None if bundle.kept == "network" else bundle.subject("kept"),
         plan=plan,
         loaded=prepared.loaded,
         target=prepared.target,

@@ -54,7 +54,9 @@ def promise_of(
     task, held = prepared.task, taught.held
     truth = task.truth(prepared.target[torch.from_numpy(held)])
     network = networks_of(prepared, taught) if turns else None
-    return promise(task.kind, held_values, truth, network, prepared.groups(held))
+    made = promise(task.kind, held_values, truth, network, prepared.groups(held))
+    refitted = not turns and len(prepared.folds()) > 1
+    return made and replace(made, refitted=refitted)
 
 
 def networks_of(prepared: Prepared, taught: Taught) -> np.ndarray:

@@ -56,7 +56,7 @@ NOT_CAUSAL = (
 class Explained:
     """One answer, explained.
 
-    answer: as the task says it. which: "network" or "baseline". row: the example, column by
+    answer: as the task says it. which: "network", "baseline" or "both". row: the example, column by
     column. explanations: the first is about the whole example. changes: what would change the
     answer. neighbors: None where the training rows are not known. seconds: what it took.
     """
@@ -313,7 +313,7 @@ def _notes(subject: Subject, reference: Reference | None) -> tuple[str, ...]:
         notes.append(
             "Nothing is known of the training rows here, so no alike examples can be shown."
         )
-    elif subject.which == "baseline":
+    elif subject.which != "network":
         notes.append("Alike examples are alike to the network, not to the classical method.")
     return tuple(notes)
 

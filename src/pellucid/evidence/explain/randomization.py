@@ -37,6 +37,7 @@ def similarity_of(
     """What the run keeps of this test; tested on `rows` and kept if nothing is.
 
     None for a classical method, which has no weights to draw anew, and where it was not tried.
+    Where both answer together, `subject` is the network alone.
     """
     if subject.which == "baseline":
         return None

@@ -189,6 +189,7 @@ def _notes(
 ) -> list[str]:
     learned, unseen = len(asked.learned.truth), len(asked.unseen.truth)
     notes = [
+        *material.of_network(),
         f"Examples are the strongest of {learned:,} training rows; names are judged on {unseen:,}"
         " rows that the (first) network did not learn from."
         if honest

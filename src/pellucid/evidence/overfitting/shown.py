@@ -11,7 +11,7 @@ from pellucid.evidence.subject import Material
 
 
 def notes_of(course: Course, onset: Onset, twins: Twins | None, material: Material) -> list[str]:
-    notes = []
+    notes = [*material.of_network()]
     if not course.alike:
         notes.append(
             "The run kept no weights: the training loss is the noted one, with dropout and"
