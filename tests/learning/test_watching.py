@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,8 @@ from pellucid.data.dataset import Dataset
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import Step, train
 from pellucid.network.tap import tap
-from pellucid.recording.recorder import record
+from pellucid.recording.answers import AnswersWriter
+from pellucid.recording.recorder import Answering, record
 from pellucid.recording.run import Run
 from pellucid.recording.watching import look
 from pellucid.tasks.classify import Classify
@@ -76,6 +78,8 @@ def unrecorded(who: Learner) -> Iterator[Step]:
 
 def recorded(who: Learner, folder: Path, *, start: int = 0, budget: float = 1e6) -> Iterator[Step]:
     probe = dataset().take(torch.arange(6))
+    truth = TASK.truth(dataset().target[VALID])
+    writer = AnswersWriter(folder, VALID.numpy(), truth, outputs=2, number="<f2")
     return record(
         unrecorded(who),
         folder=folder,
@@ -85,6 +89,7 @@ def recorded(who: Learner, folder: Path, *, start: int = 0, budget: float = 1e6)
         plan=who.plan,
         start=start,
         budget=budget,
+        answers=Answering(writer, TASK.prediction),
     )
 
 
@@ -111,6 +116,7 @@ def test_a_recorded_run_equals_an_unrecorded_one_to_the_bit(tmp_path: Path) -> N
     random_alone = torch.get_rng_state()
     watched_losses = [step.loss for step in recorded(watched, tmp_path)]
     assert len(Run(tmp_path).recorded_steps) == 41
+    assert Run(tmp_path).answers().steps.tolist() == [10, 20, 30, 40]
     assert_equal(copies(alone.model), copies(watched.model))
     assert_equal(alone.optimizer.state_dict(), watched.optimizer.state_dict())
     assert torch.equal(torch.stack(losses), torch.stack(watched_losses))
@@ -217,6 +223,20 @@ def test_kept_weights_replay_the_network(tmp_path: Path) -> None:
             tolerance = 0 if step in exact or array.ndim < 2 else 2**-10
             true = weights[step][name]
             torch.testing.assert_close(torch.tensor(array), true, rtol=tolerance, atol=1e-7)
+
+
+def test_answers_on_validation_rows_are_those_of_each_evaluation(tmp_path: Path) -> None:
+    who = learner(plan())
+    expected = [
+        TASK.prediction(step.evaluation.output)
+        for step in recorded(who, tmp_path)
+        if step.evaluation is not None
+    ]
+    found = Run(tmp_path).answers()
+    assert found.rows.tolist() == VALID.tolist()
+    assert found.target.tolist() == dataset().target[VALID].tolist()
+    assert found.values.dtype == "float16"
+    np.testing.assert_allclose(found.values, expected, rtol=2**-10, atol=1e-7)
 
 
 def test_the_best_step_is_always_looked_at(tmp_path: Path) -> None:

@@ -176,8 +176,8 @@ def _load(
 ) -> dict[str, Loaded]:
     loaded = {}
     for column in inputs:
-        values = MODALITIES[column.modality].load(
-            table.columns[column.name], progress=watcher.progress
+        values = MODALITIES[column.modality].load_beside(
+            table.columns[column.name], progress=watcher.progress, others=len(inputs) - 1
         )
         for row, why in values.problems.items():
             ledger.set_aside(row, why if len(inputs) == 1 else f"{column.name}: {why}")

@@ -10,14 +10,18 @@ import torch
 from torch import Tensor
 
 from pellucid.config import Plan
+from pellucid.data.columns import Column
+from pellucid.data.dataset import Batch
+from pellucid.data.modalities.text import tokens_of
 from pellucid.learning.evaluate import score
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import Step
 from pellucid.learning.planner import Ingredients
 from pellucid.recipe.drawings import draw_row
 from pellucid.recipe.prepare import Prepared
+from pellucid.recording.answers import AnswersWriter, Number, rows_kept
 from pellucid.recording.checkpoint import load_checkpoint, save_checkpoint
-from pellucid.recording.recorder import RunWriter, record
+from pellucid.recording.recorder import Answering, RunWriter, record
 
 PROBE = 8
 """Examples that are watched through the whole run."""
@@ -42,6 +46,10 @@ class Recording:
     def planned(self, plan: Plan) -> None:
         self.writer.update(plan=plan.as_json(), seed=plan.seed, threads=plan.threads)
 
+    def described(self, network: dict[str, Any]) -> None:
+        """What the network that is shown looks like."""
+        self.writer.update(network=network)
+
     def shortened(self, plan: Plan) -> None:
         """The machine was slower than planned; from this step on there are fewer steps."""
         self.writer.update(plan=plan.as_json())
@@ -50,9 +58,17 @@ class Recording:
         self.writer.event("shortened", what, **plan.shortened)
 
     def record(
-        self, steps: Iterator[Step], learner: Learner, data: Ingredients, plan: Plan
+        self,
+        steps: Iterator[Step],
+        learner: Learner,
+        data: Ingredients,
+        columns: list[Column],
+        plan: Plan,
     ) -> Iterator[Step]:
-        """Write down every step of the network that is shown, and pass it on."""
+        """Write down every step of the network that is shown, and pass it on.
+
+        columns: the input columns as this network fitted them.
+        """
         task, learn = data.task, self.prepared.folds()[0][0]
         truth = task.truth(data.dataset.target[data.valid])
 
@@ -69,6 +85,7 @@ class Recording:
                 drawings=[draw_row(self.prepared, row) for row in rows],
                 inputs=probe.inputs,
                 target=probe.target,
+                tokens=_tokens(columns, probe, plan),
             )
         return record(
             steps,
@@ -80,7 +97,23 @@ class Recording:
             budget=self.budget,
             start=learner.number,
             metric=metric,
+            answers=self._answers(data, plan) if self.looks else None,
         )
+
+    def _answers(self, data: Ingredients, plan: Plan) -> Answering | None:
+        """What is kept of the answers on validation rows; None without such rows."""
+        task, check = data.task, self.prepared.folds()[0][1]
+        if not len(data.valid):
+            return None
+        outputs = len(getattr(task, "classes", [])) or task.outputs
+        kept = rows_kept(len(check), outputs, -(-plan.steps // plan.evaluate_every))
+        places = torch.from_numpy(kept)
+        truth = task.truth(data.dataset.target[data.valid[places]])
+        number: Number = "<f4" if task.kind == "regress" else "<f2"
+        writer = AnswersWriter(
+            self.writer.folder, check[kept], truth, outputs=outputs, number=number
+        )
+        return Answering(writer, lambda output: task.prediction(output[places]))
 
     def chosen(self, step: int, why: str) -> None:
         self.writer.event("chosen", f"kept {why}", step=step)
@@ -104,6 +137,17 @@ class Recording:
 
     def _place(self, fold: int) -> Path:
         return self.writer.folder / "checkpoint" / f"fold-{fold}"
+
+
+def _tokens(columns: list[Column], probe: Batch, plan: Plan) -> dict[str, list[list[str]]]:
+    """Column of text -> the pieces of each example; none where a pretrained network reads it."""
+    return {
+        column.name: [
+            tokens_of(row, column.fitted) for row in probe.inputs[column.name].cpu().numpy()
+        ]
+        for column in columns
+        if column.modality == "text" and column.name not in plan.pretrained
+    }
 
 
 def spread(labels: Any, count: int) -> list[int]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from pellucid.config import Plan, Settings
+from pellucid.data.columns import Column
 from pellucid.evidence.calibrate import Calibration, calibrate
 from pellucid.export.bundle import Member
 from pellucid.learning.learner import Learner, copy_state
@@ -113,12 +114,11 @@ def teach(
             if fold:
                 data, columns = ingredients(prepared, learn, check)
                 data = starts.instead(data, learn, check)
-            model, learner = _learn_fold(fold, data, recording, watcher, taught, pace)
+            model, learner = _learn_fold(fold, data, columns, recording, watcher, taught, pace)
             evaluation, why = learner.choose(data.dataset, data.task, data.valid)
             taught.members.append(Member(columns, model.blueprint, copy_state(model)))
             taught.chosen.append(why)
             if fold == 0:
-                taught.description = model.describe()
                 recording.chosen(learner.number, why)
             if evaluation is not None:
                 held.append(check)
@@ -172,6 +172,7 @@ class Pace:
 def _learn_fold(
     fold: int,
     data: Ingredients,
+    columns: list[Column],
     recording: Recording,
     watcher: Watcher,
     taught: Taught,
@@ -186,7 +187,9 @@ def _learn_fold(
     learner.shorten(taught.plan.steps_at(fold, learner.number))
     steps: Iterator[Step] = train(learner, data.dataset, data.task, data.rows, data.valid)
     if fold == 0:
-        steps = recording.record(steps, learner, data, own)
+        taught.description = model.describe()
+        recording.described(taught.description)
+        steps = recording.record(steps, learner, data, columns, own)
     apart, saved = FIRST_CHECKPOINT, time.perf_counter()
     try:
         for step in steps:

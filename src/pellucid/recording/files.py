@@ -97,11 +97,17 @@ def write_arrays(
     path: Path, arrays: Arrays, notes: dict[str, str] | None = None, *, durable: bool = True
 ) -> int:
     """Write named arrays as safetensors, with `notes` in the header; returns the bytes written."""
-    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    data = safetensors_bytes(whole, notes)
+    data = arrays_as_bytes(arrays, notes)
     with replacing(path, durable=durable) as beside:
         beside.write_bytes(data)
     return len(data)
+
+
+def arrays_as_bytes(arrays: Arrays, notes: dict[str, str] | None = None) -> bytes:
+    """Named arrays as a safetensors file, with `notes` in its header."""
+    whole = {name: np.asarray(array, order="C") for name, array in arrays.items()}
+    data: bytes = safetensors_bytes(whole, notes)
+    return data
 
 
 def read_arrays(path: Path) -> Arrays:
@@ -131,28 +137,47 @@ def read_arrays_header(path: Path) -> tuple[dict[str, dict[str, Any]], dict[str,
         return _header(path, file)[:2]
 
 
-def cut_arrays(path: Path, names: Collection[str]) -> bytes:
+def cut_arrays(path: Path, names: Collection[str], rows: Mapping[str, int] | None = None) -> bytes:
     """A safetensors file with only these arrays of another, byte for byte; names that it does not
-    have are left out. BundleError if it is damaged or gone."""
+    have are left out.
+
+    Args:
+        rows: Name -> the only place along axis 1 that is kept of it; axis 1 then has length 1.
+
+    Raises:
+        BundleError: The file is damaged or gone.
+    """
     if not path.exists():
         raise _gone(path)
+    rows = rows or {}
     with open(path, "rb") as file:
         known, notes, start = _header(path, file)
-        kept = [name for name in known if name in names]  # in their order, so they stay aligned
         head: dict[str, Any] = {"__metadata__": notes} if notes else {}
         parts, end = [], 0
+        kept = [name for name in known if name in names]
+        # In their order: widest numbers first, so that all stay aligned.
         for name in sorted(kept, key=lambda name: int(known[name]["data_offsets"][0])):
-            first, last = known[name]["data_offsets"]
+            about = known[name]
+            first, last = about["data_offsets"]
             file.seek(start + first)
             part = file.read(last - first)
             if len(part) < last - first:
                 raise _damaged(path, ValueError(f"it ends within '{name}'"))
+            if name in rows:
+                part = _one_of_axis_1(part, about["shape"], rows[name])
+                about = {**about, "shape": [about["shape"][0], 1, *about["shape"][2:]]}
             parts.append(part)
-            head[name] = {**known[name], "data_offsets": [end, end + len(part)]}
+            head[name] = {**about, "data_offsets": [end, end + len(part)]}
             end += len(part)
     text = json.dumps(head, ensure_ascii=False, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return b"".join([len(text).to_bytes(8, "little"), text, *parts])
+
+
+def _one_of_axis_1(part: bytes, shape: list[int], place: int) -> bytes:
+    """Of an array's bytes those at one place along axis 1."""
+    whole = np.frombuffer(part, np.uint8).reshape(shape[0], shape[1], -1)
+    return whole[:, place].tobytes()
 
 
 def _header(path: Path, file: BinaryIO) -> tuple[dict[str, dict[str, Any]], dict[str, str], int]:

@@ -13,6 +13,7 @@ import itertools
 import json
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from time import perf_counter
@@ -27,6 +28,7 @@ from pellucid.data.dataset import Batch
 from pellucid.errors import ConfigError
 from pellucid.learning.learner import Evaluation
 from pellucid.learning.loop import Step
+from pellucid.recording.answers import AnswersWriter
 from pellucid.recording.files import (
     append_line,
     cut_torn_line,
@@ -52,11 +54,20 @@ from pellucid.recording.watching import Loss, Observer
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["STEP", "RunWriter", "record"]
+__all__ = ["STEP", "Answering", "RunWriter", "record"]
 
 FLUSH_SECONDS = 0.2
 """Losses stay on the device; they are fetched together, five times a second."""
 FLUSH_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class Answering:
+    """What is kept of each evaluation. answer: output on the validation rows -> probabilities or
+    numbers of those that are kept, `(rows, outputs)`."""
+
+    writer: AnswersWriter
+    answer: Callable[[Tensor], np.ndarray]
 
 
 def record(
@@ -71,6 +82,7 @@ def record(
     budget: float = 3.0,
     start: int = 0,
     metric: Callable[[Tensor], float] | None = None,
+    answers: Answering | None = None,
 ) -> Generator[Step, None, None]:
     """Write down every step, and pass it on.
 
@@ -88,9 +100,10 @@ def record(
         budget: Seconds recording may cost; in long runs 1 % of the training time if that is more.
         start: Updates that were made before; what was written of later ones is forgotten.
         metric: Output on the validation rows -> the task's main metric.
+        answers: What is kept of the output on the validation rows.
     """
     began = perf_counter()
-    rows = _Rows(folder, metric, fold=fold, start=start)
+    rows = _Rows(folder, metric, answers, fold=fold, start=start)
     clock = Clock(trained=rows.seconds_before)
     observer = None
     if probe is not None:
@@ -148,11 +161,14 @@ class _Rows:
         self,
         folder: Path,
         metric: Callable[[Tensor], float] | None,
+        answers: Answering | None,
         *,
         fold: int,
         start: int,
     ) -> None:
-        self.folder, self.metric, self.fold = folder, metric, fold
+        self.folder, self.metric, self.answers, self.fold = folder, metric, answers, fold
+        if answers is not None:
+            answers.writer.begin(start)
         self.seconds_before = rewind_steps(folder / "steps.bin", fold, start)
         _rewind_events(folder / "events.jsonl", fold, start)
         self._rows: list[tuple[float, ...]] = []
@@ -194,6 +210,8 @@ class _Rows:
 
     def _evaluated(self, step: int, evaluation: Evaluation) -> tuple[float, float]:
         score = self.metric(evaluation.output) if self.metric else math.nan
+        if self.answers is not None:
+            self.answers.writer.add(step, self.answers.answer(evaluation.output))
         found = {"loss": evaluation.loss, "metric": score, "best": evaluation.best}
         self._event(step, "evaluation", f"validation loss {evaluation.loss:.4g}", found)
         return evaluation.loss, score
@@ -263,7 +281,7 @@ class RunWriter:
         elif self.folder.exists():
             _check_empty(self.folder)
         _make(self.folder)
-        self.update(status="learning", started=_now())
+        self.update(status="learning", started=_now(), begun=_now("microseconds"))
 
     def _reopen(self) -> None:
         if not is_run(self.folder):
@@ -273,7 +291,7 @@ class RunWriter:
                 fix="give the folder of a run, or start one with 'pellucid learn'",
             )
         cut_torn_line(self.folder / "events.jsonl")
-        self.update(status="learning")
+        self.update(status="learning", begun=_now("microseconds"))
 
     def update(self, **fields: Any) -> None:
         """Set fields of `run.json` (docs/architecture.md lists them), keeping the others."""
@@ -299,15 +317,18 @@ class RunWriter:
         drawings: Sequence[Mapping[str, Any]],
         inputs: Mapping[str, Tensor],
         target: Tensor,
+        tokens: Mapping[str, Sequence[Sequence[str]]] | None = None,
     ) -> None:
         """Write the fixed examples that are watched.
 
         Args:
             rows: Row numbers in the source. places: how a person finds each of them.
             drawings: For each, column -> Drawing as JSON.
+            tokens: Column of text -> the pieces of each of them, as they are read.
             inputs: Encoded inputs by group `(examples, ...)`. target: encoded `(examples, ...)`.
         """
         info = {"rows": list(rows), "places": list(places), "drawings": list(drawings)}
+        info |= {"tokens": dict(tokens)} if tokens else {}
         write_json(self.folder / "probe" / "probe.json", info)
         arrays = {f"inputs/{group}": to_numpy(values) for group, values in inputs.items()}
         arrays["target"] = to_numpy(target)
@@ -372,5 +393,5 @@ def _remove_own_files(folder: Path) -> None:
     (folder / "run.json").unlink(missing_ok=True)
 
 
-def _now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="seconds")
+def _now(unit: str = "seconds") -> str:
+    return datetime.now().astimezone().isoformat(timespec=unit)

@@ -19,6 +19,7 @@ import numpy as np
 from pellucid.config import Plan
 from pellucid.data.columns import Column
 from pellucid.errors import BundleError, ConfigError, did_you_mean
+from pellucid.recording.answers import Answers, read_answers
 from pellucid.recording.files import Arrays, read_arrays, read_json, read_lines
 from pellucid.recording.layout import JSON_FILES, SCHEMA, is_run
 from pellucid.recording.looks import Looks
@@ -176,6 +177,11 @@ class Run:
         target = arrays.pop("target")
         inputs = {name.removeprefix("inputs/"): array for name, array in arrays.items()}
         return Probe(info["rows"], info["places"], info["drawings"], inputs, target)
+
+    def answers(self) -> Answers:
+        """What the network answered on validation rows at every evaluation."""
+        self._existing("answers/about.json")
+        return read_answers(self.path)
 
     # --- how good it is -----------------------------------------------------------------------
 

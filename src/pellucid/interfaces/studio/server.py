@@ -140,7 +140,7 @@ def _run_routes(studio: Studio) -> list[Route]:
         get("looks/{chunk:int}", _chunk),
         get("weights/{step:int}", _weights),
         get("probe", _probe),
-        get("answers", lambda request, run: _file(request, run, "answers.safetensors")),
+        get("answers", _answers),
         get("results/{name}", _results),
         get("findings", lambda request, run: trace.as_json(request, trace.findings(run))),
         get("report", lambda request, run: trace.report(run)),
@@ -166,10 +166,11 @@ def _events(request: Request, run: Run) -> Response:
 
 
 def _chunk(request: Request, run: Run) -> Response:
-    chunk = int(request.path_params["chunk"])
-    path = trace.existing(run, f"looks/{chunk:05d}.safetensors")
+    chunk, asked = int(request.path_params["chunk"]), request.query_params
+    example = trace.whole_number(request, "example") if "example" in asked else None
+    # Asked before reading: what is sealed now is so when it is read.
     cache = trace.forever(request, run) if trace.sealed(run, chunk) else LIVE
-    body = trace.some_arrays(path, request.query_params.getlist("only"), trace.ALWAYS)
+    body = trace.chunk(run, chunk, asked.getlist("only"), example)
     return trace.data(request, body, cache=cache)
 
 
@@ -183,6 +184,10 @@ def _weights(request: Request, run: Run) -> Response:
 def _probe(request: Request, run: Run) -> Response:
     body = trace.some_arrays(trace.existing(run, "probe/inputs.safetensors"), [])
     return trace.data(request, body, cache=trace.forever(request, run))
+
+
+def _answers(request: Request, run: Run) -> Response:
+    return trace.data(request, trace.answers(run, trace.whole_number(request, "from")))
 
 
 def _file(request: Request, run: Run, name: str) -> Response:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,15 @@ from pellucid.errors import BundleError, ConfigError, PellucidError, did_you_mea
 from pellucid.interfaces.studio.guard import REPORT_POLICY, Refused
 from pellucid.interfaces.studio.runs import as_dict, as_list
 from pellucid.recording.control import alive
-from pellucid.recording.files import cut_arrays, plain, read_arrays_header, read_json, read_lines
+from pellucid.recording.files import (
+    arrays_as_bytes,
+    cut_arrays,
+    plain,
+    read_arrays,
+    read_arrays_header,
+    read_json,
+    read_lines,
+)
 from pellucid.recording.layout import JSON_FILES
 from pellucid.recording.looks import CHUNK
 from pellucid.recording.run import Run
@@ -110,14 +117,23 @@ def _probe(run: Run) -> dict[str, Any] | None:
         return None
     drawings = info.get("drawings")
     small = len(json.dumps(drawings)) <= DRAWN_BYTES
-    about = {name: info.get(name) for name in ("rows", "places", "targets")}
-    return {**about, "drawings": drawings if small else None}
+    known = ("rows", "places", "tokens")
+    about: dict[str, Any] = {name: info[name] for name in known if name in info}
+    return {**about, "targets": _targets(run), "drawings": drawings if small else None}
+
+
+def _targets(run: Run) -> Any:
+    """What the watched examples really are, encoded; None if it can't be read."""
+    try:
+        return read_arrays(run.path / "probe" / "inputs.safetensors")["target"].tolist()
+    except (PellucidError, KeyError):
+        return None
 
 
 def drawings(run: Run) -> dict[str, Any]:
     """The watched examples with their drawings, however large."""
     info = as_dict(read_json(existing(run, "probe/probe.json")))
-    return {name: info.get(name) for name in ("rows", "places", "targets", "drawings")}
+    return {name: info.get(name) for name in ("rows", "places", "drawings")}
 
 
 def _has(run: Run) -> list[str]:
@@ -125,7 +141,7 @@ def _has(run: Run) -> list[str]:
     files = {
         "looks": "looks/index.json",
         "probe": "probe/inputs.safetensors",
-        "answers": "answers.safetensors",
+        "answers": "answers/about.json",
         "summary": "results/summary.json",
         "verdict": "verdict.json",
         "examples": "results/examples.json",
@@ -173,6 +189,19 @@ def sealed(run: Run, chunk: int) -> bool:
     return mine >= CHUNK or any(entry[1] > chunk for entry in entries)
 
 
+def answers(run: Run, start: int) -> bytes:
+    """`recording/answers.py: Answers` from evaluation `start`, as safetensors."""
+    existing(run, "answers/about.json")
+    found = run.answers()
+    arrays = {
+        "rows": found.rows,
+        "target": found.target,
+        "steps": found.steps[start:],
+        "values": found.values[start:],
+    }
+    return arrays_as_bytes(arrays)
+
+
 # --- files --------------------------------------------------------------------------------------
 
 
@@ -197,19 +226,52 @@ def existing(run: Run, name: str) -> Path:
     return inside(run, path)
 
 
-def some_arrays(path: Path, wanted: list[str], always: Iterable[str] = ()) -> bytes:
+def some_arrays(path: Path, wanted: list[str]) -> bytes:
     """A safetensors file, or only some of its tensors.
 
     Args:
         wanted: Names, several may stand in one, joined by commas; none: all.
-        always: Names that are kept where the file has them.
     """
     if not wanted:
         try:
             return path.read_bytes()
         except OSError as error:
             raise _unreadable(path, error) from error
-    known = set(read_arrays_header(path)[0])
+    return cut_arrays(path, _names(path, wanted, set(read_arrays_header(path)[0])))
+
+
+def chunk(run: Run, number: int, wanted: list[str], example: int | None) -> bytes:
+    """A chunk of looks, or some of its tensors, of one watched example where they have examples."""
+    path = existing(run, f"looks/{number:05d}.safetensors")
+    if not wanted and example is None:
+        return some_arrays(path, [])
+    arrays, notes = read_arrays_header(path)
+    names = _names(path, wanted, set(arrays)) if wanted else set(arrays)
+    rows = {} if example is None else _of_example(run, notes, arrays, example)
+    return cut_arrays(path, names | set(ALWAYS), rows)
+
+
+def _of_example(
+    run: Run, notes: dict[str, str], arrays: dict[str, dict[str, Any]], example: int
+) -> dict[str, int]:
+    """Tensors that have an axis of watched examples -> the example."""
+    count = len(as_list(as_dict(read_json(existing(run, "probe/probe.json"))).get("rows")))
+    if example >= count:
+        raise ConfigError(
+            f"there is no watched example {example}",
+            where=f"?example={example}",
+            fix=f"choose a number from 0 to {count - 1}",
+        )
+    found = {}
+    for part in json.loads(notes["parts"]):
+        key = f"{part['group']}/{part['name']}"
+        whole = len(part["strides"]) == len(part["shape"]) and part["shape"][:1] == [count]
+        if part["group"].startswith("activation") and whole and key in arrays:
+            found[key] = example
+    return found
+
+
+def _names(path: Path, wanted: list[str], known: set[str]) -> set[str]:
     names = {name for words in wanted for name in ([words] if words in known else words.split(","))}
     unknown = sorted(names - known)
     if unknown:
@@ -218,7 +280,7 @@ def some_arrays(path: Path, wanted: list[str], always: Iterable[str] = ()) -> by
             where=path.name,
             fix=did_you_mean(unknown[0], sorted(known)),
         )
-    return cut_arrays(path, names | set(always))
+    return names
 
 
 def _unreadable(path: Path, error: OSError) -> BundleError:
