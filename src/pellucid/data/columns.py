@@ -15,7 +15,7 @@ A new kind of value is one file in `data/modalities/` with one line of registrat
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -205,6 +205,24 @@ class Modality:
     ) -> Loaded:
         """Decode every value once. `layout` is given at prediction, found at training."""
         raise NotImplementedError
+
+    def load_beside(
+        self,
+        raw: RawColumn,
+        layout: dict[str, Any] | None = None,
+        progress: Progress = silent,
+        *,
+        others: int,
+    ) -> Loaded:
+        """`load`; a row may lack this value if `others` columns describe it as well."""
+        loaded = self.load(raw, layout, progress)
+        if not others:
+            return loaded
+        lacking = np.flatnonzero(raw.missing()).tolist()
+        problems = {row: why for row, why in loaded.problems.items() if row not in set(lacking)}
+        stands = f"{raw.name}: no {self.name}: the other columns speak for the row"
+        repairs = {row: stands for row in lacking if row in loaded.problems}
+        return replace(loaded, problems=problems, repairs=loaded.repairs | repairs)
 
     def fit(self, loaded: Loaded) -> dict[str, Any]:
         """Learn what `encode` needs from these (training) rows; JSON-able."""

@@ -125,7 +125,10 @@ class AudioModality(Modality):
         )
         names = np.empty(len(files), dtype=object)
         names[:] = files
-        return Loaded(Clips(decoded.values, names), layout, decoded.problems)
+        mel = decoded.values
+        if None in files:
+            mel = np.where(names.astype(bool)[:, None, None, None], mel, np.float16(np.nan))
+        return Loaded(Clips(mel, names), layout, decoded.problems)
 
     def fit(self, loaded: Loaded) -> dict[str, Any]:
         """Mean and standard deviation of each band, over the frames that are there."""
@@ -148,6 +151,8 @@ class AudioModality(Modality):
         """The picture without its padding, and the sound it shows if the file is still there."""
         picture = np.asarray(loaded.values.mel[row, :, :, 0], dtype=np.float32)
         picture = picture[~np.isnan(picture[:, 0])]
+        if not len(picture):
+            return Drawing("word", "no recording")
         rate = loaded.layout["rate"]
         try:
             wave = _clip(loaded.values.files[row], rate, loaded.layout["samples"])
