@@ -1,0 +1,35 @@
+// The pages of a run: one component each, one line each.
+
+import type { Component } from "svelte";
+import type { Place } from "../core/state";
+import Blame from "./Blame.svelte";
+import Check from "./Check.svelte";
+import Data from "./Data.svelte";
+import Explain from "./Explain.svelte";
+import Features from "./Features.svelte";
+import Layers from "./Layers.svelte";
+import Loop from "./Loop.svelte";
+import Loss from "./Loss.svelte";
+import Prediction from "./Prediction.svelte";
+import Update from "./Update.svelte";
+
+export interface Page {
+  title: string;
+  component: Component;
+}
+
+export const PAGES: Record<Place, Page> = {
+  data: { title: "Data", component: Data },
+  layers: { title: "Layers", component: Layers },
+  features: { title: "Features", component: Features },
+  prediction: { title: "Prediction", component: Prediction },
+  loss: { title: "Loss", component: Loss },
+  blame: { title: "Blame", component: Blame },
+  update: { title: "Update", component: Update },
+  loop: { title: "Loop", component: Loop },
+  check: { title: "Check", component: Check },
+  explain: { title: "Explain", component: Explain },
+};
+
+/** Below the chapters. */
+export const SHOWN_ROOMS: Place[] = [];

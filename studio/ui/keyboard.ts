@@ -1,0 +1,65 @@
+// Single keys. They do nothing while somebody types, and can be switched off.
+
+import { DEPTHS, STATIONS } from "../core/state";
+import { studio } from "./studio.svelte";
+
+export const KEYS: [string[], string][] = [
+  [["←", "→"], "one recorded step back, forth"],
+  [["Shift", "← →"], "ten of them"],
+  [["Home", "End"], "before learning, newest step"],
+  [["[", "]"], "mark before, next mark"],
+  [["Space"], "play, pause"],
+  [["L"], "back to live"],
+  [["1", "…", "0"], "the ten chapters"],
+  [["N", "P"], "next example, example before"],
+  [["D"], "deeper: story, numbers, math"],
+  [["?"], "this page"],
+];
+
+type Act = () => void;
+
+const ACTS: Record<string, Act> = {
+  ArrowLeft: () => studio.move(-1),
+  ArrowRight: () => studio.move(1),
+  Home: () => studio.toIndex(0),
+  End: () => studio.toIndex(studio.recorded.length - 1),
+  "[": () => studio.toMark(-1),
+  "]": () => studio.toMark(1),
+  " ": () => (studio.playing = !studio.playing),
+  l: () => studio.go({ step: null }),
+  n: () => studio.nextExample(1),
+  p: () => studio.nextExample(-1),
+  d: () => studio.go({ depth: DEPTHS[(DEPTHS.indexOf(studio.view.depth) + 1) % DEPTHS.length]! }),
+};
+
+/** Do what a key stands for. */
+export function pressed(event: KeyboardEvent, help: Act): void {
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target, event.key)) return;
+  if (event.key === "?") return done(event, help);
+  if (studio.view.run === null) return;
+  if (event.shiftKey && event.key === "ArrowLeft") return done(event, () => studio.move(-10));
+  if (event.shiftKey && event.key === "ArrowRight") return done(event, () => studio.move(10));
+  if (/^\d$/.test(event.key)) {
+    const place = STATIONS[(Number(event.key) + 9) % 10]!;
+    return done(event, () => studio.go({ place, layer: null, unit: null }));
+  }
+  const act = ACTS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (act) done(event, act);
+}
+
+function done(event: KeyboardEvent, act: Act): void {
+  event.preventDefault();
+  act();
+}
+
+/** Whether the key belongs to the element that has the focus. */
+function typing(target: EventTarget | null, key: string): boolean {
+  if (!(target instanceof HTMLElement)) return false;
+  if (target.isContentEditable || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
+  if (target instanceof HTMLInputElement) {
+    if (target.type === "range" || target.type === "radio") return key.startsWith("Arrow") || key === "Home" || key === "End";
+    return target.type !== "checkbox" || key === " ";
+  }
+  const presses = key === " " || key === "Enter";
+  return presses && (target instanceof HTMLButtonElement || target instanceof HTMLAnchorElement);
+}
