@@ -6,24 +6,33 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pellucid.interfaces.report.markup import Child, Html, clean, group, lines, tag
+from pellucid.interfaces.report.watched import Watched
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Nothing is loaded from anywhere, and nothing runs."""
 
 
-def document(title: str, sheets: Sequence[str], body: Html) -> Html:
-    """A whole page that needs no other file; `sheets` are the names of its style sheets."""
+def document(title: str, sheets: Sequence[str], body: Html, watched: Watched | None = None) -> Html:
+    """A whole page that needs no other file; `sheets` are the names of its style sheets.
+
+    Args:
+        watched: The moving part; its one script is then all that may run.
+    """
     style = "".join(Path(__file__).with_name(one).read_text(encoding="utf-8") for one in sheets)
+    moving = f" blob:; media-src data: blob:; script-src {watched.script}" if watched else ""
     head = lines(
         "",
         tag("meta", charset="utf-8"),
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        tag("meta", http_equiv="Content-Security-Policy", content=POLICY + moving),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", clean(title)),
-        tag("style", Html(style)),
+        tag("style", Html(style), id="written-style"),
+        watched.style if watched else None,
         "",
     )
+    if watched:
+        body = lines(tag("div", body, id="written"), watched.body)
     html = tag("html", lines("", tag("head", head), tag("body", body), ""), lang="en")
     return group(Html("<!doctype html>\n"), html, "\n")
 

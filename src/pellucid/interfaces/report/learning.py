@@ -47,7 +47,9 @@ def _lead(facts: Facts) -> Html:
     planned = facts.plan.get("steps")
     short = (
         f" {planned:,} steps were planned."
-        if planned and planned != facts.last_step and facts.info.get("status") != "learning"
+        if planned
+        and planned != facts.last_step
+        and facts.info.get("status") not in ("learning", "paused")
         else ""
     )
     bag = (

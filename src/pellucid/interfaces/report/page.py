@@ -19,6 +19,7 @@ from pellucid.interfaces.report.network import network_section
 from pellucid.interfaces.report.plan import plan_section
 from pellucid.interfaces.report.trust import trust_section
 from pellucid.interfaces.report.use import use_section
+from pellucid.interfaces.report.watched import watched
 from pellucid.interfaces.report.words import (
     MEANINGS,
     counted,
@@ -30,7 +31,7 @@ from pellucid.interfaces.report.words import (
 )
 from pellucid.interfaces.seconds import in_words
 
-PICTURE_BYTES = 3_000_000
+PICTURE_BYTES = 2_400_000
 """Of all pictures together, so that the page stays below 5 MB."""
 
 CONTENTS = (
@@ -51,42 +52,45 @@ STATUS = {
     "failed": "This run failed before its end: what follows is as far as it came.",
     "learning": "This run is not done: it is still learning, or it was killed. "
     "'pellucid resume' goes on with it.",
+    "paused": "This run is not done: somebody paused it in the studio.",
 }
 
 
 def page(facts: Facts) -> Html:
     """The whole document."""
     budget = pictures.Budget(PICTURE_BYTES)
+    main = tag(
+        "main",
+        lines(
+            "",
+            data_section(facts, budget),
+            network_section(facts),
+            learning_section(facts),
+            inside_section(facts, budget),
+            features_section(facts, budget),
+            answers_section(facts, budget),
+            comparison_section(facts),
+            trust_section(facts),
+            use_section(facts),
+            plan_section(facts),
+            "",
+        ),
+        id="content",
+    )
+    moving = watched(facts.run, written=len(main.encode()))
     body = lines(
         tag("a", "Skip to the content", href="#content", class_="skip"),
-        _head(facts),
-        tag(
-            "main",
-            lines(
-                "",
-                data_section(facts, budget),
-                network_section(facts),
-                learning_section(facts),
-                inside_section(facts, budget),
-                features_section(facts, budget),
-                answers_section(facts, budget),
-                comparison_section(facts),
-                trust_section(facts),
-                use_section(facts),
-                plan_section(facts),
-                "",
-            ),
-            id="content",
-        ),
+        _head(facts, moving.link if moving else None),
+        main,
         tag("footer", tag("p", f"Written by Pellucid {__version__} from the files of this run.")),
     )
-    return document(f"{facts.run.name}: report", ("style.css",), body)
+    return document(f"{facts.run.name}: report", ("style.css",), body, moving)
 
 
 # --- the head -------------------------------------------------------------------------------
 
 
-def _head(facts: Facts) -> Html:
+def _head(facts: Facts, watch: Html | None) -> Html:
     status = STATUS.get(str(facts.info.get("status")))
     studied = any(one.part == "features" and one.known for one in facts.findings)
     contents = [
@@ -103,6 +107,7 @@ def _head(facts: Facts) -> Html:
             _score(facts),
             tag("p", name(facts.verdict["sentence"]), class_="sentence") if facts.verdict else None,
             _short(facts),
+            watch,
             tag("nav", tag("ol", contents), aria_label="Contents"),
         ),
     )
