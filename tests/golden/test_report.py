@@ -32,6 +32,13 @@ VOID = {"meta", "img", "br", "wbr", "col", "hr", "link", "input"}
 HOSTILE = "<img src=x onerror=alert(1)>"
 TEST_ROWS = 60
 
+
+@pytest.fixture(autouse=True)
+def _written_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The written part, whether the studio's page is built here or not."""
+    monkeypatch.setattr("pellucid.interfaces.report.watched.PAGE", tmp_path / "no page")
+
+
 # --- a page as a reader's program sees it ---------------------------------------------------
 
 
