@@ -120,13 +120,14 @@ def learn_with(
     out: str | Path | None = None,
     plan_of: str | Path | None = None,
     report: bool = True,
+    paused: bool = False,
 ) -> Trained:
     """Learn, tell `watcher` what happens, and write the report."""
     from pellucid import recipe
     from pellucid.recording.run import Run
 
     plan = Plan.from_json(Run(plan_of).info["plan"]) if plan_of else None
-    run = recipe.learn(source, settings, watcher, test=test, out=out, plan=plan)
+    run = recipe.learn(source, settings, watcher, test=test, out=out, plan=plan, paused=paused)
     return _with_report(run.path, watcher, report)
 
 

@@ -10,13 +10,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pellucid import __version__
 from pellucid.config import LeftOut, Settings
 from pellucid.errors import ConfigError, PellucidError, did_you_mean
 from pellucid.interfaces.seconds import seconds_of
+
+if TYPE_CHECKING:
+    from pellucid.interfaces.trained import Trained
+    from pellucid.recipe import Watcher
 
 INTERRUPTED = 130
 
@@ -126,11 +130,18 @@ def parser() -> argparse.ArgumentParser:
     learn.add_argument("--out", metavar="RUN", help="folder for the run (default: NAME.run)")
     learn.add_argument("--plan", metavar="RUN", help="repeat the plan of another run exactly")
     learn.add_argument("--no-report", action="store_true", help="don't write report.html")
+    _add_watch(learn)
+    learn.add_argument(
+        "--paused",
+        action="store_true",
+        help="wait before the first step, until the studio says go on",
+    )
     _add_json(learn)
     learn.set_defaults(run=_learn, parser=learn)
 
     resume = verbs.add_parser("resume", help="go on with a run that was interrupted or killed")
     resume.add_argument("run_folder", metavar="RUN")
+    _add_watch(resume)
     _add_json(resume)
     resume.set_defaults(run=_resume, parser=resume)
 
@@ -233,12 +244,18 @@ def parser() -> argparse.ArgumentParser:
     studio.add_argument(
         "--no-browser", action="store_true", help="print the address and open nothing"
     )
+    studio.add_argument(
+        "--attached",
+        action="store_true",
+        help="close when standard input ends, for programs that start the studio",
+    )
     studio.set_defaults(run=_studio, parser=studio)
 
     demo = verbs.add_parser("demo", help="run a built-in example; without NAME: list them")
     demo.add_argument("name", metavar="NAME", nargs="?")
     _add_settings(demo)
     demo.add_argument("--out", metavar="RUN", help="folder for the run (default: NAME.run)")
+    _add_watch(demo)
     _add_json(demo)
     demo.set_defaults(run=_demo, parser=demo)
     return top
@@ -288,6 +305,10 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--no-pretrained", action="store_true", help="don't start from installed pretrained weights"
     )
+
+
+def _add_watch(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("--watch", action="store_true", help="show the run in the browser meanwhile")
 
 
 def _add_json(verb: argparse.ArgumentParser) -> None:
@@ -348,6 +369,7 @@ def _learn(options: argparse.Namespace) -> int:
         options.out,
         plan=options.plan,
         report=not options.no_report,
+        paused=options.paused,
     )
 
 
@@ -371,33 +393,45 @@ def _job(
     *,
     plan: str | None = None,
     report: bool = True,
+    paused: bool = False,
 ) -> int:
     from pellucid.interfaces import api
-    from pellucid.interfaces.show import show_result
-    from pellucid.interfaces.terminal import Terminal
 
-    with Terminal() as watcher:
-        run = api.learn_with(
-            source, settings, watcher, test=test, out=out, plan_of=plan, report=report
-        )
-    return _ended(run, options.json, show_result)
+    return _watched(
+        options,
+        lambda watcher: api.learn_with(
+            source,
+            settings,
+            watcher,
+            test=test,
+            out=out,
+            plan_of=plan,
+            report=report,
+            paused=paused,
+        ),
+    )
 
 
 def _resume(options: argparse.Namespace) -> int:
     from pellucid.interfaces import api
+
+    return _watched(options, lambda watcher: api.resume_with(options.run_folder, watcher))
+
+
+def _watched(options: argparse.Namespace, job: Callable[[Watcher], Trained]) -> int:
+    """Do a job that learns, in the terminal and with --watch in the browser too."""
     from pellucid.interfaces.show import show_result
+    from pellucid.interfaces.studio.launch import Beside
     from pellucid.interfaces.terminal import Terminal
 
-    with Terminal() as watcher:
-        run = api.resume_with(options.run_folder, watcher)
-    return _ended(run, options.json, show_result)
-
-
-def _ended(run: Any, as_json: bool, show_result: Any) -> int:
-    if as_json:
-        print(json.dumps(run.result(), ensure_ascii=False), flush=True)
-    else:
-        show_result(run)
+    with Beside(wanted=options.watch) as studio:
+        with Terminal(began=studio.open) as watcher:
+            run = job(watcher)
+        if options.json:
+            print(json.dumps(run.result(), ensure_ascii=False), flush=True)
+        else:
+            show_result(run)
+        studio.stay()
     return INTERRUPTED if run.status == "interrupted" else 0
 
 
@@ -518,7 +552,12 @@ def _step(options: argparse.Namespace) -> int:
 def _studio(options: argparse.Namespace) -> int:
     from pellucid.interfaces.studio.launch import open_studio
 
-    return open_studio(options.paths, port=options.port, browser=not options.no_browser)
+    return open_studio(
+        options.paths,
+        port=options.port,
+        browser=not options.no_browser,
+        attached=options.attached,
+    )
 
 
 def _report(options: argparse.Namespace) -> int:

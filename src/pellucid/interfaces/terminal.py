@@ -8,6 +8,8 @@ import signal
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -28,13 +30,19 @@ class Terminal(Watcher):
     """Shows a job on standard error; a first Ctrl-C while learning ends it with the best so far.
 
     Use as a context manager: the handler for Ctrl-C is put back at the end.
+
+    Args:
+        began: Called with the run's folder as soon as there is one.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, stream: TextIO | None = None, began: Callable[[Path], None] | None = None
+    ) -> None:
         self.stream = stream or sys.stderr
+        self._began_run = began or (lambda folder: None)
         self.live = self.stream.isatty() and os.environ.get("TERM") != "dumb"
         self._stage = ""
-        self._began = self._drawn = time.perf_counter()
+        self._began = self._drawn = self._paused_at = time.perf_counter()
         self._losses: deque[float] = deque(maxlen=400)
         self._valid = ""
         self._first_step = (0, 0.0)
@@ -65,6 +73,10 @@ class Terminal(Watcher):
         self._line("stopping after this step; the best so far is kept (Ctrl-C again: at once)")
 
     # --- told by the job ----------------------------------------------------------------------
+
+    def began(self, folder: Path) -> None:
+        self._clear()
+        self._began_run(folder)
 
     def stage(self, name: str) -> None:
         self._clear()
@@ -104,6 +116,15 @@ class Terminal(Watcher):
             f"loss {float(step.loss):.4f} {sparkline(list(self._losses), 16)}"
             f"{self._valid}{self._left(done, total)}"
         )
+
+    def paused(self, begins: bool) -> None:
+        now = time.perf_counter()
+        if begins:
+            self._paused_at = now
+            self._line("  paused; the studio can let it go on, Ctrl-C ends it here")
+        else:
+            self._began += now - self._paused_at
+            self._line("  going on")
 
     def stop_asked(self) -> bool:
         return self._stop

@@ -20,7 +20,7 @@ from pellucid import __version__
 from pellucid.config import ACROSS, LeftOut, Plan, Settings
 from pellucid.data.columns import RawTable
 from pellucid.data.duplicates import SCALAR
-from pellucid.errors import BundleError, ConfigError
+from pellucid.errors import BundleError, ConfigError, PellucidError
 from pellucid.evidence.calibrate import calibrate
 from pellucid.export.bundle import Bundle, Kept, mean_answer
 from pellucid.export.card import write_card
@@ -56,6 +56,7 @@ def learn(
     test: Any = None,
     out: str | Path | None = None,
     plan: Plan | None = None,
+    paused: bool = False,
 ) -> Run:
     """Learn from a source; everything that happened is in the run that is returned.
 
@@ -64,6 +65,7 @@ def learn(
         test: A second source that is only for the exam.
         out: Folder for the run; by default the source's name with `.run`, here.
         plan: Repeat this plan instead of making one.
+        paused: Wait before the first step, until a person says go on (`recording/control.py`).
     """
     started = time.perf_counter()
     if settings.network != "auto":
@@ -74,7 +76,8 @@ def learn(
     writer = RunWriter(Path(out) if out else default_folder(prepared.table, settings))
     with learning(writer.folder):
         _write_beginning(writer, prepared, settings, source, test)
-        return _finish(prepared, settings, watcher, writer, plan, started)
+        watcher.began(writer.folder)
+        return _finish(prepared, settings, watcher, writer, plan, started, paused=paused)
 
 
 def _check_plan(plan: Plan, prepared: Prepared) -> None:
@@ -141,6 +144,7 @@ def resume(run_folder: str | Path, watcher: Watcher, source: Any = None, test: A
     writer = RunWriter(Path(run_folder), resume=True)
     plan = Plan.from_json(before.info["plan"])
     with learning(writer.folder):
+        watcher.began(writer.folder)
         return _finish(prepared, settings, watcher, writer, plan, started)
 
 
@@ -151,39 +155,66 @@ def _finish(
     writer: RunWriter,
     plan: Plan | None,
     started: float,
+    *,
+    paused: bool = False,
 ) -> Run:
     """From prepared rows to the end; the run says "failed" if anything goes wrong."""
     timing = {"reading": time.perf_counter() - started}
     busy = time.process_time()
     allowed = settings.time or default_seconds(prepared, settings)
-    recording = Recording(writer, prepared, looks=settings.record, seconds=allowed)
+    recording = Recording(
+        writer, prepared, watcher, looks=settings.record, seconds=allowed, paused=paused
+    )
+
+    def spent() -> float:
+        return recording.control.clock() - started
+
     try:
         left = max(1.0, allowed * (1 - CLASSICAL_SHARE - RESERVE) - timing["reading"])
         taught = teach(prepared, settings, left, watcher, recording, plan)
         timing["learning"] = taught.seconds
+        recording.stage("comparing with classical methods")
         began = time.perf_counter()
         rivals = compete(prepared, taught, settings, CLASSICAL_SHARE * allowed, watcher)
         timing["classical methods"] = time.perf_counter() - began
         bundle = _bundle(prepared, taught, rivals, settings)
         watcher.stage("exam on the sealed test rows")
+        recording.stage("exam on the sealed test rows")
         exam = examine(prepared, taught, bundle, rivals, settings)
         _write_end(writer, prepared, taught, bundle, rivals, exam)
         keep_reference(writer.folder, prepared, taught, bundle, allowed)
-    except BaseException:
-        writer.update(status="failed", seconds=time.perf_counter() - started)
+    except BaseException as error:
+        writer.update(status="failed", problem=_problem(error), seconds=spent())
         raise
     if settings.without is not None:
         writer.update(without=compared(prepared, Run(writer.folder), settings.without))
     recording.forget_checkpoints()
     writer.update(
         status="interrupted" if taught.interrupted else "done",
-        seconds=time.perf_counter() - started,
+        stage=None,
+        seconds=spent(),
         timing=timing,
         used=_used(time.process_time() - busy),
         looks_at_test=1,
     )
     write_card(Run(writer.folder), bundle)
     return Run(writer.folder)
+
+
+def _problem(error: BaseException) -> dict[str, str]:
+    """Why the run ended, for whoever looks at it later."""
+    if isinstance(error, PellucidError):
+        return error.as_json()
+    if isinstance(error, KeyboardInterrupt):
+        what, fix = "the run was ended before a model was kept", "start it again when there is time"
+    elif isinstance(error, MemoryError):
+        what, fix = "the memory was not enough", "give fewer rows, or try another --network"
+    else:
+        what, fix = (
+            f"{type(error).__name__}: {error}",
+            "this is a bug of Pellucid: please report it",
+        )
+    return {"code": "ended", "what": what, "where": "learning", "fix": fix}
 
 
 def _used(processor_seconds: float) -> dict[str, float]:

@@ -19,8 +19,10 @@ from pellucid.learning.loop import Step
 from pellucid.learning.planner import Ingredients
 from pellucid.recipe.drawings import draw_row
 from pellucid.recipe.prepare import Prepared
+from pellucid.recipe.watcher import Watcher
 from pellucid.recording.answers import AnswersWriter, Number, rows_kept
 from pellucid.recording.checkpoint import load_checkpoint, save_checkpoint
+from pellucid.recording.control import Control, Paused
 from pellucid.recording.recorder import Answering, RunWriter, record
 
 PROBE = 8
@@ -33,15 +35,33 @@ class Recording:
     Args:
         writer: Writes the folder.
         prepared: The rows, to choose and draw the watched examples from.
+        watcher: Is told of pauses, and knows when Ctrl-C was pressed.
         looks: Whether the inside is looked at, or only figures are written.
         seconds: Time for learning; recording may cost a tenth of it, or 3 s if that is less.
+        paused: Wait before the first step, until a person says go on.
     """
 
     def __init__(
-        self, writer: RunWriter, prepared: Prepared, *, looks: bool, seconds: float
+        self,
+        writer: RunWriter,
+        prepared: Prepared,
+        watcher: Watcher,
+        *,
+        looks: bool,
+        seconds: float,
+        paused: bool = False,
     ) -> None:
-        self.writer, self.prepared, self.looks = writer, prepared, looks
+        self.writer, self.prepared, self.looks, self.watcher = writer, prepared, looks, watcher
         self.budget = min(3.0, 0.1 * seconds)
+        self.control = Control(writer.folder, self._heard, watcher.stop_asked, paused=paused)
+
+    def _heard(self, status: Paused) -> None:
+        self.writer.update(status=status)
+        self.watcher.paused(status == "paused")
+
+    def stage(self, name: str) -> None:
+        """A new part of the job begins."""
+        self.writer.update(stage=name)
 
     def planned(self, plan: Plan) -> None:
         self.writer.update(plan=plan.as_json(), seed=plan.seed, threads=plan.threads)
@@ -98,6 +118,7 @@ class Recording:
             start=learner.number,
             metric=metric,
             answers=self._answers(data, plan) if self.looks else None,
+            control=self.control,
         )
 
     def _answers(self, data: Ingredients, plan: Plan) -> Answering | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -82,15 +82,17 @@ def teach(
         seconds: Time for planning and training together; only the plan depends on it.
         recording: Writes what happens; also knows what an earlier, killed process had done.
     """
-    started = time.perf_counter()
+    control = recording.control
+    started = control.clock()
     folds = prepared.folds()
     first, columns = ingredients(prepared, *folds[0])
     given = plan is not None
+    recording.stage("planning")
     if plan is None:
         watcher.stage("planning")
         starts, why = choose_starts(prepared, first, columns, settings, seconds, watcher)
         first = starts.instead(first, *folds[0], watcher.progress)
-        left = seconds - (time.perf_counter() - started)
+        left = seconds - (control.clock() - started)
         plan = make_plan(first, settings, left, watcher.tell)
         plan = replace(plan, why=plan.why | ({"pretrained": why} if why else {}))
     else:
@@ -103,13 +105,16 @@ def teach(
     taught.frozen = starts.by_column
     taught.features = {starts.columns[group]: found for group, found in starts.features.items()}
     held, values = [], []
-    left = seconds - (time.perf_counter() - started)
+    left = seconds - (control.clock() - started)
     # A given plan is repeated as it is; where the user named no time, it may take twice as long.
-    pace = Pace(math.inf if given else left if settings.time else UNPROMISED * left)
+    allowed = math.inf if given else left if settings.time else UNPROMISED * left
+    pace = Pace(allowed, control.clock)
     with threads(plan.threads):
         for fold, (learn, check) in enumerate(folds):
             if fold >= taught.plan.folds:
                 break
+            several = f" network {fold + 1} of {taught.plan.folds}" if taught.plan.folds > 1 else ""
+            recording.stage(f"learning{several}")
             data = first
             if fold:
                 data, columns = ingredients(prepared, learn, check)
@@ -129,7 +134,7 @@ def teach(
         order = np.argsort(np.concatenate(held), kind="stable")
         taught.held = np.concatenate(held)[order]
         taught.held_values = np.concatenate(values)[order]
-    taught.seconds = time.perf_counter() - started
+    taught.seconds = control.clock() - started
     return taught
 
 
@@ -141,14 +146,14 @@ class Pace:
     gives the same weights.
     """
 
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        self.began = self.before = time.perf_counter()
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self.seconds, self.clock = seconds, clock
+        self.began = self.before = clock()
         self.times: deque[float] = deque(maxlen=JUDGED_STEPS)
 
     def shorter(self, plan: Plan, fold: int, number: int) -> Plan | None:
         """A shorter plan, if what is left would not fit; asked after each step."""
-        now = time.perf_counter()
+        now = self.clock()
         self.times.append(now - self.before)
         self.before, spent = now, now - self.began
         if spent < JUDGED_AFTER * self.seconds or len(self.times) < JUDGED_STEPS // 4:
@@ -190,6 +195,8 @@ def _learn_fold(
         taught.description = model.describe()
         recording.described(taught.description)
         steps = recording.record(steps, learner, data, columns, own)
+    else:
+        steps = recording.control.over(steps)
     apart, saved = FIRST_CHECKPOINT, time.perf_counter()
     try:
         for step in steps:
@@ -201,12 +208,10 @@ def _learn_fold(
             if learner.plan.steps != taught.plan.steps_at(fold, step.number):
                 learner.shorten(taught.plan.steps_at(fold, step.number))
             watcher.step(step, fold, taught.plan)
-            if watcher.stop_asked():
-                taught.interrupted = True
-                break
             if time.perf_counter() - saved > apart:
                 recording.checkpoint(fold, learner.state_dict())
                 apart, saved = min(2 * apart, CHECKPOINTS_APART), time.perf_counter()
+        taught.interrupted = recording.control.stopped
     except KeyboardInterrupt:
         taught.interrupted = True
     finally:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pellucid.config import Plan
 from pellucid.learning.loop import Step
 
 
 class Watcher:
     """Told what happens; this one shows nothing and never asks to stop."""
+
+    def began(self, folder: Path) -> None:
+        """The run has a folder from now on, and can be looked at."""
 
     def stage(self, name: str) -> None:
         """A new part of the job begins."""
@@ -23,6 +28,9 @@ class Watcher:
 
     def step(self, step: Step, fold: int, plan: Plan) -> None:
         """One step of learning was made."""
+
+    def paused(self, begins: bool) -> None:
+        """Learning stands still because a person asked (in the studio), or goes on."""
 
     def stop_asked(self) -> bool:
         """Whether learning should end now, with the best so far."""

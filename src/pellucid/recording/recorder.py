@@ -29,6 +29,7 @@ from pellucid.errors import ConfigError
 from pellucid.learning.learner import Evaluation
 from pellucid.learning.loop import Step
 from pellucid.recording.answers import AnswersWriter
+from pellucid.recording.control import Control
 from pellucid.recording.files import (
     append_line,
     cut_torn_line,
@@ -83,6 +84,7 @@ def record(
     start: int = 0,
     metric: Callable[[Tensor], float] | None = None,
     answers: Answering | None = None,
+    control: Control | None = None,
 ) -> Generator[Step, None, None]:
     """Write down every step, and pass it on.
 
@@ -101,6 +103,8 @@ def record(
         start: Updates that were made before; what was written of later ones is forgotten.
         metric: Output on the validation rows -> the task's main metric.
         answers: What is kept of the output on the validation rows.
+        control: Hears who wants to pause or stop; everything is on the disk in a pause, and pauses
+            count as no time.
     """
     began = perf_counter()
     rows = _Rows(folder, metric, answers, fold=fold, start=start)
@@ -111,26 +115,32 @@ def record(
             folder, model, probe, loss, fold=fold, steps=plan.steps, clock=clock, floor=budget,
             start=start,
         )  # fmt: skip
-    step = None
+
+    def flush() -> None:
+        rows.flush()
+        if observer:
+            observer.flush()
+
+    step, now = None, perf_counter
+    if control is not None:
+        steps, now = control.over(steps, flush), control.clock
     clock.spent += perf_counter() - began
     try:
-        asked = perf_counter()
+        asked = now()
         for step in steps:
-            received = perf_counter()
+            received = now()
             clock.trained += received - asked
             rows.add(step, clock.trained, observer)
-            clock.spent += perf_counter() - received
+            clock.spent += now() - received
             yield step
-            asked = perf_counter()
+            asked = now()
         _finish(step, observer, clock)
     except GeneratorExit:
         _finish(step, observer, clock)
         raise
     finally:
         # After any other error the weights may be half updated: nothing is looked at then.
-        rows.flush()
-        if observer:
-            observer.flush()
+        flush()
         if observer or fold == 0:
             looks = len(observer.looks.recorded) if observer else 0
             _report_cost(folder, budget, clock, looks)
@@ -291,7 +301,7 @@ class RunWriter:
                 fix="give the folder of a run, or start one with 'pellucid learn'",
             )
         cut_torn_line(self.folder / "events.jsonl")
-        self.update(status="learning", begun=_now("microseconds"))
+        self.update(status="learning", begun=_now("microseconds"), stage=None, problem=None)
 
     def update(self, **fields: Any) -> None:
         """Set fields of `run.json` (docs/architecture.md lists them), keeping the others."""

@@ -91,7 +91,8 @@ class Run:
 
     @property
     def status(self) -> str:
-        """ "learning", "done", "interrupted" or "failed"; a killed run still says "learning"."""
+        """ "learning", "paused", "done", "interrupted" or "failed"; a killed run still says
+        "learning" or "paused"."""
         return str(self.info.get("status", "learning"))
 
     @property
@@ -265,7 +266,7 @@ def list_runs(folder: str | Path) -> list[Run]:
 
 
 def _not_there_yet(status: str) -> str:
-    if status == "learning":
+    if status in ("learning", "paused"):
         return "wait until the run is done; if it was killed: pellucid resume RUN"
     return "learn again; this run ended before it was written"
 

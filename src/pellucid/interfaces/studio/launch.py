@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -26,20 +29,22 @@ LAST_WORDS = 3
 """Seconds that answers under way have when the studio is closed."""
 
 
-def open_studio(paths: Sequence[str], *, port: int | None, browser: bool) -> int:
+def open_studio(
+    paths: Sequence[str], *, port: int | None, browser: bool, attached: bool = False
+) -> int:
     """Serve until Ctrl-C; returns the exit code.
 
     Args:
         paths: Runs to show, or a folder of runs; by default those in the current folder.
         port: By default 8710, or any free one if that is taken.
         browser: Open the page in the user's browser.
+        attached: Serve until standard input ends: until whoever started the studio does.
 
     Raises:
         ConfigError: A path leads to no run, or the port is taken.
         MissingExtra: The server's packages are not installed.
     """
-    for module in ("starlette", "uvicorn", "python_multipart"):
-        require(module, extra="studio", purpose="the studio")
+    check_installed()
     from pellucid.interfaces.studio.server import Studio
 
     shelf = shelf_of([Path(path) for path in paths])
@@ -49,11 +54,63 @@ def open_studio(paths: Sequence[str], *, port: int | None, browser: bool) -> int
     studio = Studio(shelf, secrets.token_urlsafe(24), hosts, cookie=f"pellucid_{number}")
     address = f"http://{hosts[0]}{first_page(shelf)}?token={studio.token}"
     print(f"studio   {address}", flush=True)
-    print("         Ctrl-C closes it; runs go on without it", file=sys.stderr, flush=True)
+    if not attached:
+        print("         Ctrl-C closes it; runs go on without it", file=sys.stderr, flush=True)
     if browser and has_screen():
         threading.Thread(target=_show, args=(address,), daemon=True).start()
-    _serve(studio, listening)
+    _serve(studio, listening, attached=attached)
     return 0
+
+
+def check_installed() -> None:
+    """MissingExtra where a package of the server is not there."""
+    for module in ("starlette", "uvicorn", "python_multipart"):
+        require(module, extra="studio", purpose="the studio")
+
+
+class Beside:
+    """A studio in a process of its own that shows a run while this process learns.
+
+    Use as a context manager: when it ends, the studio does.
+
+    Args:
+        wanted: Otherwise nothing happens.
+
+    Raises:
+        MissingExtra: It is wanted and its packages are not installed.
+    """
+
+    def __init__(self, *, wanted: bool) -> None:
+        if wanted:
+            check_installed()
+        self.wanted = wanted
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def open(self, run: Path) -> None:
+        """Show this run; the address is printed on standard error."""
+        if not self.wanted:
+            return
+        command = [sys.executable, "-m", "pellucid", "studio", str(run), "--attached"]
+        # In a session of its own, so that the Ctrl-C that ends learning is not meant for it.
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), start_new_session=True
+        )
+
+    def stay(self) -> None:
+        """Wait until the user has seen enough."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        print("the studio stays open; Ctrl-C closes it", file=sys.stderr, flush=True)
+        with suppress(KeyboardInterrupt):
+            self._process.wait()
+
+    def __enter__(self) -> Beside:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        if self._process is not None and self._process.stdin is not None:
+            self._process.stdin.close()
+            self._process.wait()
 
 
 def shelf_of(paths: Sequence[Path]) -> Shelf:
@@ -115,15 +172,20 @@ def _show(address: str) -> None:
     webbrowser.open(address)
 
 
-def _serve(studio: Studio, listening: socket.socket) -> None:
+def _serve(studio: Studio, listening: socket.socket, *, attached: bool) -> None:
     import uvicorn
 
     from pellucid.interfaces.studio.server import app
 
     class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: object) -> None:
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             studio.closing.set()  # streams end by themselves, so nothing has to be cut off
-            super().handle_exit(sig, None)
+            super().handle_exit(sig, frame)
+
+        def close_with_input(self) -> None:
+            sys.stdin.buffer.read()
+            studio.closing.set()
+            self.should_exit = True
 
     config = uvicorn.Config(
         app(studio),
@@ -133,9 +195,8 @@ def _serve(studio: Studio, listening: socket.socket) -> None:
         server_header=False,
         timeout_graceful_shutdown=LAST_WORDS,
     )
-    try:
-        Server(config).run(sockets=[listening])
-    except KeyboardInterrupt:
-        pass  # that is how it is closed
-    finally:
-        listening.close()
+    server = Server(config)
+    if attached:
+        threading.Thread(target=server.close_with_input, daemon=True).start()
+    with closing(listening), suppress(KeyboardInterrupt):  # that is how it is closed
+        server.run(sockets=[listening])

@@ -64,6 +64,7 @@ class Follower:
         """How the run stands, and whether somebody learns."""
         return {
             "status": self.run.status,
+            "stage": self.run.info.get("stage"),
             "alive": alive(self.run.path),
             "version": trace.version(self.run),
         }

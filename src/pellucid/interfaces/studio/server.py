@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -15,9 +18,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pellucid import __version__
-from pellucid.errors import PellucidError
+from pellucid.errors import ConfigError, PellucidError
 from pellucid.examples import EXAMPLES
-from pellucid.interfaces.studio import live, trace
+from pellucid.interfaces.studio import live, trace, work
 from pellucid.interfaces.studio.guard import Guard, Refused, error_response
 from pellucid.interfaces.studio.runs import Shelf
 from pellucid.recording.run import Run
@@ -111,6 +114,15 @@ def _run_routes(studio: Studio) -> list[Route]:
     def get(path: str, answer: Callable[[Request, Run], Response]) -> Route:
         return Route(f"/api/runs/{{run}}/{path}", lambda request: answer(request, run_of(request)))
 
+    def post(path: str, answer: Callable[[Run, dict[str, Any]], Any]) -> Route:
+        async def endpoint(request: Request) -> Response:
+            order = await sent(request)
+            run = await run_in_threadpool(run_of, request)
+            found = await run_in_threadpool(answer, run, order)
+            return trace.as_json(request, found, cache=LIVE)
+
+        return Route(f"/api/runs/{{run}}/{path}", endpoint, methods=["POST"])
+
     def home(request: Request) -> Response:
         made = [
             {
@@ -145,7 +157,23 @@ def _run_routes(studio: Studio) -> list[Route]:
         get("findings", lambda request, run: trace.as_json(request, trace.findings(run))),
         get("report", lambda request, run: trace.report(run)),
         get("live", lambda request, run: live.stream(run, studio.closing.is_set)),
+        post("control", work.control),
     ]
+
+
+async def sent(request: Request) -> dict[str, Any]:
+    """The JSON object that came with a request."""
+    try:
+        order = json.loads(await request.body() or b"{}")
+    except (ValueError, RecursionError):
+        order = None
+    if not isinstance(order, dict):
+        raise ConfigError(
+            "what was sent is no JSON object",
+            where=request.url.path,
+            fix='send something like {"do": "pause"}',
+        )
+    return order
 
 
 LIVE = "no-store"

@@ -36,6 +36,12 @@ MOST_ITEMS = 20
 """Columns, and rows set aside or repaired, that the manifest names; `rows` has all of them."""
 DRAWN_BYTES = 40_000
 """Drawings of the watched examples that take more are no part of the manifest."""
+AS_WRITTEN = (
+    *("source", "task", "rows", "labels", "plan", "network", "recording", "kept", "notes"),
+    *("warnings", "versions", "timing", "looks_at_test", "settings", "started", "seconds"),
+    *("stage", "problem", "without"),
+)
+"""Fields of `run.json` that the manifest repeats."""
 ALWAYS = ("steps", "loss", "exponents", "statistics")
 """What every answer about looks has."""
 JSON_RESULTS = ("summary", "verdict", "examples")
@@ -50,8 +56,6 @@ def manifest(run: Run) -> dict[str, Any]:
     """All that the page knows of a run before it looks at any step."""
     info = run.info
     task, columns = as_dict(info.get("task")), as_list(info.get("columns"))
-    shown = ("source", "task", "rows", "labels", "plan", "network", "recording", "kept", "notes")
-    more = ("warnings", "versions", "timing", "looks_at_test", "settings", "started", "seconds")
     aside, repaired = as_list(info.get("set_aside")), as_list(info.get("repaired"))
     return {
         "schema": 1,
@@ -60,7 +64,7 @@ def manifest(run: Run) -> dict[str, Any]:
         "name": run.name,
         "status": run.status,
         "alive": alive(run.path),
-        **{name: info.get(name) for name in (*shown, *more, "without")},
+        **{name: info.get(name) for name in AS_WRITTEN},
         "classes": task.get("classes") or task.get("tags") or [],
         "columns": columns[:MOST_COLUMNS],
         "columns_total": len(columns),
