@@ -39,6 +39,11 @@ export function smooth(values: ArrayLike<number>, keep: number): Float64Array {
   return found;
 }
 
+/** How much of itself a smoothed course keeps from step to step: more where there are many steps. */
+export function keeping(steps: number): number {
+  return 1 - 1 / Math.min(60, Math.max(2.5, steps / 40));
+}
+
 /** Only the rows where something was measured. */
 export function measured(x: ArrayLike<number>, y: ArrayLike<number>): { x: number[]; y: number[] } {
   const found = { x: [] as number[], y: [] as number[] };

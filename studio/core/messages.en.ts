@@ -55,7 +55,7 @@ export const MESSAGES = {
   // --- check ------------------------------------------------------------------------------------
   "check.what": "Blue is measured on rows it learns from, orange on rows it never learns from. Where they part, it learns by heart.",
   "check.gap": "At step {step} the loss is {train} on rows it learns from and {valid} on the others. The gap is {gap}.",
-  "check.best": "On the other rows it was best at step {best}, with {loss}.",
+  "check.best": "On the other rows it was best at step {step}, with {loss}.",
   "check.none": "Nothing was measured on other rows yet.",
   // --- explain ----------------------------------------------------------------------------------
   "explain.what": "Parts of the example are taken away, one after the other. What the answer loses by that is what it rested on.",

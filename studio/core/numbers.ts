@@ -59,6 +59,17 @@ export function bytes(value: number): string {
   return value < 1e9 ? `${number(value / 1e6, 2)} MB` : `${number(value / 1e9, 2)} GB`;
 }
 
+/** A way to write figures that stand below each other: equally many places, enough for the largest. */
+export function together(values: readonly number[]): (value: number) => string {
+  const largest = Math.max(0, ...values.map(Math.abs).filter(Number.isFinite));
+  if (!largest) return (value) => number(value);
+  if (values.every(Number.isInteger)) return (value) => count(value);
+  const power = Math.floor(Math.log10(largest));
+  const places = 2 - power + (largest / 10 ** power < 2 ? 1 : 0);
+  if (places > 6 || places < 0) return (value) => number(value);
+  return (value) => fixed(value, places);
+}
+
 /** 8 × 8 × 32; a single number of nothing is "1". */
 export function times(shape: readonly number[]): string {
   return shape.length ? shape.map(count).join(" × ") : "1";

@@ -96,7 +96,7 @@ export function most(values: ArrayLike<number>): number {
   return found;
 }
 
-/** Columns and rows of tiles that fill `width` best; all tiles are equally large. */
+/** Columns and rows of tiles, as large as fits: within `width`, and at most `ratio` times as high. */
 export function arrange(
   tiles: number,
   tileWidth: number,
@@ -104,6 +104,7 @@ export function arrange(
   width: number,
   gap: number,
   largest: number,
+  ratio = 1.25,
 ): { columns: number; rows: number; scale: number } {
   let best = { columns: 1, rows: tiles, scale: 1, height: Infinity };
   for (let scale = largest; scale >= 1; scale--) {
@@ -112,7 +113,7 @@ export function arrange(
     const rows = Math.ceil(tiles / columns);
     const height = rows * (tileHeight * scale + gap);
     best = { columns, rows, scale, height };
-    if (height <= width * 1.25 || scale === 1) break;
+    if (height <= width * ratio || scale === 1) break;
   }
   return { columns: best.columns, rows: best.rows, scale: best.scale };
 }

@@ -92,11 +92,15 @@ export function titleOf(value: Value): string {
 export function subtitleOf(value: Value): string {
   const shape = value.shape;
   const { kept } = keptUnits(value);
+  const some = (units: number) => {
+    const shown = Math.min(kept, MOST_UNITS);
+    return shown < units ? `${shown} of ${units}` : String(units);
+  };
   switch (value.form) {
     case "maps":
-      return `${kept === shape[2] ? shape[2] : `${kept} of ${shape[2]}`} features, ${shape[0]} × ${shape[1]}`;
+      return `${some(shape[2]!)} features, ${shape[0]} × ${shape[1]}`;
     case "sequence":
-      return `${shape[1]} features at ${shape[0]} positions`;
+      return `${some(shape[1]!)} features at ${shape[0]} positions`;
     case "attention":
       return `${shape[0]} heads, ${shape[1]} × ${shape[2]}`;
     case "members":

@@ -7,6 +7,8 @@ import { studio } from "./studio.svelte";
 
 export interface Output {
   step: number;
+  /** Mean loss over the watched examples, as recorded. */
+  loss: number;
   /** (examples, [members,] outputs). */
   values: Float32Array;
   shape: number[];
@@ -44,9 +46,10 @@ class Outputs {
     const found: Output[] = [];
     for (const [step, number] of trace.index.recorded) {
       if (number !== chunk || known.has(step)) continue;
-      const seen = (await trace.look(step, [KEY])).seen(KEY);
+      const look = await trace.look(step, [KEY]);
+      const seen = look.seen(KEY);
       if (!seen) throw new Error("the network's answers were not recorded");
-      found.push({ step, values: seen.values, shape: seen.shape });
+      found.push({ step, loss: look.loss, values: seen.values, shape: seen.shape });
     }
     if (this.of === trace) this.all = [...this.all, ...found].sort((a, b) => a.step - b.step);
   }
