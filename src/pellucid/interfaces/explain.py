@@ -315,7 +315,7 @@ def _text(text: str, one: Explanation, width: int, colors: bool) -> Iterator[str
         if length and gap and (length + len(gap) + seen > width - 4 or "\n" in gap):
             yield line
             line, length, gap = "  ", 0, ""
-        gap = " " if gap and length else ""
+        gap = (" … " if gap.strip() else " ") if gap and length else ""
         line += gap + _marked(" ".join(word.split()), sign, colors)
         length += len(gap) + seen
         if start > LETTERS:

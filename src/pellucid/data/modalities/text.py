@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -34,6 +34,8 @@ _HEAD, _TAIL = 6_000, 2_000  # characters; 192 and 64 tokens rarely need more
 _LEARNED_FROM = 5_000_000  # characters the tokenizer is learned from at most: a few seconds
 _MEASURED = 2_000  # texts whose lengths are measured
 _AT_ONCE = 4_096  # texts encoded in one call, which bounds memory
+
+Item = TypeVar("Item")
 
 
 @modality
@@ -80,14 +82,12 @@ class Text(Modality):
     def encode(self, loaded: Loaded, fitted: dict[str, Any]) -> np.ndarray:
         """int32 `(rows, length)`; 0 is padding, token numbers start at 1."""
         length = fitted["length"]
-        head = length * 3 // 4
         ids = np.zeros((len(loaded.values), length), dtype=np.int32)
         for row, tokens in enumerate(
             _tokenize(fitted["tokenizer"], [value or "" for value in loaded.values])
         ):
-            if len(tokens) > length:
-                tokens = tokens[:head] + tokens[head - length :]
-            ids[row, : len(tokens)] = tokens
+            read = _read(tokens, length)
+            ids[row, : len(read)] = read
         return ids
 
     def entry(self, name: str, fitted: dict[str, Any]) -> Entry:
@@ -198,9 +198,24 @@ def _tokenize(learned: str, texts: list[str]) -> Iterable[list[int]]:
             yield [number + 1 for number in encoding.ids]
 
 
+def _read(tokens: list[Item], length: int) -> list[Item]:
+    """The head and the tail of more tokens than are read."""
+    head = length * 3 // 4
+    return tokens if len(tokens) <= length else tokens[:head] + tokens[head - length :]
+
+
 def _clip(text: str) -> str:
     """The parts of a very long text that its first and last tokens come from."""
     return text if len(text) <= _HEAD + _TAIL else text[:_HEAD] + text[-_TAIL:]
+
+
+def spans_of(text: str, fitted: dict[str, Any]) -> list[tuple[int, int]]:
+    """Where the tokens that are read of a text lie in it, `(start, end)`, in their order."""
+    spans = _tokenizer(fitted["tokenizer"]).encode(_clip(text)).offsets
+    left_out = max(0, len(text) - _HEAD - _TAIL)  # characters between the two parts of a long text
+    placed = [(start + left_out * (start >= _HEAD), end + left_out * (start >= _HEAD))
+              for start, end in spans]  # fmt: skip
+    return _read(placed, fitted["length"])
 
 
 def tokens_of(row: np.ndarray, fitted: dict[str, Any]) -> list[str]:

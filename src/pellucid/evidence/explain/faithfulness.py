@@ -88,7 +88,7 @@ def test(
         completeness=completeness,
         similarity=similarity,
         trusted=not problems,
-        why=" ".join(problems) if problems else _passed(gain, limit, count),
+        why=" ".join(problems) if problems else _passed(gain, limit, count, completeness),
     )
 
 
@@ -250,11 +250,17 @@ def _indifferent(similarity: float | None) -> list[str]:
     ]
 
 
-def _passed(gain: float, limit: float, count: int) -> str:
+def _passed(gain: float, limit: float, count: int, completeness: float | None) -> str:
     if count < 2:
         return "There is only one piece: it is what it changes when it is taken away."
+    complete = (
+        ""
+        if completeness is None
+        else " The values add up to the whole change of the answer, as the method promises (they"
+        f" miss it by {completeness:.1%})."
+    )
     return (
         "Taking away what it calls important first changes the answer faster than random orders"
         f" do, and what it calls unimportant slower (gain {gain:.2f}; chance alone reaches"
-        f" {limit:.2f})."
+        f" {limit:.2f}).{complete}"
     )

@@ -1,4 +1,9 @@
-"""Inside one column: which words of the text, which patches of the picture speak for the answer?"""
+"""Inside one column: which words of the text, which patches of the picture speak for the answer?
+
+Pieces are taken away, one by one and in mixtures. Of a long text that would take too many answers,
+and phrases are coarse: where the network alone is asked, integrated gradients say what each word
+adds (`gradients.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,14 +12,21 @@ from collections.abc import Callable
 
 import numpy as np
 
+from pellucid.data.modalities.text import spans_of
 from pellucid.evidence.explain import faithfulness
-from pellucid.evidence.explain.gradients import grad_cam
-from pellucid.evidence.explain.occlusion import occlude
+from pellucid.evidence.explain.gradients import grad_cam, integrated_gradients
+from pellucid.evidence.explain.occlusion import Answers, affordable, occlude
 from pellucid.evidence.explain.pictures import PicturePieces
 from pellucid.evidence.explain.pieces import Explanation, Pieces, Question
 from pellucid.evidence.explain.series import SeriesPieces
 from pellucid.evidence.explain.sounds import SoundPieces
-from pellucid.evidence.explain.texts import text_pieces
+from pellucid.evidence.explain.texts import (
+    MOST_PIECES,
+    TextPieces,
+    read_pieces,
+    text_pieces,
+    words_of,
+)
 from pellucid.evidence.subject import Rows, Subject
 
 PIECES: dict[str, Callable[[Rows, str], Pieces]] = {
@@ -42,8 +54,12 @@ def explain_inside(
         seconds: For the values; the test mostly asks for what is known by then.
         similarity: See `faithfulness.test`.
     """
-    started = time.perf_counter()
     modality = next(one.modality for one in subject.columns if one.name == column)
+    if modality == "text" and subject.which == "network":
+        long = _long_text(subject, row, column, question, seconds, similarity)
+        if long is not None:
+            return long
+    started = time.perf_counter()
     pieces = PIECES[modality](row, column)
     found = occlude(subject, pieces, question, seconds=seconds)
     faithful = faithfulness.test(
@@ -74,3 +90,68 @@ def _overview(
         return None
     looked = grad_cam(subject, row, column, output)
     return None if looked is None else np.round(looked.astype(np.float64), 3)
+
+
+# --- long texts -----------------------------------------------------------------------------
+
+
+def _long_text(
+    subject: Subject,
+    row: Rows,
+    column: str,
+    question: Question,
+    seconds: float,
+    similarity: float | None,
+) -> tuple[Explanation, Pieces] | None:
+    """What each word of a long text adds; None for a short one, and where that can't be said:
+    pretrained features stand in front, or the first network's number does not follow the answer's.
+    """
+    started = time.perf_counter()
+    if len(words_of(row[column].values[0] or "")) <= MOST_PIECES:
+        return None
+    found = integrated_gradients(subject, row, column, question.output)
+    if found is None:
+        return None
+    fitted = next(one.fitted for one in subject.columns if one.name == column)
+    pieces, shares = read_pieces(row, column, spans_of(row[column].values[0], fitted))
+    answers = Answers(subject, pieces, question)
+    whole, base = answers.ask(np.array([[False] * answers.count, [True] * answers.count]))
+    if (whole - base) * (found.whole - found.base) <= 0:
+        return None
+    values = found.values[: len(shares)].sum(1) @ shares
+    values *= (whole - base) / (found.whole - found.base)
+    answers.orders, answers.steps = affordable(seconds, answers)
+    faithful = faithfulness.test(
+        subject, pieces, question, values,
+        completeness=found.gap, similarity=similarity, answers=answers,
+    )  # fmt: skip
+    explanation = Explanation(
+        question,
+        (column,),
+        "text",
+        f"integrated gradients on the way from {found.start} to this text, in {found.steps} steps",
+        pieces.names,
+        pieces.places,
+        values,
+        base,
+        faithful,
+        notes=_long_notes(pieces, found.start),
+        seconds=time.perf_counter() - started,
+    )
+    return explanation, pieces
+
+
+def _long_notes(pieces: TextPieces, start: str) -> tuple[str, ...]:
+    read, unread = len(pieces.places), len(pieces.unread)
+    method = (
+        "A long text: its words are not left out one by one. What each adds to the first network's"
+        f" log-odds (or number) on the way from {start} to this text is scaled to the change of the"
+        " answer."
+    )
+    if not unread:
+        return (method,)
+    return (
+        method,
+        f"The network reads the beginning and the end, {read:,} words; the {unread:,} words between"
+        " them can't matter.",
+    )

@@ -1,7 +1,8 @@
 """A text in words: what would the answer be without this one?
 
 Words are taken out of the text itself, as a person would do it, and the rest is read anew; so this
-works for any model that reads texts.
+works for any model that reads texts. Of a long text a network reads the beginning and the end: then
+only the words that it reads are its pieces.
 """
 
 from __future__ import annotations
@@ -28,13 +29,18 @@ _NO_SPACES = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\u0e00-\u0e7f]"
 
 @dataclass(frozen=True)
 class TextPieces:
-    """The words (or phrases) of one text; `row` is one row of all columns."""
+    """The words (or phrases) of one text; `row` is one row of all columns.
+
+    unread: places of words that are never read, and left out of every version, so that they don't
+    move up where others are taken away.
+    """
 
     row: Rows
     column: str
     text: str
     places: tuple[tuple[int, ...], ...]
     filled: str = NOTHING
+    unread: tuple[tuple[int, ...], ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -47,8 +53,12 @@ class TextPieces:
     def removed(self, gone: np.ndarray) -> Rows:
         """The row in so many versions, its text without these words."""
         texts = np.empty(len(gone), dtype=object)
-        for version, out in enumerate(gone):
-            texts[version] = without(self.text, self.places, out)
+        places = tuple(sorted((*self.places, *self.unread)))
+        read = np.isin([start for start, _ in places], [start for start, _ in self.places])
+        out = np.ones(len(places), dtype=bool)
+        for version, these in enumerate(gone):
+            out[read] = these
+            texts[version] = without(self.text, places, out)
         rows = take(self.row, np.zeros(len(gone), dtype=np.int64))
         rows[self.column] = Loaded(texts, self.row[self.column].layout)
         return rows
@@ -61,6 +71,42 @@ def text_pieces(row: Rows, column: str) -> TextPieces:
     size = -(-len(words) // MOST_PIECES) if words else 1
     groups = [words[start : start + size] for start in range(0, len(words), size)]
     return TextPieces(row, column, text, tuple((group[0][0], group[-1][1]) for group in groups))
+
+
+def read_pieces(
+    row: Rows, column: str, spans: list[tuple[int, int]]
+) -> tuple[TextPieces, np.ndarray]:
+    """The words that are read of a text.
+
+    Args:
+        spans: Where the tokens that are read lie in the text.
+
+    Returns:
+        The words, and `(tokens, words)` which part of each token lies in which word, 1 for each
+        token; spaces between words belong to the next one.
+    """
+    text = row[column].values[0] or ""
+    words = words_of(text)
+    shares = np.zeros((len(spans), len(words)))
+    starts = np.array([start for start, _ in words])
+    for token, (start, end) in enumerate(spans):
+        first = max(0, int(np.searchsorted(starts, start, side="right")) - 1)
+        for place in range(first, len(words)):
+            if words[place][0] >= end:
+                break
+            shares[token, place] = max(0, min(end, words[place][1]) - max(start, words[place][0]))
+        if not shares[token].any():
+            shares[token, min(int(np.searchsorted(starts, start)), len(words) - 1)] = 1.0
+    shares /= shares.sum(1, keepdims=True)
+    read = shares.any(0)
+    pieces = TextPieces(
+        row,
+        column,
+        text,
+        tuple(place for place, seen in zip(words, read, strict=True) if seen),
+        unread=tuple(place for place, seen in zip(words, read, strict=True) if not seen),
+    )
+    return pieces, shares[:, read]
 
 
 def words_of(text: str) -> list[tuple[int, int]]:
