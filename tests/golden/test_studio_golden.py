@@ -9,7 +9,7 @@ import pytest
 from safetensors import safe_open
 
 HERE = Path(__file__).parent / "studio"
-FILES = ("tensors.safetensors", "look.safetensors", "steps.bin", "expected.json")
+FILES = sorted(path.name for path in HERE.iterdir() if path.suffix not in (".py", ".pyc", ""))
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,10 @@ from pellucid.tasks.regress import Regress
 from pellucid.tasks.tags import Tags
 
 HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+from networks import networks  # noqa: E402
+
 KINDS = ("float64", "float32", "float16", "int64", "int32", "uint32", "int16", "uint16", "uint8")
 
 
@@ -155,6 +159,8 @@ def write(folder: Path) -> None:
             "row_bytes": STEP.itemsize,
         }
     (folder / "look.safetensors").write_bytes(chunk)
+    for name, network in networks():
+        (folder / f"network-{name}.safetensors").write_bytes(network)
     (folder / "steps.bin").write_bytes(rows().tobytes())
     text = json.dumps(expected, separators=(",", ":"), sort_keys=True)
     (folder / "expected.json").write_text(text.replace("NaN", "null") + "\n", encoding="utf-8")

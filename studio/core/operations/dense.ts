@@ -1,0 +1,148 @@
+// Neurons: each adds up everything before it. The plain network, the ensemble with shared weights,
+// and the last layer. src/pellucid/network: mlp.py, tabm.py, assemble.py.
+
+import { sigmoid } from "../answers";
+import type { Branch, Value } from "../inside";
+import { number } from "../numbers";
+import { known, reader, sumOf, type Context, type Material, type Recipe, type Term } from "./operation";
+
+interface Entering {
+  values: Value[];
+  inputs: string[];
+  /** All that enters the network across columns, side by side. */
+  read: (material: Material) => { name: string; value: number }[];
+}
+
+export function neuron(context: Context): Recipe {
+  const { branch, value, manifest } = context;
+  const number_ = Number(/layer (\d+)/.exec(value.layer)?.[1] ?? 1);
+  const name = `across.layers.${number_ - 1}`;
+  const members = value.form === "members" ? value.shape[0]! : 1;
+  const sum = branch.values.find((one) => one.layer === value.layer && one.what === "sum")!;
+  if (value.what === "activation") return bent(value, sum, members);
+  const last = branch.values.find((one) => one.layer === `layer ${number_ - 1}` && one.what === "activation") ?? null;
+  const entering = last ? null : enteringOf(context);
+  const shared = manifest.parameters.some((one) => one.name === `${name}.stretch_in`);
+  const bias = manifest.parameters.some((one) => one.name === `${name}.bias`);
+  return {
+    values: [value, ...(last ? [last] : entering!.values)],
+    weights: [`${name}.weight`, ...(bias ? [`${name}.bias`] : []), ...(shared ? [`${name}.stretch_in`, `${name}.stretch_out`] : [])],
+    inputs: entering?.inputs ?? [],
+    axes: members > 1 ? [{ name: "member", size: members }] : [],
+    units: value.shape.at(-1)!,
+    make: (material, unit, [member = 0]) => {
+      const weight = material.weight(`${name}.weight`);
+      const [width, inputs] = weight.shape as [number, number];
+      const factors = last ? fromLayer(last, material, members, member) : entering!.read(material);
+      const stretch = shared ? material.weight(`${name}.stretch_in`).values : null;
+      const terms = Array.from({ length: inputs }, (_, i): Term => ({
+        name: factors[i]?.name ?? `input ${i + 1}`,
+        weight: weight.values[unit * inputs + i]!,
+        factor: (factors[i]?.value ?? NaN) * (stretch ? stretch[member * inputs + i]! : 1),
+      }));
+      const total = sumOf(terms);
+      const b = bias ? material.weight(`${name}.bias`).values[member * width + unit]! : 0;
+      const out = shared ? material.weight(`${name}.stretch_out`).values[member * width + unit]! : 1;
+      const formula = shared ? `${number(total)} × ${number(out)} + ${number(b)}` : `${number(total)} + ${number(b)}`;
+      const byHand = total * out + b;
+      const own = members > 1 ? reader(value, material.seen(value))(member, unit) : reader(value, material.seen(value))(unit);
+      return {
+        says: `${inputs} inputs, each multiplied by its weight${shared ? " and this member's own factor" : ""}, all added up, and the neuron's own start value.`,
+        terms, patches: [], byHand, recorded: known(own),
+        lines: [{ name: shared ? "this member's factor, and its start value" : "the neuron's start value (bias)", formula, value: byHand }],
+      };
+    },
+  };
+}
+
+function bent(value: Value, sum: Value, members: number): Recipe {
+  return {
+    values: [value, sum],
+    weights: [], inputs: [],
+    axes: members > 1 ? [{ name: "member", size: members }] : [],
+    units: value.shape.at(-1)!,
+    make: (material, unit, [member = 0]) => {
+      const place = members > 1 ? [member, unit] : [unit];
+      const x = reader(sum, material.seen(sum))(...place);
+      const y = x * sigmoid(x);
+      return {
+        says: "The neuron's sum is bent: far below zero nothing passes, above it nearly all (SiLU).",
+        terms: [], patches: [], byHand: y, recorded: known(reader(value, material.seen(value))(...place)),
+        lines: [{ name: "bent (SiLU)", formula: `${number(x)} / (1 + e^${number(-x)})`, value: y }],
+      };
+    },
+  };
+}
+
+/** The last layer: one number for each answer. */
+export function answer(context: Context): Recipe {
+  const { inside, value, manifest } = context;
+  const members = value.shape.length > 1 ? value.shape[0]! : 1;
+  const outputs = value.shape.at(-1)!;
+  const name = manifest.parameters.find((one) => /^head\.(\d+\.)?weight$/.test(one.name))?.name ?? "head.weight";
+  const bias = name.replace(/weight$/, "bias");
+  const source = inside.across ?? inside.branches[0]!;
+  const before = source.values.at(-1) ?? null;
+  return {
+    values: [value, ...(before ? [before] : [])],
+    weights: [name, bias],
+    inputs: [],
+    axes: members > 1 ? [{ name: "member", size: members }] : [],
+    units: outputs,
+    make: (material, unit, [member = 0]) => {
+      const weight = material.weight(name);
+      const factors = before ? fromLayer(before, material, members, member) : [];
+      const inputs = members > 1 ? weight.shape[1]! : weight.shape.at(-1)!;
+      const terms = Array.from({ length: inputs }, (_, i): Term => ({
+        name: factors[i]?.name ?? `input ${i + 1}`,
+        weight: weight.values[members > 1 ? (member * inputs + i) * outputs + unit : unit * inputs + i]!,
+        factor: factors[i]?.value ?? NaN,
+      }));
+      const total = sumOf(terms);
+      const b = material.weight(bias).values[member * outputs + unit]!;
+      const place = members > 1 ? [member, unit] : [unit];
+      return {
+        says: `${inputs} features, each multiplied by what it says for this answer, and all added up.`,
+        terms, patches: [], byHand: total + b, recorded: known(reader(value, material.seen(value))(...place)),
+        lines: [{ name: "the answer's start value (bias)", formula: `${number(total)} + ${number(b)}`, value: total + b }],
+      };
+    },
+  };
+}
+
+function fromLayer(value: Value, material: Material, members: number, member: number): { name: string; value: number }[] {
+  const read = reader(value, material.seen(value));
+  const width = value.shape.at(-1)!;
+  const pooled = value.what === "pooled";
+  return Array.from({ length: width }, (_, i) => ({
+    name: pooled ? `${i < width / 2 ? "mean" : "maximum"} of feature ${i % (width / 2)}` : `neuron ${i}`,
+    value: members > 1 ? read(member, i) : read(i),
+  }));
+}
+
+/** What the branches made of their columns, in their order; plain numbers enter as they are. */
+function enteringOf({ inside }: Context): Entering {
+  const last = (branch: Branch) => branch.values.at(-1) ?? null;
+  return {
+    values: inside.branches.flatMap((branch) => last(branch) ?? []),
+    inputs: inside.branches.filter((branch) => !last(branch)).map((branch) => branch.group),
+    read: (material) =>
+      inside.branches.flatMap((branch) => {
+        const value = last(branch);
+        if (!value) {
+          const { values } = material.input(branch.group);
+          const fits = branch.columns.length === values.length;
+          return Array.from(values, (one, i) => ({ name: fits ? branch.columns[i]! : `${branch.group} ${i + 1}`, value: one }));
+        }
+        const read = reader(value, material.seen(value));
+        if (value.shape.length === 1) {
+          return Array.from({ length: value.shape[0]! }, (_, i) => ({ name: `${branch.group}, ${i}`, value: read(i) }));
+        }
+        const [rows, width] = value.shape as [number, number];
+        return Array.from({ length: rows * width }, (_, i) => ({
+          name: `${branch.columns.length === rows ? branch.columns[Math.floor(i / width)] : `${branch.group} ${Math.floor(i / width) + 1}`}, ${i % width}`,
+          value: read(Math.floor(i / width), i % width),
+        }));
+      }),
+  };
+}

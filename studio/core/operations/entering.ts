@@ -1,0 +1,134 @@
+// How values enter: rows of a table, or floats through a linear map.
+// src/pellucid/network: embed.py, numbers.py.
+
+import { number } from "../numbers";
+import type { Tensor } from "../safetensors";
+import { known, prefixOf, reader, sumOf, type Context, type Recipe, type Term } from "./operation";
+
+/** A token or a category: one row of a table that was learned. */
+export function lookup(context: Context): Recipe {
+  const { branch, value } = context;
+  const ranked = (branch.part?.positions.length ?? 0) > 0;
+  const name = `${prefixOf(branch)}${ranked ? "embed" : "lookup"}.table.weight`;
+  return {
+    values: [value], weights: [name], inputs: [branch.group],
+    axes: [{ name: ranked ? "position" : "column", size: value.shape[0]! }],
+    units: value.shape[1]!,
+    make: (material, unit, [position = 0]) => {
+      const id = material.input(branch.group).values[position]!;
+      const table = material.weight(name);
+      const entry = table.values[id * table.shape[1]! + unit]!;
+      return {
+        says: `${ranked ? "Token" : "Category"} number ${id}: its row of the table, as it is. The table is learned like all weights.`,
+        terms: [], patches: [], byHand: entry, recorded: known(reader(value, material.seen(value))(position, unit)),
+        lines: [{ name: `row ${id}, number ${unit}`, formula: `table[${id}, ${unit}]`, value: entry }],
+      };
+    },
+  };
+}
+
+/** A number along its own direction, from its own origin. */
+export function direction(context: Context): Recipe {
+  const { branch, value } = context;
+  const names = ["direction", "origin"].map((end) => `${prefixOf(branch)}vectors.${end}`);
+  return {
+    values: [value], weights: names, inputs: [branch.group],
+    axes: [{ name: "column", size: value.shape[0]! }],
+    units: value.shape[1]!,
+    make: (material, unit, [column = 0]) => {
+      const x = material.input(branch.group).values[column]!;
+      const [way, origin] = names.map((name) => material.weight(name).values[column * value.shape[1]! + unit]!) as [number, number];
+      const terms: Term[] = [{ name: branch.columns[column] ?? `input ${column + 1}`, weight: way, factor: x }];
+      return {
+        says: "The number moves along a direction of its own, from an origin of its own.",
+        terms, patches: [], byHand: way * x + origin, recorded: known(reader(value, material.seen(value))(column, unit)),
+        lines: [{ name: "from its origin", formula: `${number(way * x)} + ${number(origin)}`, value: way * x + origin }],
+      };
+    },
+  };
+}
+
+/** A number by its place among the training values: a straight line, and bends at the bins. */
+export function bins(context: Context): Recipe {
+  const { branch, value } = context;
+  const at = (end: string) => `${prefixOf(branch)}vectors.${end}`;
+  const names = ["weight", "bias", "bends", "start", "slope", "low", "high"].map(at);
+  return {
+    values: [value], weights: names, inputs: [branch.group],
+    axes: [{ name: "column", size: value.shape[0]! }],
+    units: value.shape[1]!,
+    make: (material, unit, [column = 0]) => {
+      const read = (end: string) => material.weight(at(end)).values;
+      const x = material.input(branch.group).values[column]!;
+      const width = value.shape[1]!;
+      const count = material.weight(at("bends")).shape[1]!;
+      const terms: Term[] = [{ name: "the number itself", weight: read("weight")[column * width + unit]!, factor: x }];
+      for (let bin = 0; bin < count; bin++) {
+        const cell = column * count + bin;
+        if (read("slope")[cell] === 0) continue;
+        const place = Math.min(read("high")[cell]!, Math.max(read("low")[cell]!, (x - read("start")[cell]!) * read("slope")[cell]!));
+        terms.push({ name: `part ${bin + 1} of its range`, weight: read("bends")[cell * width + unit]!, factor: place });
+      }
+      const bias = read("bias")[column * width + unit]!;
+      const sum = sumOf(terms);
+      return {
+        says: "The range of the number is cut into parts with equally many training rows; a part below it counts 1, one above it 0.",
+        terms, patches: [], byHand: sum + bias, recorded: known(reader(value, material.seen(value))(column, unit)),
+        lines: [{ name: "its start value (bias)", formula: `${number(sum)} + ${number(bias)}`, value: sum + bias }],
+      };
+    },
+  };
+}
+
+/** Floats at a position, or a small square of a picture, through a linear map. */
+export function project(context: Context): Recipe {
+  const { branch, value, manifest } = context;
+  const prefix = `${prefixOf(branch)}embed.`;
+  const placed = manifest.parameters.some((one) => one.name === `${prefix}places`);
+  const names = ["linear.weight", "linear.bias", "normalize.mean", "normalize.std"].map((end) => prefix + end);
+  return {
+    values: [value], weights: [...names, ...(placed ? [`${prefix}places`] : [])], inputs: [branch.group],
+    axes: [{ name: "position", size: value.shape[0]! }],
+    units: value.shape[1]!,
+    make: (material, unit, [position = 0]) => {
+      const [weight, bias, mean, std] = names.map((name) => material.weight(name)) as [Tensor, Tensor, Tensor, Tensor];
+      const { values, shape } = material.input(branch.group);
+      const size = shape.at(-1)!;
+      const inputs = weight.shape[1]!;
+      const cells = cut(shape.slice(0, -1), inputs / size, position, value.shape[0]!);
+      const terms = Array.from({ length: inputs }, (_, i): Term => {
+        const cell = cells[Math.floor(i / size)]!;
+        const raw = cell < 0 ? NaN : values[cell * size + (i % size)]!;
+        const factor = Number.isNaN(raw) ? 0 : (raw - mean.values[i % size]!) / std.values[i % size]!;
+        return { name: inputs > 1 ? `input ${i + 1}` : "the value", weight: weight.values[unit * inputs + i]!, factor };
+      });
+      const sum = sumOf(terms);
+      const b = bias.values[unit]!;
+      const place = placed ? material.weight(`${prefix}places`).values[position * value.shape[1]! + unit]! : 0;
+      const lines = [{ name: "start value (bias)", formula: `${number(sum)} + ${number(b)}`, value: sum + b }];
+      if (placed) lines.push({ name: "where it was", formula: `${number(sum + b)} + ${number(place)}`, value: sum + b + place });
+      return {
+        says: "The values at this position, on a common scale, through one linear map that is the same everywhere.",
+        terms, patches: [], lines, byHand: lines.at(-1)!.value, recorded: known(reader(value, material.seen(value))(position, unit)),
+      };
+    },
+  };
+}
+
+/** Places of a patch's cells among all positions, -1 beyond the edge. */
+function cut(positions: readonly number[], cells: number, patch: number, patches: number): number[] {
+  if (positions.length === 1) {
+    return Array.from({ length: cells }, (_, i) => (patch * cells + i < positions[0]! ? patch * cells + i : -1));
+  }
+  const [height, width] = positions as [number, number];
+  // Squares of a picture, or whole frames of a spectrogram: as many as there are patches.
+  const side = Math.round(Math.sqrt(cells));
+  const square = side * side === cells && Math.ceil(height / side) * Math.ceil(width / side) === patches;
+  const [high, wide] = square ? [side, side] : [cells / width, width];
+  const across = Math.ceil(width / wide);
+  const [top, left] = [Math.floor(patch / across) * high, (patch % across) * wide];
+  return Array.from({ length: cells }, (_, i) => {
+    const [row, column] = [top + Math.floor(i / wide), left + (i % wide)];
+    return row < height && column < width ? row * width + column : -1;
+  });
+}

@@ -1,0 +1,74 @@
+// A gated recurrent unit at one position: how much to keep, how much to write anew.
+// src/pellucid/network/rnn.py; Cho et al. 2014.
+
+import { sigmoid } from "../answers";
+import type { Value } from "../inside";
+import { number } from "../numbers";
+import { isThere, known, nothing, prefixOf, reader, type Context, type Material, type Recipe, type Term } from "./operation";
+
+export function gate(context: Context): Recipe {
+  const { branch, value, manifest } = context;
+  const layer = Number(/layer (\d+)/.exec(value.layer)?.[1] ?? 1) - 1;
+  const before: Value | undefined = layer
+    ? branch.values.find((one) => one.layer === `layer ${layer}`)
+    : branch.values.find((one) => one.what === "embedding");
+  const name = `${prefixOf(branch)}network.layers.${layer}`;
+  const own = manifest.parameters.filter((one) => one.name.startsWith(`${name}.`)).map((one) => one.name);
+  const hidden = value.shape[1]! / 2;
+  return {
+    values: [value, ...(before ? [before] : [])],
+    weights: own,
+    inputs: branch.part?.way === "lookup" ? [branch.group] : [],
+    axes: [{ name: "position", size: value.shape[0]! }],
+    units: value.shape[1]!,
+    make: (material, unit, [position = 0]) => {
+      const backward = unit >= hidden;
+      const j = unit % hidden;
+      const end = backward ? "_reverse" : "";
+      const outputs = reader(value, material.seen(value));
+      if (!isThere(branch, material, position)) return nothing(outputs(position, unit));
+      const inputs = before ? reader(before, material.seen(before)) : () => NaN;
+      const earlier = backward ? position + 1 : position - 1;
+      const memory = (k: number) => (earlier < 0 ? 0 : outputs(earlier, k + (backward ? hidden : 0)));
+      const x = dots(material, `${name}.weight_ih_l0${end}`, `${name}.bias_ih_l0${end}`, j, hidden, (k) => inputs(position, k));
+      const h = dots(material, `${name}.weight_hh_l0${end}`, `${name}.bias_hh_l0${end}`, j, hidden, memory);
+      const r = sigmoid(x[0]! + h[0]!);
+      const z = sigmoid(x[1]! + h[1]!);
+      const n = Math.tanh(x[2]! + r * h[2]!);
+      const old = memory(j);
+      const next = (1 - z) * n + z * old;
+      return {
+        says: `At each position a unit decides how much of its memory to keep. This one reads ${backward ? "from the end" : "from the beginning"}.`,
+        terms: candidate(material, `${name}.weight_ih_l0${end}`, j, hidden, (k) => inputs(position, k)),
+        patches: [], byHand: next, recorded: known(outputs(position, unit)),
+        lines: [
+          { name: "forget (r): how much memory to look at", formula: `σ(${number(x[0]!)} + ${number(h[0]!)})`, value: r },
+          { name: "keep (z): how much memory stays", formula: `σ(${number(x[1]!)} + ${number(h[1]!)})`, value: z },
+          { name: "write (n): what is new", formula: `tanh(${number(x[2]!)} + ${number(r)} × ${number(h[2]!)})`, value: n },
+          { name: "memory afterwards", formula: `(1 − ${number(z)}) × ${number(n)} + ${number(z)} × ${number(old)}`, value: next },
+        ],
+      };
+    },
+  };
+}
+
+/** One row of each gate (r, z, n) times the inputs, with its bias. */
+function dots(material: Material, weightName: string, biasName: string, j: number, hidden: number, read: (k: number) => number): number[] {
+  const weight = material.weight(weightName);
+  const bias = material.weight(biasName).values;
+  const width = weight.shape[1]!;
+  return [0, 1, 2].map((gateNumber) => {
+    const row = gateNumber * hidden + j;
+    let sum = bias[row]!;
+    for (let k = 0; k < width; k++) sum += weight.values[row * width + k]! * read(k);
+    return sum;
+  });
+}
+
+/** What the input adds to "write": its largest products are worth reading. */
+function candidate(material: Material, name: string, j: number, hidden: number, read: (k: number) => number): Term[] {
+  const weight = material.weight(name);
+  const width = weight.shape[1]!;
+  const row = 2 * hidden + j;
+  return Array.from({ length: width }, (_, k) => ({ name: `write: input ${k}`, weight: weight.values[row * width + k]!, factor: read(k) }));
+}

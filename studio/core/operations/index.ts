@@ -1,0 +1,48 @@
+// Which recipe makes a watched value again; null where there is none yet.
+
+import type { Branch, Inside, Value } from "../inside";
+import type { Manifest } from "../manifest";
+import { convolution } from "./convolution";
+import { answer, neuron } from "./dense";
+import { bins, direction, lookup, project } from "./entering";
+import { gate } from "./gru";
+import type { Context, Recipe } from "./operation";
+import { attention, contract, expand, pairs, pool } from "./positions";
+import { phrase } from "./sequence";
+
+export type { Axis, Material, Operation, Patch, Recipe, Term } from "./operation";
+export { missing } from "./operation";
+
+type Maker = (context: Context) => Recipe;
+
+export function recipeFor(manifest: Manifest, inside: Inside, value: Value): Recipe | null {
+  const branches = [...inside.branches, ...(inside.across ? [inside.across] : [])];
+  const branch = branches.find((one) => one.values.includes(value)) ?? branches.at(-1);
+  if (!branch) return null;
+  const maker = makerFor(manifest, branch, value);
+  return maker ? maker({ manifest, inside, branch, value }) : null;
+}
+
+function makerFor(manifest: Manifest, branch: Branch, value: Value): Maker | null {
+  if (value.form === "output") return answer;
+  if (value.form === "attention") return attention;
+  if (value.form === "maps") return convolution;
+  if (value.what === "pooled") return pool;
+  if (value.what === "embedding") return embedding(manifest, branch);
+  if (value.what === "number vectors") return bins;
+  if (value.what === "tokens and pairs") return pairs;
+  if (value.what === "step outputs") return gate;
+  if (branch.family === "cnn" && value.layer.startsWith("block")) return phrase;
+  if (branch.family === "transformer" && value.layer.startsWith("block")) {
+    return value.what === "activation" ? expand : value.what === "output" ? contract : null;
+  }
+  if (["mlp", "tabm"].includes(branch.family) && value.layer.startsWith("layer")) return neuron;
+  return null;
+}
+
+function embedding(manifest: Manifest, branch: Branch): Maker | null {
+  if (branch.part?.way === "lookup") return lookup;
+  const has = (end: string) => manifest.parameters.some((one) => one.name.startsWith("branches.") && one.name.endsWith(end));
+  if (branch.part?.positions.length) return has("embed.linear.weight") ? project : null;
+  return has("vectors.direction") ? direction : null;
+}

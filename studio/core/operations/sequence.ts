@@ -1,0 +1,116 @@
+// A convolution along words or time: windows of several lengths side by side.
+// src/pellucid/network/cnn.py: Block.
+
+import type { Value } from "../inside";
+import { number } from "../numbers";
+import { isThere, known, nothing, prefixOf, reader, sumOf, type Context, type Material, type Patch, type Recipe, type Term } from "./operation";
+
+const EPS = 1e-5;
+type Read = (position: number, channel: number) => number;
+
+export function phrase(context: Context): Recipe {
+  const { branch, value, manifest } = context;
+  const layers = [...new Set(branch.values.filter((one) => one.layer.startsWith("block")).map((one) => one.layer))];
+  const block = layers.indexOf(value.layer);
+  const inner = branch.values.find((one) => one.layer === value.layer && one.what === "convolution")!;
+  const last = block > 0 ? branch.values.find((one) => one.layer === layers[block - 1] && one.what === "activation")! : null;
+  const before = last ?? branch.values.find((one) => one.what === "embedding") ?? null;
+  const name = `${prefixOf(branch)}network.stages.${block}`;
+  const there = (end: string) => manifest.parameters.some((one) => one.name === `${name}.${end}.weight`);
+  const kernels = manifest.parameters.filter((one) => one.name.startsWith(`${name}.convolutions.`)).map((one) => one.name);
+  const bottleneck = there("bottleneck") ? `${name}.bottleneck.weight` : null;
+  const bent = value.what === "activation";
+  const norm = ["weight", "bias", "running_mean", "running_var"].map((end) => `${name}.norm.${end}`);
+  const enter = [`${prefixOf(branch)}embed.mean`, `${prefixOf(branch)}embed.std`];
+  const share = manifest.parameters.find((one) => one.name === kernels[0])?.shape[0] ?? 1;
+  return {
+    values: [value, ...(before ? [before] : []), ...(bent ? [inner] : [])],
+    weights: [...kernels, `${name}.neighbors.weight`, ...(bottleneck ? [bottleneck] : []), ...(bent ? norm : []), ...(before ? [] : enter)],
+    inputs: before && branch.part?.way !== "lookup" ? [] : [branch.group],
+    axes: [{ name: "position", size: value.shape[0]! }],
+    units: value.shape[1]!,
+    make: (material, unit, [position = 0]) => {
+      const own = reader(value, material.seen(value))(position, unit);
+      if (bent && !isThere(branch, material, position)) return nothing(own);
+      const read = before ? sequenceReader(before, material) : samples(material, branch.group, enter);
+      const length = inner.shape[0]!;
+      const inside: Read = (at, channel) => (at < 0 || at >= length ? 0 : read(at, channel));
+      const which = Math.floor(unit / share);
+      const made = which < kernels.length
+        ? long(material, kernels[which]!, unit - which * share, position, bottleneck ? narrowed(material, bottleneck, inside) : inside)
+        : neighbors(material, `${name}.neighbors.weight`, unit - kernels.length * share, position, inside);
+      const residual = bent && before?.shape[1] === value.shape[1];
+      const sum = bent ? reader(inner, material.seen(inner))(position, unit) : NaN;
+      const lines = bent ? bend(material, norm, unit, Number.isNaN(sum) ? sumOf(made.terms) : sum, residual ? read(position, unit) : null) : [];
+      return { ...made, lines, byHand: lines.at(-1)?.value ?? sumOf(made.terms), recorded: known(own) };
+    },
+  };
+}
+
+function long(material: Material, name: string, filter: number, position: number, read: Read) {
+  const weight = material.weight(name);
+  const [channels, kernel] = [weight.shape[1]!, weight.shape[3]!];
+  const pad = Math.floor(kernel / 2);
+  const terms: Term[] = [];
+  const patch: Patch = { name: "input", height: channels, width: kernel, inputs: [], weights: [] };
+  for (let channel = 0; channel < channels; channel++) {
+    for (let i = 0; i < kernel; i++) {
+      const factor = read(position + i - pad, channel);
+      const w = weight.values[(filter * channels + channel) * kernel + i]!;
+      patch.inputs.push(factor);
+      patch.weights.push(w);
+      terms.push({ name: `position ${position + i - pad}${channels > 1 ? `, feature ${channel}` : ""}`, weight: w, factor });
+    }
+  }
+  return { terms, patches: [patch], says: `A window of ${kernel} positions, ${terms.length} inputs, each multiplied by its weight, and all added up.` };
+}
+
+function neighbors(material: Material, name: string, filter: number, position: number, read: Read) {
+  const weight = material.weight(name);
+  const channels = weight.shape[1]!;
+  const terms = Array.from({ length: channels }, (_, channel): Term => ({
+    name: `feature ${channel}, largest of three`,
+    weight: weight.values[filter * channels + channel]!,
+    factor: Math.max(...[-1, 0, 1].map((by) => read(position + by, channel))),
+  }));
+  return { terms, patches: [] as Patch[], says: "Of each feature the largest among three neighbors, multiplied by its weight, and all added up." };
+}
+
+/** The summary of all features that long windows look at. */
+function narrowed(material: Material, name: string, read: Read): Read {
+  const weight = material.weight(name);
+  const channels = weight.shape[1]!;
+  return (position, unit) => {
+    let sum = 0;
+    for (let channel = 0; channel < channels; channel++) sum += weight.values[unit * channels + channel]! * read(position, channel);
+    return sum;
+  };
+}
+
+function bend(material: Material, norm: readonly string[], unit: number, sum: number, input: number | null) {
+  const [weight, bias, mean, variance] = norm.map((name) => material.weight(name).values[unit]!) as [number, number, number, number];
+  const normal = ((sum - mean) / Math.sqrt(variance + EPS)) * weight + bias;
+  const bent = Math.max(0, normal);
+  const lines = [
+    { name: "on a common scale", formula: `(${number(sum)} − ${number(mean)}) / √${number(variance)} × ${number(weight)} + ${number(bias)}`, value: normal },
+    { name: "below zero nothing (ReLU)", formula: `max(0, ${number(normal)})`, value: bent },
+  ];
+  if (input !== null) lines.push({ name: "the block's input is added", formula: `${number(bent)} + ${number(input)}`, value: bent + input });
+  return lines;
+}
+
+function sequenceReader(value: Value, material: Material): Read {
+  const read = reader(value, material.seen(value));
+  return (position, channel) => read(position, channel);
+}
+
+/** The normalized samples of a series; zero where nothing is. */
+function samples(material: Material, group: string, names: readonly string[]): Read {
+  const { values, shape } = material.input(group);
+  const channels = shape[1] ?? 1;
+  const [mean, std] = names.map((name) => material.weight(name).values) as [ArrayLike<number>, ArrayLike<number>];
+  return (position, channel) => {
+    const value = values[position * channels + channel]!;
+    return Number.isNaN(value) ? 0 : (value - mean[channel]!) / std[channel]!;
+  };
+}
