@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pellucid.evidence.explain.explain import Explained
     from pellucid.evidence.explain.neighbors import Neighbor
     from pellucid.evidence.explain.pieces import Explanation
+    from pellucid.evidence.subject import Rows
     from pellucid.export.bundle import Bundle
     from pellucid.recipe.watcher import Watcher
 
@@ -97,12 +98,8 @@ def explain_source(
     Raises:
         DataError: The row can't be read. ConfigError: There is no such row or class.
     """
-    from pellucid.evidence.explain.explain import SECONDS, explain, promised
-    from pellucid.evidence.explain.randomization import similarity_of
     from pellucid.evidence.subject import take
     from pellucid.interfaces.predict import table_of
-    from pellucid.recipe.explain import reference_of, threads_of
-    from pellucid.recording.layout import is_run
 
     watcher.stage("reading")
     table = table_of(bundle, source)
@@ -118,6 +115,33 @@ def explain_source(
             problems[0], where=place, fix="mend this row, or name another one with --row"
         )
     example = take(loaded, np.array([0]))
+    explained = explain_example(
+        folder, bundle, example, watcher, name=name, model=model, seconds=seconds
+    )
+    return Page(explained, place, chosen, count)
+
+
+def explain_example(
+    folder: str | Path,
+    bundle: Bundle,
+    example: Rows,
+    watcher: Watcher,
+    *,
+    name: str | None = None,
+    model: str | None = None,
+    seconds: float | None = None,
+) -> Explained:
+    """Explain the answer for one decoded example.
+
+    Args:
+        folder: Of the run, or of its model alone.
+        name, model, seconds: As for `explain_source`.
+    """
+    from pellucid.evidence.explain.explain import SECONDS, explain, promised
+    from pellucid.evidence.explain.randomization import similarity_of
+    from pellucid.recipe.explain import reference_of, threads_of
+    from pellucid.recording.layout import is_run
+
     subject = bundle.subject(model or "kept")  # type: ignore[arg-type]
     kinds = {column.modality for column in subject.columns}
     needed = len(subject.columns) > 1 or bool(kinds & set(SCALAR))
@@ -129,7 +153,7 @@ def explain_source(
         if is_run(Path(folder)) and subject.which != "baseline":
             network = bundle.subject("network")
             similarity = similarity_of(Path(folder), network, example, reference)
-        explained = explain(
+        return explain(
             subject,
             example,
             reference,
@@ -138,7 +162,6 @@ def explain_source(
             similarity=similarity,
             progress=watcher.progress,
         )
-    return Page(explained, place, chosen, count)
 
 
 def _chosen(row: int | None, rows: int, name: str) -> int:

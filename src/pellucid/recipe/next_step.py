@@ -19,7 +19,7 @@ from torch import Tensor
 from pellucid.config import Plan
 from pellucid.data.modalities import MODALITIES
 from pellucid.errors import ConfigError
-from pellucid.evidence.receipt import FRESH, Check, Memory, Receipt, receipt
+from pellucid.evidence.receipt import FRESH, Check, Memory, Receipt, WhatIf, receipt, what_if
 from pellucid.evidence.subject import Material
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import train
@@ -72,17 +72,48 @@ def next_step(
     """
     watcher = watcher or Watcher()
     run = Run(run_folder)
-    number = _number(run, at)
+    number = step_before(run, at)
     material = material_of(run, watcher, source, test)
-    learn, check = material.folds[0]
-    data = material.ingredients(learn, check)
+    return receipt_of(stand(run, material, number, watcher, seconds), watcher, example, zoom)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A run that is about to make a step again, on copies. number: updates before it; None: more
+    than the run made. data: what the first network learns from."""
+
+    run: Run
+    material: Material
+    data: Ingredients
+    number: int | None
+    standing: Standing
+
+
+def stand(
+    run: Run,
+    material: Material,
+    number: int | None,
+    watcher: Watcher,
+    seconds: float = REPLAY_SECONDS,
+) -> Ready:
+    """Bring the first network to where it was after `number` updates (see `step_before`)."""
+    data = material.ingredients(*material.folds[0])
     plan = fold_plan(run.plan, 0)
     with threads(plan.threads), torch.random.fork_rng(devices=[]):
         if number is None:
             standing = _final(run, data, plan)
         else:
             standing = _at(run, data, plan, number, seconds, watcher)
-        watcher.stage("making the step and checking every number")
+    return Ready(run, material, data, number, standing)
+
+
+def receipt_of(
+    ready: Ready, watcher: Watcher, example: int | None = None, zoom: str | None = None
+) -> Receipt:
+    """The receipt of the step that comes next."""
+    standing, data = ready.standing, ready.data
+    watcher.stage("making the step and checking every number")
+    with threads(ready.run.plan.threads), torch.random.fork_rng(devices=[]):
         written = receipt(
             standing.learner,
             data.dataset,
@@ -93,13 +124,21 @@ def next_step(
             example=example,
         )
     checks = list(written.checks)
-    if number is not None:
-        checks += _against_record(run, written, standing)
-    return _placed(written, material, learn, tuple(checks), standing.notes)
+    if ready.number is not None:
+        checks += _against_record(ready.run, written, standing)
+    learn = ready.material.folds[0][0]
+    return _placed(written, ready.material, learn, tuple(checks), standing.notes)
 
 
-def _number(run: Run, at: int | str | None) -> int | None:
-    """Updates before the step; None for the final weights."""
+def what_if_of(ready: Ready, name: str) -> WhatIf:
+    """The step that comes next, with one thing changed; on copies, like everything here."""
+    data = ready.data
+    with threads(ready.run.plan.threads), torch.random.fork_rng(devices=[]):
+        return what_if(ready.standing.learner, data.dataset, data.task, data.rows, name)
+
+
+def step_before(run: Run, at: int | str | None) -> int | None:
+    """Updates before the step that is asked for; None for the final weights."""
     steps = _steps(run)
     if at is None:
         before = [step for step in run.weight_steps if step < steps]

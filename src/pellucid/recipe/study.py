@@ -86,14 +86,25 @@ def material_of(
     run: Run, watcher: Watcher, source: Any = None, test: Any = None, seconds: float = 30.0
 ) -> Material:
     """The run's source, read and cut as it was, beside the model that came of it."""
+    check_done(run)
+    return material_from(run, prepared_again(run, watcher, source, test), watcher, seconds)
+
+
+def check_done(run: Run) -> None:
+    """ConfigError if there is no model yet."""
     if run.status not in ("done", "interrupted"):
         raise ConfigError(
             f"the run is not done: it says '{run.status}'",
             where=str(run.path),
             fix="wait, or 'pellucid resume' if it was killed",
         )
+
+
+def material_from(
+    run: Run, prepared: Prepared, watcher: Watcher, seconds: float = 30.0
+) -> Material:
+    """The same from a source that was read again already."""
     settings = settings_of(run)
-    prepared = _prepared_again(run, watcher, source, test)
     bundle = Bundle.load_from(run.path)
     plan = run.plan
     starts = planned_starts(prepared, bundle.columns, plan)
@@ -134,7 +145,7 @@ def material_of(
     )
 
 
-def _prepared_again(run: Run, watcher: Watcher, source: Any, test: Any) -> Prepared:
+def prepared_again(run: Run, watcher: Watcher, source: Any = None, test: Any = None) -> Prepared:
     """The source of a run, which must still be the same."""
     known = run.info["source"]
     source = source if source is not None else known["path"]

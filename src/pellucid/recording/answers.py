@@ -81,7 +81,7 @@ class AnswersWriter:
             known = read_rows(path, self._record)
             with replacing(path) as beside:
                 beside.write_bytes(known[known["step"] <= step].tobytes())
-        write_json(self.folder / "about.json", self._about)
+        write_json(self.folder / "about.json", self._about, durable=False)
 
     def add(self, step: int, values: np.ndarray) -> None:
         """Append the answers of one evaluation, `(rows, outputs)`."""

@@ -27,6 +27,7 @@ OWN = (
     "answers/about.json",
     "answers/values.bin",
     "control.json",
+    "decisions.json",
     "learning.lock",
     "checkpoint/state.*",
     "checkpoint/fold-*/state.*",

@@ -9,7 +9,7 @@ receipt carries the largest gap of each comparison.
 To read in order: `parts.py`, what a receipt says. `make.py`, how it is made. `made.py`,
 `watched.py`, `exact.py`: the three copies. `forward.py`, `changes.py`, `closer.py` (`zoom.py`,
 `words.py`): what is written down. `passages.py`, `sums.py`, `gru.py`, `losses.py`, `updates.py`:
-by hand. `checks.py`: all of it compared.
+by hand. `checks.py`: all of it compared. `what_if.py`: the step with one thing changed.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ from pellucid.evidence.receipt.parts import (
     Unit,
     Weights,
 )
+from pellucid.evidence.receipt.what_if import WHAT_IFS, WhatIf, what_if
 
 __all__ = [
     "FRESH",
+    "WHAT_IFS",
     "Check",
     "Layer",
     "Line",
@@ -39,5 +41,7 @@ __all__ = [
     "Receipt",
     "Unit",
     "Weights",
+    "WhatIf",
     "receipt",
+    "what_if",
 ]

@@ -96,12 +96,20 @@ def last_row(path: Path) -> tuple[int, dict[str, Any]]:
     return rows, {name: row[name].item() for name in ("step", "epoch", "loss")}
 
 
-async def follow(run: Run, closing: Callable[[], bool]) -> AsyncIterator[str]:
+Doing = Callable[[], dict[str, Any] | None]
+
+
+async def follow(run: Run, closing: Callable[[], bool], doing: Doing) -> AsyncIterator[str]:
     """Events until the page goes away or the studio is closed: "status" and "tick" at once, then
-    whenever something is new."""
+    whenever something is new.
+
+    Args:
+        doing: What the studio itself computes for a page right now (`ask.py`).
+    """
     follower = Follower(run)
     status: dict[str, Any] = {}
     told: Snapshot | None = None
+    told_work: dict[str, Any] | None = None
     quiet = until_status = 0.0
     while not closing():
         try:
@@ -115,6 +123,9 @@ async def follow(run: Run, closing: Callable[[], bool]) -> AsyncIterator[str]:
         except (PellucidError, OSError, ValueError) as error:
             yield event("bye", {"why": str(error).partition("\n")[0]})
             return
+        if (at_work := _of(doing(), run)) != told_work:
+            told_work, quiet = at_work, 0.0
+            yield event("work", at_work or {"what": None})
         if told is None or seen.events != told.events:
             yield event("event", {"lines": seen.events})
         if told is None or (seen.rows, seen.looks) != (told.rows, told.looks):
@@ -130,15 +141,22 @@ async def follow(run: Run, closing: Callable[[], bool]) -> AsyncIterator[str]:
     yield event("bye", {"why": "the studio was closed"})
 
 
+def _of(doing: dict[str, Any] | None, run: Run) -> dict[str, Any] | None:
+    """What is computed for this run; None if nothing is."""
+    if doing is None or doing["run"] != str(run.path):
+        return None
+    return {name: doing[name] for name in ("what", "done", "total")}
+
+
 def event(name: str, data: dict[str, Any], number: int | None = None) -> str:
     """One event as it goes over the wire."""
     mark = "" if number is None else f"id: {number}\n"
     return f"{mark}event: {name}\ndata: {json.dumps(plain(data))}\n\n"
 
 
-def stream(run: Run, closing: Callable[[], bool]) -> StreamingResponse:
+def stream(run: Run, closing: Callable[[], bool], doing: Doing) -> StreamingResponse:
     """The events as an answer."""
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(
-        follow(run, closing), headers=headers, media_type="text/event-stream; charset=utf-8"
+        follow(run, closing, doing), headers=headers, media_type="text/event-stream; charset=utf-8"
     )

@@ -56,9 +56,8 @@ class Shelf:
         return next(names, None)
 
     def lines(self) -> list[dict[str, Any]]:
-        """One dict a run, latest first: `run_line`."""
-        found = [run_line(name, path) for name, path in self.folders().items()]
-        return sorted(found, key=lambda line: str(line["started"] or ""), reverse=True)
+        """One dict a run: `run_line`."""
+        return [run_line(name, path) for name, path in self.folders().items()]
 
     def _paths(self) -> Iterator[Path]:
         known = set()
@@ -74,29 +73,35 @@ class Shelf:
                 yield path
 
 
+NOTHING_KNOWN: dict[str, Any] = {
+    "run": None,
+    "folder": None,
+    "name": None,
+    "status": "damaged",
+    "alive": False,
+    "stage": None,
+    "started": None,
+    "seconds": None,
+    "source": None,
+    "path": None,
+    "task": None,
+    "target": None,
+    "modalities": [],
+    "network": [],
+    "rows": None,
+    "metric": None,
+    "score": None,
+    "low": None,
+    "high": None,
+    "verdict": None,
+    "problem": None,
+}
+"""A line on the first page, before anything is known."""
+
+
 def run_line(name: str, folder: Path) -> dict[str, Any]:
     """A run on the first page; one that can't be read says why in `problem`."""
-    line: dict[str, Any] = {
-        "run": name,
-        "folder": str(folder),
-        "name": name,
-        "status": "damaged",
-        "alive": False,
-        "started": None,
-        "seconds": None,
-        "source": None,
-        "task": None,
-        "target": None,
-        "modalities": [],
-        "network": [],
-        "rows": None,
-        "metric": None,
-        "score": None,
-        "low": None,
-        "high": None,
-        "verdict": None,
-        "problem": None,
-    }
+    line = {**NOTHING_KNOWN, "run": name, "folder": str(folder), "name": name}
     try:
         run = Run(folder)
         return line | _told(run) | _judged(run)
@@ -115,7 +120,10 @@ def _told(run: Run) -> dict[str, Any]:
         "alive": alive(run.path),
         "started": info.get("started"),
         "seconds": info.get("seconds"),
+        "stage": info.get("stage"),
+        "problem": info.get("problem"),
         "source": as_dict(info.get("source")).get("name"),
+        "path": as_dict(info.get("source")).get("path"),
         "task": task.get("kind"),
         "target": task.get("target"),
         "modalities": sorted({kind for kind in kinds if isinstance(kind, str)}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +17,12 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pellucid import __version__
-from pellucid.errors import ConfigError, PellucidError
+from pellucid.errors import PellucidError
 from pellucid.examples import EXAMPLES
-from pellucid.interfaces.studio import live, trace, work
+from pellucid.interfaces.studio import ask, labels, live, rows, trace, work
+from pellucid.interfaces.studio.given import Given, given
 from pellucid.interfaces.studio.guard import Guard, Refused, error_response
+from pellucid.interfaces.studio.orders import order_of
 from pellucid.interfaces.studio.runs import Shelf
 from pellucid.recording.run import Run
 
@@ -57,6 +58,10 @@ class Studio:
     hosts: tuple[str, ...]
     cookie: str = "pellucid"
     closing: Event = field(default_factory=Event)
+    asker: ask.Asker = field(default_factory=ask.Asker)
+
+    def __post_init__(self) -> None:
+        self.workshop = work.Workshop(self.shelf)
 
 
 def app(studio: Studio) -> ASGIApp:
@@ -104,6 +109,41 @@ def _page_file(name: str) -> Response:
     return Response(path.read_bytes(), 200, {"Cache-Control": cache}, KINDS[path.suffix])
 
 
+# --- the first page's answer --------------------------------------------------------------------
+
+
+def home(studio: Studio) -> dict[str, Any]:
+    """Which runs there are, and which examples could be learned from."""
+    lines = [*studio.workshop.lines(), *studio.shelf.lines()]
+    lines.sort(key=lambda line: str(line["started"] or ""), reverse=True)
+    return {
+        "version": __version__,
+        "folder": str(studio.shelf.folder),
+        "runs": lines,
+        "examples": [
+            {
+                "name": example.name,
+                "title": example.title,
+                "modality": example.modality,
+                "made_up": example.generated,
+                "description": example.description,
+                "seconds": _took(example.name, lines),
+            }
+            for example in EXAMPLES.values()
+        ],
+    }
+
+
+def _took(example: str, lines: list[dict[str, Any]]) -> float | None:
+    """Seconds that an example took here the last time."""
+    for line in lines:
+        parts = Path(line["path"] or "").parts
+        made = parts[parts.index("examples") :] if "examples" in parts else ()
+        if line["status"] == "done" and example in made:
+            return float(line["seconds"] or 0) or None
+    return None
+
+
 # --- runs ---------------------------------------------------------------------------------------
 
 
@@ -116,34 +156,49 @@ def _run_routes(studio: Studio) -> list[Route]:
 
     def post(path: str, answer: Callable[[Run, dict[str, Any]], Any]) -> Route:
         async def endpoint(request: Request) -> Response:
-            order = await sent(request)
+            order = order_of(await request.body())
             run = await run_in_threadpool(run_of, request)
             found = await run_in_threadpool(answer, run, order)
             return trace.as_json(request, found, cache=LIVE)
 
         return Route(f"/api/runs/{{run}}/{path}", endpoint, methods=["POST"])
 
-    def home(request: Request) -> Response:
-        made = [
-            {
-                "name": example.name,
-                "title": example.title,
-                "modality": example.modality,
-                "made_up": example.generated,
-                "description": example.description,
-            }
-            for example in EXAMPLES.values()
-        ]
-        found = {
-            "version": __version__,
-            "folder": str(studio.shelf.folder),
-            "runs": studio.shelf.lines(),
-            "examples": made,
-        }
-        return trace.as_json(request, found, cache="no-store")
+    def about(path: str, answer: Callable[[ask.Asker, Run, Given], Any]) -> Route:
+        """A question about one example."""
+
+        async def endpoint(request: Request) -> Response:
+            run = await run_in_threadpool(run_of, request)
+            async with given(request) as example:
+                found = await run_in_threadpool(answer, studio.asker, run, example)
+            return trace.as_json(request, found, cache=LIVE)
+
+        return Route(f"/api/runs/{{run}}/{path}", endpoint, methods=["POST"])
+
+    def control(run_name: str, order: dict[str, Any]) -> dict[str, Any]:
+        if studio.workshop.is_starting(run_name) and order.get("do") == "stop":
+            return studio.workshop.stop_early(run_name)
+        return work.control(studio.shelf.run(run_name), order)
+
+    async def controlled(request: Request) -> Response:
+        order = order_of(await request.body())
+        found = await run_in_threadpool(control, request.path_params["run"], order)
+        return trace.as_json(request, found, cache=LIVE)
+
+    async def start(request: Request) -> Response:
+        found, status = await work.start(studio.workshop, request)
+        answer = trace.as_json(request, found, cache=LIVE)
+        answer.status_code = status
+        return answer
+
+    def log(request: Request) -> Response:
+        found = studio.workshop.log(request.path_params["run"])
+        return trace.as_json(request, found, cache=LIVE)
 
     return [
-        Route("/api/home", home),
+        Route("/api/home", lambda request: trace.as_json(request, home(studio), cache=LIVE)),
+        Route("/api/runs", start, methods=["POST"]),
+        Route("/api/runs/{run}/log", log),
+        Route("/api/runs/{run}/control", controlled, methods=["POST"]),
         get("manifest", lambda request, run: trace.as_json(request, _named(request, run))),
         get("drawings", lambda request, run: trace.as_json(request, trace.drawings(run))),
         get("steps", _steps),
@@ -156,24 +211,25 @@ def _run_routes(studio: Studio) -> list[Route]:
         get("results/{name}", _results),
         get("findings", lambda request, run: trace.as_json(request, trace.findings(run))),
         get("report", lambda request, run: trace.report(run)),
-        get("live", lambda request, run: live.stream(run, studio.closing.is_set)),
-        post("control", work.control),
+        get(
+            "live",
+            lambda request, run: live.stream(
+                run, studio.closing.is_set, lambda: studio.asker.doing
+            ),
+        ),
+        get("rows", lambda request, run: trace.as_json(request, rows_of(studio, request, run))),
+        get("labels", _labels),
+        get("decisions", lambda request, run: trace.as_json(request, labels.decisions(run))),
+        post("labels", labels.decide),
+        post("iteration", lambda run, order: ask.iteration(studio.asker, run, order)),
+        post("study", lambda run, order: ask.study(studio.asker, run, order)),
+        about("predict", ask.predict),
+        about("explain", ask.explain),
     ]
 
 
-async def sent(request: Request) -> dict[str, Any]:
-    """The JSON object that came with a request."""
-    try:
-        order = json.loads(await request.body() or b"{}")
-    except (ValueError, RecursionError):
-        order = None
-    if not isinstance(order, dict):
-        raise ConfigError(
-            "what was sent is no JSON object",
-            where=request.url.path,
-            fix='send something like {"do": "pause"}',
-        )
-    return order
+def rows_of(studio: Studio, request: Request, run: Run) -> dict[str, Any]:
+    return rows.rows(studio.asker, run, request.query_params)
 
 
 LIVE = "no-store"
@@ -216,6 +272,15 @@ def _probe(request: Request, run: Run) -> Response:
 
 def _answers(request: Request, run: Run) -> Response:
     return trace.data(request, trace.answers(run, trace.whole_number(request, "from")))
+
+
+def _labels(request: Request, run: Run) -> Response:
+    """The rows that are not to be learned from, as a file to keep."""
+    headers = {
+        "Cache-Control": LIVE,
+        "Content-Disposition": 'attachment; filename="decisions.csv"',
+    }
+    return Response(labels.listed(run), 200, headers, "text/csv; charset=utf-8")
 
 
 def _file(request: Request, run: Run, name: str) -> Response:

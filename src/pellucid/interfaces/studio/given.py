@@ -1,0 +1,190 @@
+"""One example that came from the page: a row as JSON, or files with it, and what is asked of it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+
+from pellucid.errors import ConfigError, did_you_mean
+from pellucid.interfaces.studio import upload
+from pellucid.interfaces.studio.guard import Refused
+from pellucid.interfaces.studio.orders import order_of
+
+if TYPE_CHECKING:
+    from pellucid.data.columns import Column
+
+FILES = ("image", "audio")
+"""Kinds of columns whose values are files: they have to be uploaded."""
+WHOLE = "file"
+"""Name of an upload that is not meant for one column."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """An example and what is asked.
+
+    value: one row, column -> value; or the value of the only column. files: column, or "file" ->
+    what was uploaded. row: instead of all that, a row of the source. steps: of the weights to go
+    back to; an empty list: all kept ones. name: class, tag or target to explain. model: who
+    answers; by default the one that was kept.
+    """
+
+    value: Any = None
+    files: dict[str, Path] = field(default_factory=dict)
+    row: int | None = None
+    steps: list[int] | None = None
+    name: str | None = None
+    model: str | None = None
+    seconds: float | None = None
+
+    def source(self, columns: list[Column]) -> Any:
+        """What `predict` takes: the path of an upload, or one row as a dict.
+
+        Raises:
+            ConfigError: Nothing was given, or not what the columns take.
+        """
+        if WHOLE in self.files and self.value is None and len(self.files) == 1:
+            return self.files[WHOLE]
+        if self.value is None and not self.files:
+            raise ConfigError(
+                "there is no example to answer",
+                where="value",
+                fix='send {"value": {"COLUMN": ...}}, or upload a file',
+            )
+        return self._row(columns)
+
+    def _row(self, columns: list[Column]) -> dict[str, Any]:
+        """One value for each column; a missing one is None."""
+        kinds = {column.name: column.modality for column in columns}
+        files = {self._column(name, kinds): path for name, path in self.files.items()}
+        value = {} if self.value is None else self.value
+        if not isinstance(value, Mapping):
+            if len(kinds) > 1:
+                raise ConfigError(
+                    f"the model has {len(kinds)} inputs, and one value was given",
+                    where="value",
+                    fix='send {"value": {"COLUMN": ...}} with: ' + ", ".join(list(kinds)[:8]),
+                )
+            value = {next(iter(kinds)): value}
+        for name in value:
+            if name not in kinds:
+                raise ConfigError(
+                    f"the model has no input '{name}'", where="value", fix=did_you_mean(name, kinds)
+                )
+        row: dict[str, Any] = {name: _cell(name, kinds[name], value.get(name)) for name in kinds}
+        return row | {name: str(path) for name, path in files.items()}
+
+    def _column(self, name: str, kinds: dict[str, str]) -> str:
+        """The column that an upload is for; "file" is for the only one that takes files."""
+        takes = [column for column, kind in kinds.items() if kind in FILES]
+        if name in takes:
+            return name
+        if name == WHOLE and len(takes) == 1:
+            return takes[0]
+        raise ConfigError(
+            f"no input called '{name}' takes a file",
+            where="upload",
+            fix=did_you_mean(name, takes) if takes else "send its value as JSON instead",
+        )
+
+
+def _cell(name: str, kind: str, value: Any) -> Any:
+    if value is None or value == "":
+        return None
+    if kind in FILES:
+        # A name of a file on this machine would be read from there.
+        raise ConfigError(
+            f"'{name}' takes a file, not {value!r:.40}",
+            where="value",
+            fix=f"upload the file under the name '{name}'",
+        )
+    if kind == "series":
+        return _series(name, value)
+    if kind == "words":
+        return list(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, bool | list | dict):
+        raise ConfigError(f"'{name}' can't be {value!r:.40}", where="value", fix="send one value")
+    return str(value) if kind in ("text", "category", "date") else value
+
+
+def _series(name: str, value: Any) -> Any:
+    import numpy as np
+
+    try:
+        found = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.empty(())
+    if found.ndim not in (1, 2) or not found.size:
+        raise ConfigError(
+            f"'{name}' is a series, and what was sent is none",
+            where="value",
+            fix="send a list of numbers, or a list of such lists, one for each time",
+        )
+    return found
+
+
+# --- from a request -----------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def given(request: Request) -> AsyncIterator[Given]:
+    """The example that a request brings, as JSON or as a form of files and a part "order" with that
+    JSON; uploads are gone when the block ends.
+
+    Raises:
+        ConfigError, Refused: It can't be read.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    with tempfile.TemporaryDirectory(prefix="pellucid-studio-") as folder:
+        if kind == "multipart/form-data":
+            form = await upload.receive(request, Path(folder))
+            yield _read(order_of(form.fields.get("order", "{}")), form.by_name())
+        elif kind in ("", "application/json", "text/plain"):
+            yield _read(order_of(await request.body()), {})
+        else:
+            raise Refused(
+                415,
+                f"'{kind}' can't be read",
+                where="Content-Type",
+                fix="send JSON, or a form with files (multipart/form-data)",
+            )
+
+
+def _read(order: dict[str, Any], files: dict[str, Path]) -> Given:
+    row, steps, seconds = order.get("row"), order.get("steps"), order.get("seconds")
+    model = order.get("model")
+    wrong = None
+    if not (row is None or _whole(row)):
+        wrong = ("row", "the number of a row, from 0")
+    elif not (
+        steps is None or steps == "all" or (isinstance(steps, list) and all(map(_whole, steps)))
+    ):
+        wrong = ("steps", '"all", or a list of kept steps such as [0, 40]')
+    elif not (seconds is None or (isinstance(seconds, int | float) and seconds > 0)):
+        wrong = ("seconds", "a number above 0")
+    elif model not in (None, "network", "baseline"):
+        wrong = ("model", '"network" or "baseline"')
+    if wrong is not None:
+        raise ConfigError(
+            f"'{wrong[0]}' can't be {order[wrong[0]]!r:.60}", where=wrong[0], fix=f"send {wrong[1]}"
+        )
+    name = order.get("name")
+    return Given(
+        value=order.get("value"),
+        files=files,
+        row=row,
+        steps=[] if steps == "all" else steps,
+        name=None if name is None else str(name),
+        model=model,
+        seconds=seconds,
+    )
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
