@@ -16,6 +16,7 @@ from pellucid.evidence.subject import Material, part
 
 TITLE = "Do its sets and intervals keep their promise?"
 FEWEST = 30
+ENDLESS = (-np.inf, np.inf)
 
 
 @part("sets")
@@ -29,18 +30,18 @@ def study(material: Material) -> Finding:
             f" it takes at least {FEWEST}.",
         )
     said = material.kept.say(material.take(material.test))
-    if not any("set" in answer or "low" in answer for answer in said):
+    if not any({"set", "low", "intervals"} & answer.keys() for answer in said):
         return unknown("sets", TITLE, _why_none(material))
     truth = material.truth[material.test]
     promised = said[0].get("set_holds", 1 - ALPHA)
+    if any("intervals" in answer for answer in said):
+        return _several(material, said, truth)
     numbers = material.task.kind == "regress"
     inside, size = _intervals(said, truth) if numbers else _sets(material, said, truth)
     return _finding(material, promised, inside, size, _per_class(material, inside, size, truth))
 
 
 def _why_none(material: Material) -> str:
-    if material.task.kind == "regress" and material.task.outputs > 1:
-        return "With several numbers to predict no intervals are given."
     if material.groups is not None:
         return "There are too few groups among the held rows to promise anything for new groups."
     return (
@@ -75,8 +76,7 @@ def _finding(
 ) -> Finding:
     rows, share = len(inside), float(inside.mean())
     low, high = share_interval(int(inside.sum()), rows)
-    promise = material.kept.promise
-    held_rows = float(len(material.held)) if promise is None else promise.held[0].count
+    promise, held_rows = material.kept.promise, _held_rows(material)
     least, most = usual_coverage(held_rows, 1 - promised, rows)
     kind = material.task.kind
     thing = "interval" if kind == "regress" else "set"
@@ -96,14 +96,7 @@ def _finding(
         sentence += f" {'An interval is' if kind == 'regress' else 'A set names'} {mean:.4g}" + (
             " wide on average." if kind == "regress" else " tags on average."
         )
-    notes = (
-        material.judged(),
-        f"With {held_rows:,.0f} held {'groups' if material.groups is not None else 'rows'} and"
-        f" {rows:,} test rows, a kept promise shows as {least:.0%} to {most:.0%}, 19 times in 20.",
-        _proven(promise, promised),
-        f"Held rows also chose the weights that were kept, which may make the {thing}s a little"
-        " too small.",
-    )
+    notes = _notes(material, promised, rows, thing)
     figures = {
         "model": material.kept.name,
         "rows": rows,
@@ -126,6 +119,24 @@ def _finding(
     }
     return Finding(
         "sets", TITLE, sentence, notes, figures, tables=(table,) if table is not None else ()
+    )
+
+
+def _held_rows(material: Material) -> float:
+    promise = material.kept.promise
+    return float(len(material.held)) if promise is None else promise.held[0].count
+
+
+def _notes(material: Material, promised: float, rows: int, thing: str) -> tuple[str, ...]:
+    held_rows = _held_rows(material)
+    least, most = usual_coverage(held_rows, 1 - promised, rows)
+    return (
+        material.judged(),
+        f"With {held_rows:,.0f} held {'groups' if material.groups is not None else 'rows'} and"
+        f" {rows:,} test rows, a kept promise shows as {least:.0%} to {most:.0%}, 19 times in 20.",
+        _proven(material.kept.promise, promised),
+        f"Held rows also chose the weights that were kept, which may make the {thing}s a little"
+        " too small.",
     )
 
 
@@ -170,3 +181,53 @@ def _per_class(
     rows.sort(key=lambda row: row[2])
     header = ("true class", "rows", "in the set", "from", "to", "names in a set")
     return Table("How often each class is in the set", header, tuple(rows))
+
+
+# --- several numbers --------------------------------------------------------------------------
+
+
+def _several(material: Material, said: list[dict[str, Any]], truth: np.ndarray) -> Finding:
+    """Each target by itself, as each has a promise of its own; and all at once."""
+    names: list[str] = getattr(material.task, "names", [])
+    ends = np.array([[one["intervals"].get(name, ENDLESS) for name in names] for one in said])
+    inside = (ends[..., 0] <= truth) & (truth <= ends[..., 1])  # (rows, targets)
+    rows, promised = len(said), 1 - ALPHA
+    least, most = usual_coverage(_held_rows(material), ALPHA, rows)
+    shares = inside.mean(0).tolist()
+    widths = (ends[..., 1] - ends[..., 0]).mean(0).tolist()
+    targets = [
+        (name, share, *share_interval(round(share * rows), rows), width)
+        for name, share, width in zip(names, shares, widths, strict=True)
+    ]
+    lacking = [f"'{name}'" for name, share in zip(names, shares, strict=True) if share < least]
+    kept = f"not kept for {', '.join(lacking)}" if lacking else "kept for each"
+    together = float(inside.all(1).mean())
+    sentence = (
+        f"Each of {len(names)} numbers has an interval of its own, which held the true number in"
+        f" {min(shares):.0%} to {max(shares):.0%} of {rows:,} test rows; {promised:.0%} were"
+        f" promised for each alone, which is {kept}. All at once were held in {together:.0%}."
+    )
+    alone = "The promise is for each number alone: that all are held at once is promised nowhere."
+    header = ("number", "in the interval", "from", "to", "mean width")
+    return Finding(
+        "sets",
+        TITLE,
+        sentence,
+        (alone, *_notes(material, promised, rows, "interval")),
+        figures={
+            "model": material.kept.name,
+            "rows": rows,
+            "held": _held_rows(material),
+            "promised": promised,
+            "guaranteed": _guaranteed(material.kept.promise, promised),
+            "coverage": min(shares),
+            "usual_low": least,
+            "usual_high": most,
+            "targets": [
+                dict(zip(("target", "coverage", "low", "high", "mean_size"), one))
+                for one in targets
+            ],
+            "all_at_once": together,
+        },
+        tables=(Table("Each number", header, tuple(targets)),),
+    )

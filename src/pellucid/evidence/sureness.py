@@ -146,15 +146,15 @@ def _level(level: float, answered: np.ndarray, wrong: np.ndarray) -> dict[str, A
 
 def _numbers(material: Material, values: np.ndarray, said: list[dict[str, Any]]) -> Finding:
     """Rows with the narrowest intervals first: are they missed by less?"""
-    if not any("low" in answer for answer in said):
+    width = _widths(material, said)
+    if not np.isfinite(width).any():
         return unknown("sureness", TITLE, "There are no intervals to tell sure answers by.")
-    width = np.array([answer.get("high", np.inf) - answer.get("low", -np.inf) for answer in said])
     if np.ptp(width[np.isfinite(width)]) <= 1e-6 * np.abs(width[0]):
         return unknown(
             "sureness",
             TITLE,
-            f"All intervals are {width[0]:.4g} wide: with so few rows it can't tell which numbers"
-            " it knows better than others. More rows would help.",
+            "All intervals are equally wide: with so few rows it can't tell which numbers it knows"
+            " better than others. More rows would help.",
         )
     truth, metric = two_dimensional(material.truth[material.test]), material.task.metric
     order = np.argsort(width, kind="stable")
@@ -197,6 +197,23 @@ def _numbers(material: Material, values: np.ndarray, said: list[dict[str, Any]])
         tables=(table,),
         charts=(Chart("Fewer answers, smaller errors", "answered", metric, (curve,)),),
     )
+
+
+def _widths(material: Material, said: list[dict[str, Any]]) -> np.ndarray:
+    """`(rows,)`: how wide the interval is, in the usual spread of the target; of several numbers
+    the mean. Infinite without one."""
+    names: list[str] = getattr(material.task, "names", [])
+    spread: np.ndarray = getattr(material.task, "spread", np.ones(len(names)))
+    nothing = [-np.inf, np.inf]
+    ends = np.array(
+        [
+            [one["intervals"].get(name, nothing) for name in names]
+            if "intervals" in one
+            else [[one.get("low", -np.inf), one.get("high", np.inf)]] * len(names)
+            for one in said
+        ]
+    )
+    return ((ends[..., 1] - ends[..., 0]) / spread).mean(1)
 
 
 def _part(

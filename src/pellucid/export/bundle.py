@@ -338,6 +338,7 @@ class Bundle:
 
         Beside the task's own words: `set`, the classes, grades or tags that can't be ruled out, and
         `set_holds`, how often it is right; or `low` and `high` of a number, right in nine of ten;
+        for several numbers `intervals`, {target: [low, high]}, each right so often by itself;
         `unlike`, how often rows are as strange as this one, and `beyond`, numbers far outside of
         what was learned. With `sure` also `unsure`: whether there is no `answer`.
         """
@@ -358,11 +359,9 @@ class Bundle:
         self, said: list[dict[str, Any]], values: np.ndarray, members: np.ndarray, asked: str
     ) -> None:
         if self.task.kind == "regress":
-            if self.task.outputs == 1:
-                low, high = self.bounds(values, members, asked)
-                for answer, one, other in zip(said, low[:, 0], high[:, 0], strict=True):
-                    if np.isfinite(one) and np.isfinite(other):
-                        answer |= {"low": float(one), "high": float(other)}
+            low, high = self.bounds(values, members, asked)
+            for answer, *ends in zip(said, low.tolist(), high.tolist(), strict=True):
+                self._say_intervals(answer, list(zip(*ends, strict=True)))
             return
         promise = self.promise_of(asked)
         if promise is None:
@@ -373,6 +372,19 @@ class Bundle:
         for answer, row in zip(said, inside.tolist(), strict=True):
             answer["set"] = [name for name, is_in in zip(names, row, strict=True) if is_in]
             answer["set_holds"] = 1 - promise.alpha
+
+    def _say_intervals(self, answer: dict[str, Any], ends: list[tuple[float, float]]) -> None:
+        """What is known of (lowest, highest) of each target."""
+        names: list[str] = getattr(self.task, "names", [])
+        known = {
+            name: list(pair)
+            for name, pair in zip(names, ends, strict=True)
+            if np.isfinite(pair).all()
+        }
+        if len(names) > 1 and known:
+            answer["intervals"] = known
+        elif known:
+            answer |= dict(zip(("low", "high"), known[names[0]], strict=True))
 
     def bounds(
         self, values: np.ndarray, members: np.ndarray, asked: str, sure: float | None = None

@@ -254,6 +254,12 @@ def _trust(run: Run, bundle: Bundle) -> Iterator[str]:
         )
     if promise is None:
         lines.append("- There were too few held rows to promise sets or intervals.")
+    elif len(promise.held) > 1:
+        numbers = _listed([f"`{name}`" for name in bundle.task.as_json()["names"]])
+        lines.append(
+            f"- Each number ({numbers}) has an interval of its own, which holds the truth in"
+            f" {promise.guarantee()}. That is promised for each alone, not for all at once."
+        )
     else:
         thing = "An interval" if bundle.task.kind == "regress" else "A set"
         lines.append(f"- {thing} holds the truth in {promise.guarantee()}.")

@@ -137,6 +137,8 @@ def _said(line: dict[str, Any]) -> str:
         named = line.get("set") and not _is_strange(line)
         possible = f"  (perhaps {_listed(line['set'], 'or')})" if named else ""
         return f"doesn't know{possible}"
+    if isinstance(answer, dict):
+        return _numbers(answer, line.get("intervals", {}))
     if isinstance(answer, float):
         said = f"{answer:.6g}"
         if "low" in line:
@@ -147,6 +149,17 @@ def _said(line: dict[str, Any]) -> str:
         return (", ".join(answer) or "(none)") + also
     sure = f"  {line['probability']:.1%}" if "probability" in line else ""
     return f"{answer}{sure}" + (f"  (or {_listed(others, 'or')})" if others else "")
+
+
+def _numbers(answer: dict[str, float], intervals: dict[str, list[float]]) -> str:
+    """Several numbers, each with an interval of its own.
+
+    >>> _numbers({"length": 2.0, "width": 1.5}, {"length": [1.2, 2.8]})
+    'length 2 (1.2 .. 2.8), width 1.5  (each interval by itself holds 90 % of such answers)'
+    """
+    ends = {name: f" ({low:.4g} .. {high:.4g})" for name, (low, high) in intervals.items()}
+    said = ", ".join(f"{name} {value:.6g}{ends.get(name, '')}" for name, value in answer.items())
+    return said + ("  (each interval by itself holds 90 % of such answers)" if ends else "")
 
 
 def _listed(names: list[str], word: str) -> str:
@@ -211,6 +224,9 @@ def _flat(line: dict[str, Any]) -> dict[str, Any]:
         elif name == "beyond":
             parts = [f"{column} {low:g} .. {high:g}" for column, (low, high) in value.items()]
             cells["beyond"] = "; ".join(parts)
+        elif name == "intervals":
+            for target, (low, high) in value.items():
+                cells |= {f"{target} low": low, f"{target} high": high}
         elif isinstance(value, dict):
             cells |= value
         else:

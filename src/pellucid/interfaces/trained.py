@@ -61,8 +61,8 @@ class Trained(Run):
 
         Returns:
             One dict a row, in order: `row`, `answer` and what the task has of `probability`,
-            `probabilities`, `set`, `low`, `high`; `unlike`, the share of rows that are as strange;
-            or `row` and `error` where a row can't be read.
+            `probabilities`, `set`, `low`, `high`, `intervals` of several numbers; `unlike`, the
+            share of rows that are as strange; or `row` and `error` where a row can't be read.
         """
         from pellucid.interfaces.predict import predict
 
