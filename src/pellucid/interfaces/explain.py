@@ -37,6 +37,8 @@ LETTERS = 1_500
 """Characters of a text that are shown with its marks."""
 HIGH, ACROSS = 16, 64
 """Lines of a picture, and characters across of a sound or a series."""
+LOW = 8
+"""Lines of an overview, and of a sound."""
 MARKED = 0.15
 """Words are marked that weigh at least this part of the strongest one."""
 MOST_CHANNELS = 4
@@ -252,7 +254,7 @@ def _explanation(found: Explained, one: Explanation, width: int, colors: bool) -
     )
     drawing = None if one.modality == "columns" else found.row[one.columns[0]]
     if drawing is not None:
-        yield from ("", *_shown(drawing, one, width, colors), "")
+        yield from ("", *_shown(drawing, one, width, colors), *_overview(one, width), "")
     yield from _bars(found, one)
     trust = "Tested: " if one.faithful.trusted else "Do not trust this picture: "
     yield from textwrap.wrap(trust + one.faithful.why, width, initial_indent="  ",
@@ -367,6 +369,41 @@ def _picture(pixels: np.ndarray, one: Explanation) -> Iterator[str]:
     yield "  the picture, and beside it: █ speaks for it, ≡ against it"
 
 
+def _overview(one: Explanation, width: int) -> Iterator[str]:
+    """A small picture of where the network looked, with its own test; a sound's time to the
+    right, its pitch upward."""
+    if one.overview is None:
+        return
+    looked = looked_at(one)
+    columns = min(ACROSS, max(1, round(2 * LOW * looked.shape[1] / looked.shape[0])))
+    if one.modality == "audio":
+        columns = min(ACROSS, looked.shape[1])
+    yield ""
+    yield from (f"  {row}" for row in _shaded(_sized(looked, LOW, columns)))
+    yield from textwrap.wrap(said_overview(one), width, initial_indent="  ",
+                             subsequent_indent="  ")  # fmt: skip
+
+
+def looked_at(one: Explanation) -> np.ndarray:
+    """float `(height, width)`, 0 to 1, as the picture stands above: a sound turned so that its
+    time runs to the right and its pitch upward, without the padding behind its end."""
+    assert one.overview is not None
+    if one.modality != "audio":
+        return one.overview.looked
+    frames = max(place[2] for place in one.places)
+    return one.overview.looked[:frames].T[::-1]
+
+
+def said_overview(one: Explanation) -> str:
+    """What the overview is, and whether it holds."""
+    assert one.overview is not None
+    trust = "Tested: " if one.overview.faithful.trusted else "Do not trust this overview: "
+    return (
+        "an overview for the eye: where the network looked (Grad-CAM), the more the denser; what"
+        f" counts are the values. {trust}{one.overview.faithful.why}"
+    )
+
+
 def _sound(picture: np.ndarray, one: Explanation) -> Iterator[str]:
     """Time to the right, pitch upward: how loud, and below it what weighs."""
     shape = (max(place[2] for place in one.places), max(place[3] for place in one.places))
@@ -376,10 +413,10 @@ def _sound(picture: np.ndarray, one: Explanation) -> Iterator[str]:
     low, high = float(np.nanmin(loud)), float(np.nanmax(loud))
     seen = np.nan_to_num((loud - low) / ((high - low) or 1.0))
     columns = min(ACROSS, shape[0])
-    yield from (f"  {row}" for row in _shaded(_sized(seen.T[::-1], 8, columns)))
+    yield from (f"  {row}" for row in _shaded(_sized(seen.T[::-1], LOW, columns)))
     yield "  loud parts above; below: █ speaks for it, ≡ against it"
     weights = _painted(one, shape)
-    yield from (f"  {row}" for row in _signed(_sized(weights.T[::-1], 8, columns)))
+    yield from (f"  {row}" for row in _signed(_sized(weights.T[::-1], LOW, columns)))
 
 
 def _series(values: np.ndarray, one: Explanation) -> Iterator[str]:

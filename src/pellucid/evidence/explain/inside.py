@@ -14,10 +14,10 @@ import numpy as np
 
 from pellucid.data.modalities.text import spans_of
 from pellucid.evidence.explain import faithfulness
-from pellucid.evidence.explain.gradients import grad_cam, integrated_gradients
+from pellucid.evidence.explain.gradients import grad_cam, integrated_gradients, on_pieces
 from pellucid.evidence.explain.occlusion import Answers, affordable, occlude
 from pellucid.evidence.explain.pictures import PicturePieces
-from pellucid.evidence.explain.pieces import Explanation, Pieces, Question
+from pellucid.evidence.explain.pieces import Explanation, Overview, Pieces, Question
 from pellucid.evidence.explain.series import SeriesPieces
 from pellucid.evidence.explain.sounds import SoundPieces
 from pellucid.evidence.explain.texts import (
@@ -75,7 +75,7 @@ def explain_inside(
         found.values,
         found.base,
         faithful,
-        overview=_overview(subject, row, column, modality, question.output),
+        overview=_overview(subject, row, column, modality, found.answers),
         notes=(f"In the place of a piece that is taken away: {pieces.filled}.",),
         seconds=time.perf_counter() - started,
     )
@@ -83,13 +83,19 @@ def explain_inside(
 
 
 def _overview(
-    subject: Subject, row: Rows, column: str, modality: str, output: int
-) -> np.ndarray | None:
-    """Where the (first) network looked in a picture or sound; None for all else."""
+    subject: Subject, row: Rows, column: str, modality: str, answers: Answers
+) -> Overview | None:
+    """Where the (first) network looked in a picture or sound, tested; None for all else."""
     if modality not in ("image", "audio") or subject.which == "baseline":
         return None
-    looked = grad_cam(subject, row, column, output)
-    return None if looked is None else np.round(looked.astype(np.float64), 3)
+    pieces, question = answers.pieces, answers.question
+    looked = grad_cam(subject, row, column, question.output)
+    if looked is None:
+        return None
+    size = on_pieces(np.ones_like(looked), pieces)
+    values = on_pieces(looked, pieces) / np.maximum(size, 1)
+    faithful = faithfulness.test(subject, pieces, question, values, answers=answers)
+    return Overview(np.round(looked.astype(np.float64), 3), faithful)
 
 
 # --- long texts -----------------------------------------------------------------------------

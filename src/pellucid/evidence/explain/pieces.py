@@ -79,12 +79,26 @@ class Faithfulness:
 
 
 @dataclass(frozen=True)
+class Overview:
+    """Where the (first) network looked, coarsely, for the eye (Grad-CAM); the values count.
+
+    looked: float `(height, width)` or `(frames, bands)`, 0 to 1. faithful: its own test, on the
+    same pieces as the values'.
+    """
+
+    looked: np.ndarray
+    faithful: Faithfulness
+
+    def as_json(self) -> dict[str, Any]:
+        return {"looked": self.looked, "faithful": vars(self.faithful)}
+
+
+@dataclass(frozen=True)
 class Explanation:
     """How much each piece of an example speaks for the explained number.
 
     method: in words. values: float `(pieces,)`, above zero: for it. base: the number without any
-    of the pieces. overview: float `(height, width)` or `(frames, bands)`, a coarse picture of
-    where the network looked, from 0 to 1 (Grad-CAM); for the eye, the values count.
+    of the pieces. overview: of a picture or sound, where a network reads it.
     """
 
     question: Question
@@ -96,14 +110,15 @@ class Explanation:
     values: np.ndarray
     base: float
     faithful: Faithfulness
-    overview: np.ndarray | None = None
+    overview: Overview | None = None
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
 
     def as_json(self) -> dict[str, Any]:
-        return plain(
-            {**vars(self), "question": vars(self.question), "faithful": vars(self.faithful)}
-        )
+        parts = {"question": vars(self.question), "faithful": vars(self.faithful)}
+        if self.overview is not None:
+            parts["overview"] = self.overview.as_json()
+        return plain({**vars(self), **parts})
 
 
 def asked(subject: Subject, pieces: Pieces, gone: np.ndarray, output: int) -> np.ndarray:

@@ -98,13 +98,13 @@ def read_pieces(
         if not shares[token].any():
             shares[token, min(int(np.searchsorted(starts, start)), len(words) - 1)] = 1.0
     shares /= shares.sum(1, keepdims=True)
-    read = shares.any(0)
+    read, unread = (np.flatnonzero(shares.any(0) == seen) for seen in (True, False))
     pieces = TextPieces(
         row,
         column,
         text,
-        tuple(place for place, seen in zip(words, read, strict=True) if seen),
-        unread=tuple(place for place, seen in zip(words, read, strict=True) if not seen),
+        tuple(words[place] for place in read),
+        unread=tuple(words[place] for place in unread),
     )
     return pieces, shares[:, read]
 

@@ -20,9 +20,11 @@ from pellucid.interfaces.explain import (
     brief,
     heading,
     is_choice,
+    looked_at,
     said_answer,
     said_change,
     said_label,
+    said_overview,
     telling_columns,
     window_weights,
 )
@@ -42,6 +44,8 @@ BUDGET = 3_000_000
 """Bytes of all pictures together."""
 SIDE = 256
 """Pixels that a marked picture has at least on its long side."""
+DARKEST = 0.2
+"""Brightness of what the network did not look at."""
 FOR, AGAINST = (10, 98, 169), (208, 90, 0)
 """Blue speaks for the answer and orange against it: told apart by the color-blind too."""
 
@@ -173,7 +177,7 @@ def _picture(pixels: np.ndarray, one: Explanation) -> Html:
     for (top, left, bottom, right), weight in zip(one.places, one.values, strict=True):
         weights[top:bottom, left:right] = weight
     color = np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels[..., :3]
-    return _beside(color, weights, "the picture")
+    return _beside(color, weights, "the picture", one)
 
 
 def _sound(picture: np.ndarray, one: Explanation) -> Html:
@@ -186,11 +190,11 @@ def _sound(picture: np.ndarray, one: Explanation) -> Html:
     least, most = float(np.nanmin(loud)), float(np.nanmax(loud))
     gray = np.nan_to_num(255 * (loud - least) / ((most - least) or 1.0)).astype(np.uint8)
     color = np.repeat(gray.T[::-1, :, None], 3, axis=2)
-    return _beside(color, weights.T[::-1], "the sound, time to the right and pitch upward")
+    return _beside(color, weights.T[::-1], "the sound, time to the right and pitch upward", one)
 
 
-def _beside(color: np.ndarray, weights: np.ndarray, what: str) -> Html:
-    """Pixels as they are, and under a veil of blue and orange."""
+def _beside(color: np.ndarray, weights: np.ndarray, what: str, one: Explanation) -> Html:
+    """Pixels as they are, under a veil of blue and orange, and lit where the network looked."""
     scale = max(1, -(-SIDE // max(color.shape[:2])))
     shown = np.kron(color, np.ones((scale, scale, 1))).astype(np.float64)
     strength = np.kron(weights / (np.abs(weights).max() or 1.0), np.ones((scale, scale)))
@@ -202,7 +206,26 @@ def _beside(color: np.ndarray, weights: np.ndarray, what: str) -> Html:
         "div",
         tag("figure", _image(shown, what), tag("figcaption", what[0].upper() + what[1:])),
         tag("figure", _image(marked, f"{what}, marked"), tag("figcaption", "What weighs")),
+        _lit(shown, what, scale, one),
         class_="beside",
+    )
+
+
+def _lit(shown: np.ndarray, what: str, scale: int, one: Explanation) -> Html | None:
+    """The pixels, dark where the network did not look, and whether that can be trusted."""
+    if one.overview is None:
+        return None
+    looked = np.kron(looked_at(one), np.ones((scale, scale)))[..., None]
+    lit = shown * (DARKEST + (1 - DARKEST) * looked)
+    said = said_overview(one)
+    return tag(
+        "figure",
+        _image(lit, f"{what}, lit where the network looked"),
+        tag(
+            "figcaption",
+            "Lit: " + said,
+            class_=None if one.overview.faithful.trusted else "distrust",
+        ),
     )
 
 
