@@ -92,10 +92,36 @@ def _coverage(result: dict[str, Any]) -> list[list[str]]:
         )
         inside = sum(map(holds, asked.values()))
         figure = f"{inside} of {len(asked)}" + (f"; outside: {outside}" if outside else "")
+        if words == alone:
+            usual = sum(map(usually_inside, asked.values()))
+            figure += f" (an exact promise: {usual:.1f} of {len(asked)} on average)"
         reached = "-" if asked is few else _yes(inside == len(asked))
         goal = f"the promise lies in the {words}"
         lines.append(["coverage", goal, figure, reached, f"{len(asked)} sets, {of}", _when(result)])
     return lines
+
+
+def usually_inside(one: dict[str, Any]) -> float:
+    """How often an exact promise lies in the binomial interval of the test rows: the share of them
+    that a threshold from so many held rows covers is itself a draw (Vovk 2012: beta-binomial)."""
+    import numpy as np
+    from scipy.stats import betabinom
+
+    from pellucid.evidence.intervals import share_interval
+
+    held, rows, promised = round(one["held"]), int(one["rows"]), one["promised"]
+    beyond = max(1, round((held + 1) * (1 - promised)))
+    counts = np.arange(rows + 1)
+    chance = betabinom.pmf(counts, rows, held + 1 - beyond, beyond)
+    likely = counts[chance > 1e-9]
+    limits = [share_interval(int(count), rows) for count in likely]
+    return float(
+        sum(
+            share
+            for share, (low, high) in zip(chance[likely], limits, strict=True)
+            if low <= promised <= high
+        )
+    )
 
 
 def _labels(result: dict[str, Any]) -> list[list[str]]:

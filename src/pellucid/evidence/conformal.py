@@ -39,7 +39,7 @@ MOST_ROWS = 10_000
 TINY = 1e-7
 """Keeps rounding from deciding what lies exactly at the limit."""
 HALVINGS = 30
-Method = Literal["lac", "aps", "raps"]
+Method = Literal["answer first", "lac", "aps", "raps"]
 Arrays = dict[str, np.ndarray]
 
 
@@ -92,12 +92,22 @@ def _back(values: np.ndarray, order: np.ndarray) -> np.ndarray:
     return found
 
 
-SCORES = {"lac": lac, "aps": aps, "raps": raps}
+SCORES = {"answer first": lac, "lac": lac, "aps": aps, "raps": raps}
+BEST = -1.0
+"""A score that nothing is better than."""
 
 
-def answer_scores(kind: Kind, probability: np.ndarray, method: Method = "lac") -> np.ndarray:
-    """float32 `(rows, classes | tags)`: how badly each possible answer fits each row."""
+def answer_scores(
+    kind: Kind, probability: np.ndarray, method: Method = "answer first"
+) -> np.ndarray:
+    """float32 `(rows, classes | tags)`: how badly each possible answer fits each row.
+
+    The answer that is given stands in every set, so with "answer first" nothing fits better; were
+    it only added to sets that lack it, they would cover more than they promise.
+    """
     scores = SCORES[method](probability) if kind != "tags" else lac(probability)
+    if method == "answer first":
+        scores = np.where(chosen(kind, probability), BEST, scores)
     return (contiguous(scores) if kind == "grades" else scores).astype(np.float32)
 
 
@@ -195,7 +205,7 @@ def hold_classes(
     truth: np.ndarray,
     network: np.ndarray,
     groups: np.ndarray | None = None,
-    method: Method = "lac",
+    method: Method = "answer first",
     alpha: float = ALPHA,
 ) -> Held:
     """Held rows of a question with classes, grades or tags.
@@ -274,7 +284,11 @@ def p_values(held: Held, scores: np.ndarray) -> np.ndarray:
 
 
 def sets_of(
-    kind: Kind, held: Held, members: np.ndarray, alpha: float = ALPHA, method: Method = "lac"
+    kind: Kind,
+    held: Held,
+    members: np.ndarray,
+    alpha: float = ALPHA,
+    method: Method = "answer first",
 ) -> np.ndarray:
     """bool `(rows, classes | tags)`: what can't be ruled out.
 
@@ -381,7 +395,7 @@ class Promise:
     kind: Kind
     held: tuple[Held, ...]
     alpha: float = ALPHA
-    method: Method = "lac"
+    method: Method = "answer first"
     grouped: bool = False
     refitted: bool = False
 
