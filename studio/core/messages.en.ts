@@ -59,6 +59,13 @@ export const MESSAGES = {
   "check.none": "Nothing was measured on other rows yet.",
   // --- explain ----------------------------------------------------------------------------------
   "explain.what": "Parts of the example are taken away, one after the other. What the answer loses by that is what it rested on.",
+  "explain.distrust": "Do not trust this explanation. {why}",
+  "explain.lead": "It answers {answer}. Parts of the example were taken away to see what that rests on.",
+  "explain.neighbors": "The training examples that are most alike to the network. The last one speaks against the answer.",
+  "explain.ask": "Ask why it answers so",
+  "explain.waiting": "Taking parts away and asking again; this takes some seconds.",
+  "explain.final": "This asks the finished model, whatever step the time bar shows.",
+  "explain.report": "A report carries no model: questions are answered by the studio, with pellucid studio.",
   // --- pictures in words --------------------------------------------------------------------------
   "picture.maps": "{units, plural, one {# feature map} other {# feature maps}} of {name} at step {step}, each {height} by {width}; values from {low} to {high}.",
   "picture.heat": "{name} at step {step}: {rows} rows by {columns} columns, values from {low} to {high}.",
