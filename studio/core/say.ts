@@ -1,16 +1,20 @@
 // Sentences from templates. A template names what is filled in, and chooses by number as ICU does:
 //   "{count, plural, one {# row} other {# rows}} of {name}"
 
-import { MESSAGES, type MessageId } from "./messages.en";
+import { MESSAGES } from "./messages.en";
+import { ROOM_MESSAGES } from "./messages.rooms.en";
 import { count } from "./numbers";
 
 export type Values = Record<string, string | number>;
+export type MessageId = keyof typeof ALL;
+
+const ALL = { ...MESSAGES, ...ROOM_MESSAGES };
 
 const rules = new Intl.PluralRules("en");
 
 /** The sentence of that id with its values filled in. */
 export function say(id: MessageId, values: Values = {}): string {
-  return fill(MESSAGES[id], values);
+  return fill(ALL[id], values);
 }
 
 /** Fill in a template. */

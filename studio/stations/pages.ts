@@ -12,6 +12,7 @@ import Loop from "./Loop.svelte";
 import Loss from "./Loss.svelte";
 import Prediction from "./Prediction.svelte";
 import Update from "./Update.svelte";
+import { lazy } from "./shared/lazy";
 
 export interface Page {
   title: string;
@@ -29,7 +30,9 @@ export const PAGES: Record<Place, Page> = {
   loop: { title: "Loop", component: Loop },
   check: { title: "Check", component: Check },
   explain: { title: "Explain", component: Explain },
+  results: { title: "Results", component: lazy(() => import("./Results.svelte")) },
+  compare: { title: "Compare", component: lazy(() => import("./Compare.svelte")) },
 };
 
 /** Below the chapters. */
-export const SHOWN_ROOMS: Place[] = [];
+export const SHOWN_ROOMS: Place[] = ["results", "compare"];
