@@ -3,6 +3,7 @@
 
 import { mount } from "svelte";
 import App from "./ui/App.svelte";
+import { enter } from "./ui/address";
 import "./ui/style.css";
 
 const [written, watched] = ["written", "studio"].map((id) => document.getElementById(id)!);
@@ -18,6 +19,7 @@ function show(): void {
   studios!.media = watching ? "screen" : "not all";
   if (watching && !mounted) {
     mounted = true;
+    enter();
     mount(App, { target: watched! });
   }
 }

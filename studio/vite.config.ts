@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 // The page is served by `pellucid studio` from its own folder; nothing is inlined, because the
 // content security policy allows scripts and styles from files only.
 export default defineConfig({
-  base: "./",
+  base: "/",
   plugins: [svelte()],
   build: {
     outDir: "../src/pellucid/interfaces/studio/page",
