@@ -157,6 +157,31 @@ def test_each_of_several_numbers_has_an_interval_of_its_own(
     assert cells.loc[0, ["size low", "size high"]].tolist() == pytest.approx([low, high])
 
 
+def test_strange_texts_are_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    parts = (
+        "the film", "this book", "my first song", "that old story", "their new house",
+        "was rather good", "is very bad", "seemed too long", "made me laugh", "left us cold",
+        "in the end", "from time to time", "when it began", "as they said", "for a while",
+    )  # fmt: skip
+    rows = ["said,liked"]
+    for number in range(400):
+        said = " ".join(str(rng.choice(parts[a : a + 5])) for a in (0, 5, 10, 0, 5))
+        rows.append(f"{said},{('yes', 'no')[number % 2]}")
+    (tmp_path / "said.csv").write_text("\n".join(rows) + "\n")
+    words = ["learn", tmp_path / "said.csv", "--as", "said=text", "--no-pretrained", "--time", "2s"]
+    words += ["--no-record", "--no-report", "--out", tmp_path / "said.run"]
+    assert cli.main([*map(str, words)]) == 0
+    capsys.readouterr()
+    assert cli.main(["study", str(tmp_path / "said.run"), "unlike", "--json"]) == 0
+    (found,) = lines(capsys.readouterr().out)
+    noticed = {one["rows"]: one["share"] for one in found["figures"]["made_up"]}
+    assert found["figures"]["false_alarms"]["share"] < 0.08
+    for kind in ("of mixed letters", "of random letters", "in an invented language"):
+        assert noticed[f"texts {kind}"] > 0.9
+    assert noticed["texts of mixed words"] > 0.3
+
+
 def test_models_of_before_can_be_read(folder: Path, tmp_path: Path) -> None:
     """Format 1 without held rows: one distance for all numbers, no sets."""
     head = json.loads((folder / "price.run/model/bundle.json").read_text())

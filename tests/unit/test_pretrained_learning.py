@@ -96,6 +96,12 @@ def test_carried_away_it_answers_the_same_without_the_package(
     there = Bundle.load_from(run.path).predict(table)
     np.testing.assert_array_equal(there.values, here.values)
     assert there.problems == {}
+    # The text is read as tokens too, to tell whether it is familiar.
+    unlike = Bundle.load_from(run.path).unlike
+    assert unlike is not None
+    assert unlike.plain is not None
+    assert list(unlike.plain.texts) == ["said"]
+    assert [a["unlike"] for a in there.answers] == [a["unlike"] for a in here.answers]
     learned = np.array([a["answer"] for a in there.answers]) == table.columns["opinion"].values
     assert learned.mean() > 0.9  # the telling word reaches the features
 

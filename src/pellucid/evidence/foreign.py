@@ -62,6 +62,29 @@ def words(column: Loaded, random: np.random.Generator) -> Loaded:
     return _texts(column, lambda text: " ".join(random.permutation(text.split())))
 
 
+def random_letters(column: Loaded, random: np.random.Generator) -> Loaded:
+    """Texts with other letters, drawn anew at each place."""
+    alphabet = _alphabet(column)
+    return _texts(
+        column,
+        lambda text: "".join(
+            str(random.choice(alphabet)) if letter.isalpha() else letter for letter in text
+        ),
+    )
+
+
+def language(column: Loaded, random: np.random.Generator) -> Loaded:
+    """Texts in an invented language: each letter is another one, the same everywhere."""
+    alphabet = _alphabet(column)
+    other = dict(zip(alphabet, random.permutation(alphabet).tolist(), strict=True))
+    return _texts(column, lambda text: "".join(other.get(one, one) for one in text.lower()))
+
+
+def _alphabet(column: Loaded) -> list[str]:
+    """The small letters of all texts."""
+    return sorted({one for text in column.values for one in (text or "").lower() if one.isalpha()})
+
+
 def _texts(column: Loaded, change: Callable[[str], str]) -> Loaded:
     texts = np.array([text and change(text) for text in column.values], dtype=object)
     return replace(column, values=texts)
@@ -76,7 +99,12 @@ MAKES: dict[str, dict[str, Make]] = {
     "image": {"pictures of noise": noise, "pictures with scattered pixels": scattered},
     "series": {"series out of order": out_of_time},
     "audio": {"sounds out of order": out_of_time},
-    "text": {"texts of mixed letters": letters, "texts of mixed words": words},
+    "text": {
+        "texts of mixed letters": letters,
+        "texts of random letters": random_letters,
+        "texts in an invented language": language,
+        "texts of mixed words": words,
+    },
 }
 
 
@@ -148,10 +176,20 @@ def study(material: Material) -> Finding:
             " learned from, or if a number is far outside of its range.",
             "What it does not notice it answers as if it were usual: the percentages then mean"
             " nothing.",
+            *_of_texts(material),
             *_whoever_answers(material),
         ),
         figures={"false_alarms": alarms, "made_up": strange, "level": LEVEL},
         tables=(table,),
+    )
+
+
+def _of_texts(material: Material) -> tuple[str, ...]:
+    if all(one.modality != "text" for one in material.subject.columns):
+        return ()
+    return (
+        "Texts are told by which tokens follow which; words in mixed order are noticed the more"
+        " often, the longer a text is and the more texts were learned from.",
     )
 
 

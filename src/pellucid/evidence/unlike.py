@@ -5,7 +5,9 @@ with those that were learned from: how far is the nearest of them? The distance 
 
 - In plain facts: numbers in units of their spread, categories, and for pictures, sounds, series
   and texts a few figures such as level, spread and roughness. Nothing was learned to tell rows
-  apart here, so the distances of the rows learned from to each other say what is usual.
+  apart here, so the distances of the rows learned from to each other say what is usual. Of texts
+  it also counts how familiar their neighboring tokens are (`familiar.py`); the strangest of these
+  views is the row's score, each in units of how much it usually varies.
 - In what the network made of the examples (Sun et al. 2022), where there is more than a table. It
   has pulled the rows that it learned from together, so the rows that it was checked by say what is
   usual; where several networks took turns, each judges beside its own.
@@ -26,6 +28,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.data.columns import Column, Entry, Loaded
+from pellucid.evidence.familiar import Familiar
 
 LEVEL = 0.01
 """Rows with a smaller p-value are said to be unlike anything that was learned from."""
@@ -34,6 +37,8 @@ MOST_KNOWN, MOST_HELD = 1_000, 1_000
 FEWEST_KNOWN = 100
 FAR = 1.0
 """So many times the range's own width beyond it is far outside."""
+NEAR = 1e-3
+"""Added to distances before their logarithm is taken: a twin is at distance 0."""
 CELLS = 4_000_000
 """Distances that are held at a time."""
 
@@ -52,10 +57,12 @@ def direction(features: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Cells:
-    """Plain facts of rows: `(rows, numbers)` float32 and `(rows, columns)` category numbers."""
+    """Plain facts of rows: `(rows, numbers)` float32 and `(rows, columns)` category numbers; and
+    the tokens of each text `(rows, tokens)`, 0 behind its end, by the name of its column."""
 
     numbers: np.ndarray
     categories: np.ndarray
+    texts: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def width(self) -> int:
@@ -69,6 +76,7 @@ class Cells:
 def cells(entries: Mapping[str, Entry], inputs: Mapping[str, np.ndarray], rows: int) -> Cells:
     """Plain facts of so many encoded rows, group after group; there may be none."""
     numbers, categories = [np.empty((rows, 0))], [np.empty((rows, 0))]
+    texts = {}
     for group, entry in entries.items():
         values = inputs[group]
         if group == "scalars":
@@ -77,9 +85,11 @@ def cells(entries: Mapping[str, Entry], inputs: Mapping[str, np.ndarray], rows: 
             categories.append(values)
         elif entry.way == "lookup":
             numbers.append(_by_part(token_facts, values))
+            texts[group] = values
         elif entry.rank:
             numbers.append(_by_part(partial(facts, rank=entry.rank), values))
-    return Cells(np.concatenate(numbers, 1).astype(np.float32), np.concatenate(categories, 1))
+    facts_of_all = np.concatenate(numbers, 1).astype(np.float32)
+    return Cells(facts_of_all, np.concatenate(categories, 1), texts)
 
 
 def _by_part(measure: Callable[[np.ndarray], np.ndarray], values: np.ndarray) -> np.ndarray:
@@ -173,32 +183,66 @@ class Known:
     def _exact(self) -> np.ndarray:
         return self.rows.astype(np.float32)
 
+    def distances(self, rows: np.ndarray) -> np.ndarray:
+        """float32 `(rows,)`: how far the nearest known row is."""
+        return nearest(self._exact, rows, self.numbers)
+
     def as_far(self, rows: np.ndarray) -> np.ndarray:
         """int64 `(rows,)`: how many usual distances are at least as large as that of each row."""
-        found = nearest(self._exact, rows, self.numbers)
-        return len(self.usual) - np.searchsorted(self.usual, found, side="left")
+        return at_least(self.usual, self.distances(rows))
+
+
+def at_least(usual: np.ndarray, new: np.ndarray) -> np.ndarray:
+    """int64 `(rows,)`: how many of the usual numbers, rising, are as large as each new one."""
+    return len(usual) - np.searchsorted(usual, new, side="left")
 
 
 @dataclass(frozen=True)
 class Plain:
     """Plain facts of rows learned from. center, scale: float32 `(numbers,)`, to put facts into
-    units of their spread."""
+    units of their spread. texts: name of a column -> how familiar a text of it is; usual: float32
+    `(held,)`, rising: scores of usual rows, where there are texts."""
 
     known: Known
     center: np.ndarray
     scale: np.ndarray
+    texts: Mapping[str, Familiar] = field(default_factory=dict)
+    usual: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+
+    @property
+    def count(self) -> int:
+        """How many rows say what is usual."""
+        return len(self.known.usual)
+
+    def as_strange(self, rows: Cells) -> np.ndarray:
+        """int64 `(rows,)`: how many usual rows are at least as strange as each of these."""
+        if not self.texts:
+            return self.known.as_far(self.seen(rows))
+        views = [one.scores(rows.texts[name]) for name, one in self.texts.items()]
+        far = self.far(self.known.distances(self.seen(rows)))
+        return at_least(self.usual, np.max([far, *views], axis=0).astype(np.float32))
+
+    def far(self, distances: np.ndarray) -> np.ndarray:
+        """float `(rows,)`: distances in units of how much they usually vary; 0 is usual."""
+        usual = np.log(self.known.usual + NEAR)
+        return (np.log(distances + NEAR) - usual.mean()) / max(float(usual.std()), 1e-6)
 
     def seen(self, rows: Cells) -> np.ndarray:
         """float32 `(rows, width)`, as they are compared."""
         return replace(rows, numbers=(rows.numbers - self.center) / self.scale).together()
 
 
-def know_facts(rows: Cells, labels: np.ndarray) -> Plain:
+def know_facts(
+    rows: Cells,
+    labels: np.ndarray,
+    texts: Mapping[str, tuple[Familiar, np.ndarray]] | None = None,
+) -> Plain:
     """Keep plain facts of rows that were learned from.
 
     Args:
         labels: int `(known,)`; rows of equal label (twins, or one patient's rows) are no evidence
             that a new row is near.
+        texts: Name of a column -> how familiar texts are, and the scores of these rows `(known,)`.
     """
     center, spread = rows.numbers.mean(0), rows.numbers.std(0)
     # What never changed has no unit; any difference is then as large as it is.
@@ -209,7 +253,13 @@ def know_facts(rows: Cells, labels: np.ndarray) -> Plain:
     same = kept.astype(np.float32)  # distances must be the same when they are read again
     numbers = rows.numbers.shape[1]
     usual = nearest(same, same, numbers, labels)
-    return replace(plain, known=Known(kept, np.sort(usual[np.isfinite(usual)]), numbers))
+    there = np.isfinite(usual)
+    plain = replace(plain, known=Known(kept, np.sort(usual[there]), numbers))
+    if not texts or not there.any():
+        return plain
+    views = [plain.far(usual[there]), *(scores[there] for _, scores in texts.values())]
+    together = np.sort(np.max(views, axis=0).astype(np.float32))
+    return replace(plain, texts={name: one for name, (one, _) in texts.items()}, usual=together)
 
 
 def know_features(features: np.ndarray, held: np.ndarray) -> Known:
@@ -237,7 +287,7 @@ class Unlike:
         """No p-value is smaller."""
         counts: list[int] = []
         if self.plain is not None:
-            counts.append(len(self.plain.known.usual))
+            counts.append(self.plain.count)
         if self.networks:
             counts.append(sum(len(known.usual) for known in self.networks))
         return min(1.0, len(counts) / (1 + max(counts))) if counts else 1.0
@@ -250,7 +300,7 @@ class Unlike:
         """
         found = []
         if self.plain is not None:
-            found.append(_share([self.plain.known], [self.plain.seen(rows)]))
+            found.append((1 + self.plain.as_strange(rows)) / (1 + self.plain.count))
         if self.networks:
             found.append(_share(self.networks, [direction(view) for view in views]))
         if not found:
@@ -272,6 +322,7 @@ class Unlike:
     def as_json(self) -> dict[str, Any]:
         return {
             "plain": self.plain and self.plain.known.numbers,
+            "texts": list(self.plain.texts) if self.plain else [],
             "networks": len(self.networks),
             "ranges": {name: list(ends) for name, ends in self.ranges.items()},
         }
@@ -283,6 +334,10 @@ class Unlike:
         if self.plain is not None:
             found |= {"rows": self.plain.known.rows, "usual": self.plain.known.usual}
             found |= {"center": self.plain.center, "scale": self.plain.scale}
+            for place, text in enumerate(self.plain.texts.values()):
+                found |= {f"text.{place}.{name}": one for name, one in text.arrays().items()}
+            if self.plain.texts:
+                found["together"] = self.plain.usual
         return found
 
     @classmethod
@@ -295,9 +350,18 @@ class Unlike:
         plain = None
         if head["plain"] is not None:
             known = Known(arrays["rows"], arrays["usual"], head["plain"])
-            plain = Plain(known, arrays["center"], arrays["scale"])
+            texts = {
+                name: Familiar.restore(_own(arrays, f"text.{place}."))
+                for place, name in enumerate(head.get("texts", []))
+            }
+            together = arrays.get("together", np.empty(0, np.float32))
+            plain = Plain(known, arrays["center"], arrays["scale"], texts, together)
         ranges = {name: (low, high) for name, (low, high) in head["ranges"].items()}
         return cls(plain, networks, ranges)
+
+
+def _own(arrays: Arrays, start: str) -> Arrays:
+    return {name[len(start) :]: one for name, one in arrays.items() if name.startswith(start)}
 
 
 def _share(known: Sequence[Known], views: Sequence[np.ndarray]) -> np.ndarray:

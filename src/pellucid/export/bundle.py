@@ -14,7 +14,7 @@ Tensors and JSON only: loading a stranger's model runs none of his code.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -136,14 +136,28 @@ class Member:
         data = self.dataset(loaded, features)
         return View(data, *predict_with_features(self.model(), data.inputs))
 
-    def cells(self, data: Dataset) -> Cells:
-        """Plain facts of encoded rows, by which strange ones are known; what a frozen network
-        made of a column has none."""
+    def cells(
+        self, data: Dataset, loaded: dict[str, Loaded], texts: Collection[str] | None = None
+    ) -> Cells:
+        """Plain facts of rows, by which strange ones are known; what a frozen network made of a
+        column has none, but a text is read as it would have been without.
+
+        Args:
+            data: The rows encoded. texts: Only these of the texts that a frozen network reads.
+        """
         plain = {entry_of(column).group: entry_of(column) for column in self.columns}
-        shown = {
-            group: plain[group] for group in data.entries if group not in self.blueprint.pretrained
+        inputs = {
+            group: data.inputs[group].numpy()
+            for group in data.entries
+            if group not in self.blueprint.pretrained
         }
-        return cells(shown, {group: data.inputs[group].numpy() for group in shown}, len(data))
+        for column in self.columns:
+            read = column.modality == "text" and column.name in self.blueprint.pretrained
+            if read and (texts is None or column.name in texts):
+                modality = MODALITIES["text"]
+                inputs[column.name] = modality.encode(loaded[column.name], column.fitted)
+        shown = {group: plain[group] for group in data.entries if group in inputs}
+        return cells(shown, inputs, len(data))
 
     def dataset(self, loaded: dict[str, Loaded], features: Mapping[str, np.ndarray]) -> Dataset:
         """Loaded rows as this network takes them, without targets."""
@@ -404,7 +418,8 @@ class Bundle:
     ) -> None:
         assert self.unlike is not None
         first = self.members[0]
-        rows = first.cells(views[0].data if views else first.dataset(loaded, {}))
+        known = self.unlike.plain.texts if self.unlike.plain else {}
+        rows = first.cells(views[0].data if views else first.dataset(loaded, {}), loaded, known)
         shares = self.unlike.p_values(rows, [view.features for view in views])
         for answer, share, beyond in zip(said, shares, self.unlike.beyond(loaded), strict=True):
             if np.isfinite(share):

@@ -8,8 +8,11 @@ import numpy as np
 import torch
 
 from pellucid.data.dataset import entry_of
+from pellucid.data.modalities import MODALITIES
+from pellucid.data.modalities.text import begins_word
 from pellucid.evidence.calibrate import Calibration, averaging
 from pellucid.evidence.conformal import Promise, promise
+from pellucid.evidence.familiar import Familiar, become_familiar
 from pellucid.evidence.subject import take
 from pellucid.evidence.unlike import (
     FEWEST_KNOWN,
@@ -26,6 +29,9 @@ from pellucid.evidence.unlike import (
 from pellucid.export.bundle import Bundle, Member, View
 from pellucid.recipe.prepare import Prepared
 from pellucid.recipe.teach import Taught
+
+MOST_TOKENS = 500_000
+"""Tokens whose neighbors are counted at most, which bounds time and the model's size."""
 
 
 def calibration_of(prepared: Prepared, taught: Taught) -> Calibration:
@@ -77,12 +83,43 @@ def unlike_of(prepared: Prepared, taught: Taught, bundle: Bundle) -> Unlike:
 
 
 def _facts(prepared: Prepared, taught: Taught, bundle: Bundle, train: np.ndarray) -> Plain | None:
-    rows, first = some(train, MOST_KNOWN), bundle.members[0]
+    first = bundle.members[0]
+    counted = some(train, _most_counted(first))
+    rows = some(counted, MOST_KNOWN)
     given = {name: values[rows] for name, values in taught.features.items()}
-    seen = first.cells(first.dataset(take(prepared.loaded, rows), given))
+    loaded = take(prepared.loaded, rows)
+    seen = first.cells(first.dataset(loaded, given), loaded)
+    if not seen.width:
+        return None
+    return know_facts(seen, _alike(prepared, rows), _familiar(prepared, first, counted, rows))
+
+
+def _alike(prepared: Prepared, rows: np.ndarray) -> np.ndarray:
+    """Equal for rows of one group, or for twins."""
     groups = prepared.groups(rows)
-    labels = prepared.clusters[rows] if groups is None else groups
-    return know_facts(seen, labels) if seen.width else None
+    return prepared.clusters[rows] if groups is None else groups
+
+
+def _most_counted(member: Member) -> int:
+    """Rows whose pairs of tokens are counted."""
+    longest = [one.fitted["length"] for one in member.columns if one.modality == "text"]
+    return max(MOST_KNOWN, MOST_TOKENS // max(longest, default=MOST_TOKENS))
+
+
+def _familiar(
+    prepared: Prepared, member: Member, counted: np.ndarray, rows: np.ndarray
+) -> dict[str, tuple[Familiar, np.ndarray]]:
+    """Column of texts -> how familiar a text is, and how familiar those of `rows` are to others."""
+    found = {}
+    for column in member.columns:
+        if column.modality == "text":
+            texts = prepared.loaded[column.name].take(counted)
+            ids = MODALITIES["text"].encode(texts, column.fitted)
+            places = np.searchsorted(counted, rows)
+            labels = _alike(prepared, counted)
+            begins = begins_word(column.fitted)
+            found[column.name] = become_familiar(ids, begins, labels, places)
+    return found
 
 
 def _features(prepared: Prepared, taught: Taught, bundle: Bundle) -> tuple[Known, ...]:

@@ -35,6 +35,9 @@ _LEARNED_FROM = 5_000_000  # characters the tokenizer is learned from at most: a
 _MEASURED = 2_000  # texts whose lengths are measured
 _AT_ONCE = 4_096  # texts encoded in one call, which bounds memory
 
+SPACE = "Ġ"
+"""How byte-level tokens write a space."""
+
 Item = TypeVar("Item")
 
 
@@ -216,6 +219,14 @@ def spans_of(text: str, fitted: dict[str, Any]) -> list[tuple[int, int]]:
     placed = [(start + left_out * (start >= _HEAD), end + left_out * (start >= _HEAD))
               for start, end in spans]  # fmt: skip
     return _read(placed, fitted["length"])
+
+
+def begins_word(fitted: dict[str, Any]) -> np.ndarray:
+    """bool `(size,)`: whether each token begins a word, that is, whether a space is its start."""
+    found = np.zeros(fitted["size"], dtype=bool)
+    for token, number in _tokenizer(fitted["tokenizer"]).get_vocab().items():
+        found[number + 1] = token.startswith(SPACE)
+    return found
 
 
 def tokens_of(row: np.ndarray, fitted: dict[str, Any]) -> list[str]:
