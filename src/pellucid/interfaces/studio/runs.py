@@ -135,9 +135,8 @@ def _told(run: Run) -> dict[str, Any]:
 def _judged(run: Run) -> dict[str, Any]:
     """How good it is, if that is known already."""
     try:
-        summary = run.summary
-        verdict = run.verdict
-    except PellucidError:
+        summary, verdict = run.summary, run.verdict
+    except (PellucidError, TypeError, ValueError):  # not there yet, or damaged
         return {}
     figures = {key: summary.get(key) for key in ("metric", "score", "low", "high")}
     return figures | {"verdict": verdict.get("sentence")}

@@ -187,7 +187,10 @@ def looks(run: Run) -> dict[str, Any]:
 
 
 def sealed(run: Run, chunk: int) -> bool:
-    """Whether a chunk of looks will not change any more: it is full, or a later one was begun."""
+    """Whether a chunk of looks will not change any more: it is full, a later one was begun, or
+    nobody learns."""
+    if run.status not in ("learning", "paused"):
+        return True
     entries = [entry for entry in as_list(looks(run).get("recorded")) if len(as_list(entry)) == 3]
     mine = sum(entry[1] == chunk for entry in entries)
     return mine >= CHUNK or any(entry[1] > chunk for entry in entries)
