@@ -31,6 +31,11 @@ export function fixed(value: number | null | undefined, places: number): string 
   return minus(Number(text) === 0 ? text.replace("-", "") : text);
 }
 
+/** What is added behind something: "+ 0.5" or "− 0.5". */
+export function added(value: number, digits = 3): string {
+  return value < 0 ? `− ${number(-value, digits)}` : `+ ${number(value, digits)}`;
+}
+
 export function count(value: number): string {
   return minus(grouped.format(value));
 }

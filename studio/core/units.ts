@@ -75,7 +75,7 @@ const WORDS: Record<string, string> = {
   output: "output",
   "number vectors": "numbers as vectors",
   embedding: "as vectors",
-  pooled: "mean and maximum",
+  pooled: "summary",
   "tokens and pairs": "tokens and pairs",
   features: "features",
 };
@@ -106,7 +106,7 @@ export function subtitleOf(value: Value): string {
     case "members":
       return `${shape[0]} members of ${shape[1]} neurons`;
     case "columns":
-      return `${shape[0]} columns, ${shape[1]} numbers each`;
+      return `${shape[0]} ${shape[0] === 1 ? "column" : "columns"}, ${shape[1]} numbers each`;
     default:
       return `${shape[0]} numbers`;
   }

@@ -17,21 +17,26 @@ export interface Output {
 export const KEY = "activation/output";
 
 class Outputs {
-  all = $state.raw<Output[]>([]);
-  private of: Trace | null = null;
+  private found = $state.raw<Output[]>([]);
+  private of = $state.raw<Trace | null>(null);
   private busy = false;
+
+  /** Those of the open run that are known by now. */
+  get all(): Output[] {
+    return this.of === studio.trace ? this.found : [];
+  }
 
   /** Fetch what is missing; call it again whenever the run has grown. */
   async read(trace: Trace): Promise<void> {
     if (this.of !== trace) {
       this.of = trace;
-      this.all = [];
+      this.found = [];
     }
     if (this.busy) return;
     this.busy = true;
     try {
       for (;;) {
-        const known = new Set(this.all.map((one) => one.step));
+        const known = new Set(this.found.map((one) => one.step));
         const chunk = trace.index.recorded.filter(([step]) => !known.has(step)).at(-1)?.[1];
         if (chunk === undefined || this.of !== trace) break;
         await this.readChunk(trace, chunk, known);
@@ -51,7 +56,7 @@ class Outputs {
       if (!seen) throw new Error("the network's answers were not recorded");
       found.push({ step, loss: look.loss, values: seen.values, shape: seen.shape });
     }
-    if (this.of === trace) this.all = [...this.all, ...found].sort((a, b) => a.step - b.step);
+    if (this.of === trace) this.found = [...this.found, ...found].sort((a, b) => a.step - b.step);
   }
 }
 

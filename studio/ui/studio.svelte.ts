@@ -9,6 +9,7 @@ import type { Drawings, Manifest, Probe } from "../core/manifest";
 import type { Theme } from "../core/paint";
 import { isStation, readHash, STATIONS, writeHash, type View } from "../core/state";
 import { ofFold, type Steps } from "../core/steps";
+import type { File } from "../core/safetensors";
 import { Trace, type Source } from "../core/trace";
 
 export class Studio {
@@ -21,6 +22,8 @@ export class Studio {
   /** Whether the server still answers, for a run that learns. */
   contact = $state(true);
   drawings = $state.raw<Drawings[] | null>(null);
+  /** How many tokens of a text column the chosen example has; more places are empty. */
+  private lengths = $state.raw<Record<string, number[]>>({});
   targets = $state.raw<(number | number[])[] | null>(null);
   /** When the chosen example was first right, once that is known. */
   firstRight = $state.raw<number | null>(null);
@@ -102,6 +105,7 @@ export class Studio {
     this.problem = null;
     this.trace = null;
     this.drawings = this.targets = null;
+    this.lengths = {};
     try {
       const trace = await Trace.open(this.source, run);
       if (this.view.run !== run) return;
@@ -123,12 +127,36 @@ export class Studio {
     if (!this.drawings) await this.readProbe(trace);
   }
 
+  /** Places of a branch that hold something in the chosen example; null: all of them. */
+  lengthOf(group: string): number | null {
+    return this.lengths[group]?.[this.example] ?? null;
+  }
+
   private async readProbe(trace: Trace): Promise<void> {
     const probe = trace.manifest.probe;
     if (!probe) return;
     this.drawings = probe.drawings ?? (await trace.ask<{ drawings: Drawings[] }>("drawings")).drawings;
     this.targets = probe.targets ?? targetsOf(await trace.probe());
+    const texts = trace.manifest.network?.parts.filter((part) => part.way === "lookup" && part.positions.length) ?? [];
+    this.lengths = texts.length ? lengthsOf(probe, texts.map((part) => part.part), probe.tokens ? null : await trace.probe()) : {};
   }
+}
+
+/** Tokens of each watched example: as the manifest tells them, or the ids that are not padding. */
+function lengthsOf(probe: Probe, groups: string[], file: File | null): Record<string, number[]> {
+  return Object.fromEntries(
+    groups.map((group) => {
+      const tokens = probe.tokens?.[group];
+      if (tokens) return [group, tokens.map((words) => words.length)];
+      const ids = file?.tensors.get(`inputs/${group}`);
+      const length = ids?.shape[1] ?? 0;
+      const counts = Array.from({ length: ids?.shape[0] ?? 0 }, (_, row) => {
+        const own = Array.prototype.slice.call(ids!.values, row * length, (row + 1) * length) as number[];
+        return own.filter((id) => id !== 0).length;
+      });
+      return [group, counts];
+    }),
+  );
 }
 
 /** The encoded targets of a run whose manifest does not say them. */

@@ -3,7 +3,7 @@
 
 import type { Line } from "../answers";
 import type { Value } from "../inside";
-import { number } from "../numbers";
+import { added, number } from "../numbers";
 import { known, prefixOf, reader, sumOf, type Context, type Material, type Operation, type Patch, type Recipe, type Term } from "./operation";
 
 const EPS = 1e-5;
@@ -84,7 +84,7 @@ function activation(
   const lines: Line[] = [];
   if (pooled) lines.push({ name: "largest of its neighbors", formula: `max(${sums.map((sum) => number(sum)).join(", ")})`, value: sums[largest]! });
   const normal = ((sums[largest]! - mean) / Math.sqrt(variance + EPS)) * weight + bias;
-  lines.push({ name: "on a common scale", formula: `(${number(sums[largest]!)} − ${number(mean)}) / √${number(variance)} × ${number(weight)} + ${number(bias)}`, value: normal });
+  lines.push({ name: "on a common scale", formula: `(${number(sums[largest]!)} ${added(-mean)}) / √${number(variance)} × ${number(weight)} ${added(bias)}`, value: normal });
   const bent = Math.max(0, normal);
   lines.push({ name: "below zero nothing (ReLU)", formula: `max(0, ${number(normal)})`, value: bent });
   return { ...filter(i, j), lines, says: `${says(filter(i, j).terms.length)} Then ${pooled ? "the largest of four neighbors is kept, " : ""}it is put on a common scale, and bent.` };

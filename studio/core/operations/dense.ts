@@ -3,7 +3,7 @@
 
 import { sigmoid } from "../answers";
 import type { Branch, Value } from "../inside";
-import { number } from "../numbers";
+import { added, number } from "../numbers";
 import { known, reader, sumOf, type Context, type Material, type Recipe, type Term } from "./operation";
 
 interface Entering {
@@ -43,7 +43,7 @@ export function neuron(context: Context): Recipe {
       const total = sumOf(terms);
       const b = bias ? material.weight(`${name}.bias`).values[member * width + unit]! : 0;
       const out = shared ? material.weight(`${name}.stretch_out`).values[member * width + unit]! : 1;
-      const formula = shared ? `${number(total)} × ${number(out)} + ${number(b)}` : `${number(total)} + ${number(b)}`;
+      const formula = shared ? `${number(total)} × ${number(out)} ${added(b)}` : `${number(total)} ${added(b)}`;
       const byHand = total * out + b;
       const own = members > 1 ? reader(value, material.seen(value))(member, unit) : reader(value, material.seen(value))(unit);
       return {
@@ -104,7 +104,7 @@ export function answer(context: Context): Recipe {
       return {
         says: `${inputs} features, each multiplied by what it says for this answer, and all added up.`,
         terms, patches: [], byHand: total + b, recorded: known(reader(value, material.seen(value))(...place)),
-        lines: [{ name: "the answer's start value (bias)", formula: `${number(total)} + ${number(b)}`, value: total + b }],
+        lines: [{ name: "the answer's start value (bias)", formula: `${number(total)} ${added(b)}`, value: total + b }],
       };
     },
   };

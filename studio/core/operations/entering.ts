@@ -1,7 +1,7 @@
 // How values enter: rows of a table, or floats through a linear map.
 // src/pellucid/network: embed.py, numbers.py.
 
-import { number } from "../numbers";
+import { added, number } from "../numbers";
 import type { Tensor } from "../safetensors";
 import { known, prefixOf, reader, sumOf, type Context, type Recipe, type Term } from "./operation";
 
@@ -42,7 +42,7 @@ export function direction(context: Context): Recipe {
       return {
         says: "The number moves along a direction of its own, from an origin of its own.",
         terms, patches: [], byHand: way * x + origin, recorded: known(reader(value, material.seen(value))(column, unit)),
-        lines: [{ name: "from its origin", formula: `${number(way * x)} + ${number(origin)}`, value: way * x + origin }],
+        lines: [{ name: "from its origin", formula: `${number(way * x)} ${added(origin)}`, value: way * x + origin }],
       };
     },
   };
@@ -74,7 +74,7 @@ export function bins(context: Context): Recipe {
       return {
         says: "The range of the number is cut into parts with equally many training rows; a part below it counts 1, one above it 0.",
         terms, patches: [], byHand: sum + bias, recorded: known(reader(value, material.seen(value))(column, unit)),
-        lines: [{ name: "its start value (bias)", formula: `${number(sum)} + ${number(bias)}`, value: sum + bias }],
+        lines: [{ name: "its start value (bias)", formula: `${number(sum)} ${added(bias)}`, value: sum + bias }],
       };
     },
   };
@@ -105,8 +105,8 @@ export function project(context: Context): Recipe {
       const sum = sumOf(terms);
       const b = bias.values[unit]!;
       const place = placed ? material.weight(`${prefix}places`).values[position * value.shape[1]! + unit]! : 0;
-      const lines = [{ name: "start value (bias)", formula: `${number(sum)} + ${number(b)}`, value: sum + b }];
-      if (placed) lines.push({ name: "where it was", formula: `${number(sum + b)} + ${number(place)}`, value: sum + b + place });
+      const lines = [{ name: "start value (bias)", formula: `${number(sum)} ${added(b)}`, value: sum + b }];
+      if (placed) lines.push({ name: "where it was", formula: `${number(sum + b)} ${added(place)}`, value: sum + b + place });
       return {
         says: "The values at this position, on a common scale, through one linear map that is the same everywhere.",
         terms, patches: [], lines, byHand: lines.at(-1)!.value, recorded: known(reader(value, material.seen(value))(position, unit)),

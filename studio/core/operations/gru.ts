@@ -3,7 +3,7 @@
 
 import { sigmoid } from "../answers";
 import type { Value } from "../inside";
-import { number } from "../numbers";
+import { added, number } from "../numbers";
 import { isThere, known, nothing, prefixOf, reader, type Context, type Material, type Recipe, type Term } from "./operation";
 
 export function gate(context: Context): Recipe {
@@ -42,10 +42,10 @@ export function gate(context: Context): Recipe {
         terms: candidate(material, `${name}.weight_ih_l0${end}`, j, hidden, (k) => inputs(position, k)),
         patches: [], byHand: next, recorded: known(outputs(position, unit)),
         lines: [
-          { name: "forget (r): how much memory to look at", formula: `σ(${number(x[0]!)} + ${number(h[0]!)})`, value: r },
-          { name: "keep (z): how much memory stays", formula: `σ(${number(x[1]!)} + ${number(h[1]!)})`, value: z },
-          { name: "write (n): what is new", formula: `tanh(${number(x[2]!)} + ${number(r)} × ${number(h[2]!)})`, value: n },
-          { name: "memory afterwards", formula: `(1 − ${number(z)}) × ${number(n)} + ${number(z)} × ${number(old)}`, value: next },
+          { name: "forget (r): how much memory to look at", formula: `σ(${number(x[0]!)} ${added(h[0]!)})`, value: r },
+          { name: "keep (z): how much memory stays", formula: `σ(${number(x[1]!)} ${added(h[1]!)})`, value: z },
+          { name: "write (n): what is new", formula: `tanh(${number(x[2]!)} ${added(r)} × ${number(h[2]!)})`, value: n },
+          { name: "memory afterwards", formula: `(1 − ${number(z)}) × ${number(n)} ${added(z)} × ${number(old)}`, value: next },
         ],
       };
     },

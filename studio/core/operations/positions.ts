@@ -2,7 +2,7 @@
 // src/pellucid/network: transformer.py, pool.py, ngrams.py.
 
 import type { Value } from "../inside";
-import { number } from "../numbers";
+import { added, number } from "../numbers";
 import { known, prefixOf, reader, sumOf, type Context, type Recipe, type Term } from "./operation";
 
 /** How much one position takes from each other one: a row of the recorded attention. */
@@ -76,7 +76,7 @@ export function contract(context: Context): Recipe {
       return {
         says: "What the small network found is added to what was there, so that nothing is lost on the way.",
         terms, patches: [], byHand: sum + x, recorded: known(reader(value, material.seen(value))(position, unit)),
-        lines: [{ name: "added to what was there", formula: `${number(sum)} + ${number(x)}`, value: sum + x }],
+        lines: [{ name: "added to what was there", formula: `${number(sum)} ${added(x)}`, value: sum + x }],
       };
     },
   };
@@ -131,7 +131,7 @@ export function pairs(context: Context): Recipe {
       return {
         says: "The token's own vector, and the vector of the pair that it makes with the next token.",
         terms: [], patches: [], byHand: own + pair, recorded: known(reader(value, material.seen(value))(position, unit)),
-        lines: [{ name: "token + pair", formula: `${number(own)} + ${number(pair)}`, value: own + pair }],
+        lines: [{ name: "token + pair", formula: `${number(own)} ${added(pair)}`, value: own + pair }],
       };
     },
   };

@@ -2,7 +2,7 @@
 // src/pellucid/network/cnn.py: Block.
 
 import type { Value } from "../inside";
-import { number } from "../numbers";
+import { added, number } from "../numbers";
 import { isThere, known, nothing, prefixOf, reader, sumOf, type Context, type Material, type Patch, type Recipe, type Term } from "./operation";
 
 const EPS = 1e-5;
@@ -92,10 +92,10 @@ function bend(material: Material, norm: readonly string[], unit: number, sum: nu
   const normal = ((sum - mean) / Math.sqrt(variance + EPS)) * weight + bias;
   const bent = Math.max(0, normal);
   const lines = [
-    { name: "on a common scale", formula: `(${number(sum)} − ${number(mean)}) / √${number(variance)} × ${number(weight)} + ${number(bias)}`, value: normal },
+    { name: "on a common scale", formula: `(${number(sum)} ${added(-mean)}) / √${number(variance)} × ${number(weight)} ${added(bias)}`, value: normal },
     { name: "below zero nothing (ReLU)", formula: `max(0, ${number(normal)})`, value: bent },
   ];
-  if (input !== null) lines.push({ name: "the block's input is added", formula: `${number(bent)} + ${number(input)}`, value: bent + input });
+  if (input !== null) lines.push({ name: "the block's input is added", formula: `${number(bent)} ${added(input)}`, value: bent + input });
   return lines;
 }
 
