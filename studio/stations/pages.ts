@@ -1,7 +1,7 @@
 // The pages of a run: one component each, one line each.
 
 import type { Component } from "svelte";
-import type { Place } from "../core/state";
+import { ROOMS, type Depth, type Place } from "../core/state";
 import Blame from "./Blame.svelte";
 import Check from "./Check.svelte";
 import Data from "./Data.svelte";
@@ -32,7 +32,10 @@ export const PAGES: Record<Place, Page> = {
   explain: { title: "Explain", component: Explain },
   results: { title: "Results", component: lazy(() => import("./Results.svelte")) },
   compare: { title: "Compare", component: lazy(() => import("./Compare.svelte")) },
+  diagnostics: { title: "Diagnostics", component: lazy(() => import("./Diagnostics.svelte")) },
 };
 
-/** Below the chapters. */
-export const SHOWN_ROOMS: Place[] = ["results", "compare"];
+/** Below the chapters; diagnostics only where somebody asks for numbers. */
+export function shownRooms(depth: Depth): Place[] {
+  return ROOMS.filter((room) => room !== "diagnostics" || depth !== "story");
+}
