@@ -12,10 +12,14 @@ import { ofFold, type Steps } from "../core/steps";
 import type { File } from "../core/safetensors";
 import { Trace, type Source } from "../core/trace";
 
+const AGAIN_MS = 1000;
+
 export class Studio {
   view = $state.raw<View>(readHash(location.hash));
   trace = $state.raw<Trace | null>(null);
   problem = $state.raw<Refusal | null>(null);
+  /** What a run that was just started says while it reads its data; null: it has begun. */
+  starting = $state.raw<string | null>(null);
   /** Counts up when the run has grown. */
   grown = $state(0);
   playing = $state(false);
@@ -38,7 +42,7 @@ export class Studio {
 
   manifest: Manifest | null = $derived(this.grown >= 0 && this.trace ? this.trace.manifest : null);
   recorded: number[] = $derived(this.grown >= 0 && this.trace ? this.trace.recorded : []);
-  inside: Inside | null = $derived(this.manifest?.taps.length ? insideOf(this.manifest) : null);
+  inside: Inside | null = $derived(this.manifest?.network && this.manifest.taps?.length ? insideOf(this.manifest) : null);
   probe: Probe | null = $derived(this.manifest?.probe ?? null);
   /** The recorded step that is shown; null if none was recorded. */
   step: number | null = $derived.by(() => {
@@ -50,7 +54,9 @@ export class Studio {
   example: number = $derived(Math.min(this.view.example, Math.max(0, this.examples - 1)));
   target: number | number[] | null = $derived(this.targets?.[this.example] ?? null);
   drawing: Drawings | null = $derived(this.drawings?.[this.example] ?? null);
-  live: boolean = $derived(this.manifest?.status === "learning" && this.manifest.alive);
+  live: boolean = $derived(!!this.manifest?.alive && ["learning", "paused"].includes(this.manifest.status));
+  /** Whether the run has a plan and a network by now; before that there is nothing to show. */
+  ready: boolean = $derived(!!this.manifest?.task && !!this.manifest.plan && !!this.manifest.network);
   /** The rows of `steps.bin` of the network that was watched. */
   steps: Steps = $derived(this.grown >= 0 && this.trace ? ofFold(this.trace.steps, this.trace.index.fold) : {});
   lastStep: number = $derived(Math.max(this.recorded.at(-1) ?? 0, this.steps["step"]?.at(-1) ?? 0));
@@ -102,7 +108,7 @@ export class Studio {
   }
 
   async open(run: string): Promise<void> {
-    this.problem = null;
+    this.problem = this.starting = null;
     this.trace = null;
     this.drawings = this.targets = null;
     this.lengths = {};
@@ -113,7 +119,20 @@ export class Studio {
       this.grown++;
       await this.readProbe(trace);
     } catch (error) {
-      this.problem = asRefusal(error);
+      if (this.view.run !== run) return;
+      if (await this.isStarting(run)) setTimeout(() => this.view.run === run && void this.open(run), AGAIN_MS);
+      else this.problem = asRefusal(error);
+    }
+  }
+
+  /** Whether a process reads the data of a run that has no manifest yet. */
+  private async isStarting(run: string): Promise<boolean> {
+    try {
+      const log = (await this.source.json(`runs/${encodeURIComponent(run)}/log`)) as { text: string; running: boolean };
+      this.starting = log.running ? log.text : null;
+      return log.running;
+    } catch {
+      return false;
     }
   }
 
@@ -121,7 +140,7 @@ export class Studio {
   async grow(everything = false): Promise<void> {
     const trace = this.trace;
     if (!trace) return;
-    if (everything || !trace.manifest.taps.length) await trace.refresh();
+    if (everything || !trace.manifest.taps?.length) await trace.refresh();
     await trace.grow();
     this.grown++;
     if (!this.drawings) await this.readProbe(trace);

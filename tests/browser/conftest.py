@@ -128,7 +128,7 @@ def studio(runs: Path, serve: Callable[..., Server]) -> Server:
 STILL = """async () => {
   // A picture may be drawn again once its place has got its size, or what lies behind it is
   // decoded: wait for five equal moments.
-  const canvases = () => [...document.querySelectorAll("main canvas")];
+  const canvases = () => [...document.querySelectorAll("main:not(#content) canvas")];
   const moment = () => canvases().map(one => one.toDataURL()).join();
   for (let before = null, equal = 0; equal < 5; ) {
     await new Promise(done => requestAnimationFrame(() => setTimeout(done, 60)));
@@ -160,7 +160,7 @@ class Window:
         self.page.wait_for_function(
             """() => {
               const bar = document.querySelector("section.bar input[type=range]");
-              const main = document.querySelector("main");
+              const main = document.querySelector("main:not(#content)");
               if (!bar || !main || !main.querySelector("h1")) return false;
               const shown = [...main.querySelectorAll("[data-step]")];
               return shown.every(one => one.dataset.step === bar.dataset.step
@@ -187,7 +187,7 @@ class Window:
     def values(self) -> list[tuple[str, str]]:
         """(step, value) of all numbers shown in the main part."""
         found: list[list[str]] = self.page.eval_on_selector_all(
-            "main [data-value]",
+            "main:not(#content) [data-value]",
             "all => all.map(one => [one.dataset.step ?? '', one.dataset.value])",
         )
         return [(step, value) for step, value in found]
