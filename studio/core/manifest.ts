@@ -103,7 +103,10 @@ export interface Manifest {
   schema: number;
   run: string;
   name?: string;
-  status: "learning" | "done" | "interrupted" | "failed";
+  status: "learning" | "paused" | "done" | "interrupted" | "failed";
+  /** What it is doing now; null when it is done. */
+  stage?: string | null;
+  problem?: { what: string; fix: string } | null;
   alive: boolean;
   source: { name: string; path?: string };
   task: Task;

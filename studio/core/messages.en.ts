@@ -57,7 +57,7 @@ export const MESSAGES = {
   "data.things.series": "series",
   "data.things.table": "rows",
   "data.numbers": "All that the network sees of an example is numbers.",
-  "data.sealed": "{test, plural, one {# row is} other {# rows are}} sealed: nothing is learned or chosen on them. They were looked at {looks, plural, =0 {not once} one {once} other {# times}}.",
+  "data.sealed": "{test, plural, one {# row is} other {# rows are}} sealed: nothing is learned or chosen on them. {looks, plural, =0 {Nobody has looked at them yet} one {They were looked at once} other {They were looked at # times}}.",
   "data.kinds.classify": "one of {classes} answers",
   "data.kinds.regress": "a number",
   "data.kinds.tags": "any of {classes} tags",
@@ -97,6 +97,9 @@ export const MESSAGES = {
   "state.waiting": "The first picture comes after the first recorded step.",
   "state.none": "Nothing inside was recorded in this run, so there are no pictures. The curves are there.",
   "state.interrupted": "Learning stopped at step {step}. Everything up to there is saved and can be explored.",
+  "state.killed": "Learning was stopped from outside at step {step}. Everything up to there is saved and can be explored.",
+  "state.paused": "Paused after step {step}.",
+  "state.contact": "Lost contact with the program. Trying again … You can keep exploring what is loaded.",
   "state.failed": "Learning failed after step {step}. Everything up to there is saved and can be explored.",
   "state.nan": "From step {step} on the loss is not a number.",
 } as const;
