@@ -52,7 +52,7 @@ export const ROOM_MESSAGES = {
   "diagnostics.flow.explodes": "At step {step} the first layer's gradient is {ratio} times the last one's: it grows on its way back.",
   "diagnostics.flow.unknown": "At step {step} there is no gradient: it is measured in a step, and there was none.",
   "diagnostics.ratio": "Length of the change that the optimizer really made, divided by the length of the weights: ‖ΔW‖₂ / ‖W‖₂. Outside of 10⁻⁵ to 10⁻² is worth a look, and need not be wrong.",
-  "diagnostics.ratio.outside": "At step {step}: {outside, plural, =0 {all tensors are inside} one {# tensor is outside} other {# tensors are outside}} of {known}.",
+  "diagnostics.ratio.outside": "At step {step} {outside, plural, =0 {all {known} tensors are inside} one {# of {known} tensors is outside} other {# of {known} tensors are outside}}.",
   "diagnostics.ratio.none": "No changes are known at step {step}: the weights before it were not kept. Choose another step.",
   "diagnostics.dead": "Share of values that are exactly 0, of all watched examples together. A unit that is 0 for every one of them says nothing, and gets no gradient here.",
   "diagnostics.dead.now": "At step {step}: {dead, plural, =0 {no unit is} one {# unit is} other {# units are}} 0 for all {examples} watched examples, of {units}.",
@@ -62,5 +62,13 @@ export const ROOM_MESSAGES = {
   "diagnostics.time": "What a step took, from one to the next, and what recording added. Recording may cost 1 % of learning, or 3 seconds where that is more.",
   "diagnostics.again": "With the same data, seed, versions and number of threads, the same weights come out on a CPU, to the last bit.",
   "diagnostics.python": "The same numbers in Python",
+  // --- findings -----------------------------------------------------------------------------------
+  "findings.lead": "{known, plural, =0 {No study was made yet} one {# study was made} other {# studies were made}} of {all}. Each answers one question in a sentence; open it to see what it rests on.",
+  "findings.looks": "It asks the sealed rows once more, which is counted.",
+  "findings.wait": "Studies are made of a model that has learned: wait until learning has ended.",
+  "findings.resisted": "While it learned from this row, the network preferred the other label.",
+  "findings.believed": "While it learned from this row, the network came to believe the label. It may be right, and hard.",
+  "findings.decided": "{open, plural, =0 {All are decided} one {# is open} other {# are open}}; {keep} kept, {fix} mended, {exclude} left out. The data itself is never changed.",
+  "findings.without": "To learn without them: pellucid learn SOURCE --without {run}/evidence/decisions.csv",
   "room.server": "The studio can do this with the trained model: pellucid studio RUN",
 } as const;

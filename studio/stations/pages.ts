@@ -32,6 +32,7 @@ export const PAGES: Record<Place, Page> = {
   explain: { title: "Explain", component: Explain },
   results: { title: "Results", component: lazy(() => import("./Results.svelte")) },
   compare: { title: "Compare", component: lazy(() => import("./Compare.svelte")) },
+  findings: { title: "Findings", component: lazy(() => import("./Findings.svelte")) },
   diagnostics: { title: "Diagnostics", component: lazy(() => import("./Diagnostics.svelte")) },
 };
 
