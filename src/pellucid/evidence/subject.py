@@ -6,7 +6,7 @@ has the source, to study what the run did with it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -21,6 +21,7 @@ from pellucid.evidence.conformal import Promise
 from pellucid.evidence.finding import Finding
 from pellucid.learning.planner import Ingredients
 from pellucid.network.assemble import Model
+from pellucid.network.pretrained.frozen import Frozen
 from pellucid.recording.run import Run
 from pellucid.tasks import Task
 
@@ -39,6 +40,7 @@ class Subject:
     asked: the network (the mean of a bag), the classical method, or the mean of both. which: who
     that is; name: the same as part of a sentence.
     network: the (first) network, in eval mode. encode: decoded examples -> its inputs by group.
+    frozen: column -> the frozen network in front of it, which takes most of an answer's time.
     say: decoded examples -> all that `predict` says of each. calibration, promise: what its
     percentages and its sets or intervals rest on; no promise where held rows were too few.
     """
@@ -53,6 +55,7 @@ class Subject:
     name: str = "the network"
     calibration: Calibration = field(default_factory=Calibration)
     promise: Promise | None = None
+    frozen: Mapping[str, Frozen] = field(default_factory=dict)
 
     def features(self, rows: Rows) -> np.ndarray:
         """float32 `(rows, width)`: what the (first) network made of each row before it answers."""

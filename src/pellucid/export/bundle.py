@@ -172,6 +172,23 @@ class Member:
         }
 
 
+def each_once(frozen: Frozen, values: np.ndarray) -> np.ndarray:
+    """float32 `(rows, width)`: what a frozen network makes of values, of equal ones but once: where
+    a row is asked about with other numbers beside its picture, that is nearly all of the work."""
+    known: dict[Any, int] = {}
+    first: list[int] = []
+    which = []
+    for row, value in enumerate(values):
+        key = value.tobytes() if isinstance(value, np.ndarray) else value
+        if key not in known:
+            known[key] = len(first)
+            first.append(row)
+        which.append(known[key])
+    if len(first) == len(values):
+        return frozen.features(values)
+    return frozen.features(values[first])[which]
+
+
 def mean_answer(network: np.ndarray, classical: np.ndarray) -> np.ndarray:
     """Both together: the mean of two calibrated answers; two that err differently err less."""
     return (network + classical) / 2
@@ -310,7 +327,7 @@ class Bundle:
 
     def _frozen_features(self, loaded: dict[str, Loaded]) -> dict[str, np.ndarray]:
         """Column -> what the frozen network in front of it makes of each row."""
-        return {name: one.features(loaded[name].values) for name, one in self.frozen.items()}
+        return {name: each_once(one, loaded[name].values) for name, one in self.frozen.items()}
 
     def subject(self, which: Which = "kept") -> Subject:
         """The model as evidence studies it."""
@@ -328,6 +345,7 @@ class Bundle:
             name=name if asked == "baseline" else f"the {name}",
             calibration=self.calibration_of(asked),
             promise=self.promise_of(asked),
+            frozen=self.frozen,
         )
 
     def name_of(self, which: str) -> str:

@@ -22,7 +22,7 @@ from pellucid.interfaces.show import sparkline
 if TYPE_CHECKING:
     from pellucid.data.columns import Drawing
     from pellucid.evidence.explain.counterfactual import Change, Counterfactual
-    from pellucid.evidence.explain.explain import Explained
+    from pellucid.evidence.explain.explain import Effort, Explained
     from pellucid.evidence.explain.neighbors import Neighbor
     from pellucid.evidence.explain.pieces import Explanation
     from pellucid.evidence.subject import Rows
@@ -139,8 +139,8 @@ def explain_example(
         folder: Of the run, or of its model alone.
         name, model, seconds: As for `explain_source`.
     """
-    from pellucid.evidence.explain.explain import SECONDS, explain, promised
-    from pellucid.evidence.explain.randomization import similarity_of
+    from pellucid.evidence.explain.explain import SECONDS, effort_of, explain
+    from pellucid.evidence.explain.randomization import is_known, similarity_of
     from pellucid.recipe.explain import reference_of, threads_of
     from pellucid.recording.layout import is_run
 
@@ -150,9 +150,12 @@ def explain_example(
     reference = reference_of(Path(folder), watcher, needed=needed)
     seconds = seconds or SECONDS
     with threads_of(Path(folder)):
-        watcher.stage(f"explaining: about {in_words(promised(subject, example, seconds))}")
+        effort = effort_of(subject, example, seconds)
+        watcher.stage(f"explaining: {said_effort(effort)}")
         similarity = None
         if is_run(Path(folder)) and subject.which != "baseline":
+            if not is_known(Path(folder)):
+                watcher.tell("testing once whether explanations of this model show what it learned")
             network = bundle.subject("network")
             similarity = similarity_of(Path(folder), network, example, reference)
         return explain(
@@ -162,8 +165,20 @@ def explain_example(
             name=name,
             seconds=seconds,
             similarity=similarity,
+            pace=effort.pace,
             progress=watcher.progress,
         )
+
+
+def said_effort(effort: Effort) -> str:
+    """How long it will take, and why where each answer is slow."""
+    said = f"about {in_words(effort.seconds)}"
+    if effort.answers is None:
+        return said
+    return (
+        f"{said} ({effort.pieces} pieces, about {effort.answers} answers of"
+        f" {1000 * effort.pace:.0f} ms each: pretrained features are slow)"
+    )
 
 
 def _chosen(row: int | None, rows: int, name: str) -> int:

@@ -29,8 +29,19 @@ from pellucid.evidence.explain.counterfactual import (
     tag_turned,
     this_class,
 )
-from pellucid.evidence.explain.inside import PIECES, explain_inside
+from pellucid.evidence.explain.inside import (
+    PIECES,
+    explain_inside,
+    pace_of_pieces,
+    pieces_of,
+)
 from pellucid.evidence.explain.neighbors import Neighbor, Neighbors, neighbors
+from pellucid.evidence.explain.occlusion import (
+    FEWEST_ORDERS,
+    FEWEST_STEPS,
+    SLOW_ORDERS,
+    versions_of,
+)
 from pellucid.evidence.explain.pieces import Explanation, Pieces, Question
 from pellucid.evidence.explain.reference import Reference
 from pellucid.evidence.explain.tables import FILLINGS, explain_columns
@@ -39,11 +50,14 @@ from pellucid.evidence.subject import Rows, Subject, take
 from pellucid.tasks import Task
 
 SECONDS = 2.0
-VALUES_SHARE, CHANGE_SHARE = 0.45, 0.2
-"""Parts of the time for the values and for what would change the answer."""
+VALUES_SHARE, SLOW_SHARE, CHANGE_SHARE = 0.45, 0.7, 0.2
+"""Parts of the time for the values (the second where a frozen network stands in front: the rest
+then asks little) and for what would change the answer."""
 FEW, MANY, MOMENT = 16, 512, 0.04
 """Versions whose time is measured first: more of them where the few take no more than a moment,
 in seconds."""
+OTHERWISE = 12
+"""Answers, about, that an explanation takes besides those about its pieces."""
 AMOUNT = 0.5
 """How far a number should move, in units of the usual spread, for it to count as another answer."""
 NOT_CAUSAL = (
@@ -97,6 +111,7 @@ def explain(
     name: str | None = None,
     seconds: float = SECONDS,
     similarity: float | None = None,
+    pace: float | None = None,
     progress: Progress = silent,
 ) -> Explained:
     """Explain the answer for one decoded example.
@@ -107,6 +122,7 @@ def explain(
         name: The class, tag or target that is explained; by default the answer itself.
         seconds: About how long it may take; a slow network takes what it needs at least.
         similarity: Rank correlation with explanations of a network with random weights.
+        pace: Seconds of one answer, if they were measured (`effort_of`).
 
     Raises:
         ConfigError: There is no such class. BundleError: Training rows are needed and unknown.
@@ -116,10 +132,10 @@ def explain(
     prediction = subject.answer(row)[0]
     answer = task.answers(prediction[None])[0]
     question = question_of(task, prediction, answer, name)
-    pace = seconds_each(subject, row)
+    pace = pace or seconds_each(subject, row)
     progress(1, 4)
     explanations, pieces = _explanations(
-        subject, row, reference, question, pace, VALUES_SHARE * seconds, similarity
+        subject, row, reference, question, pace, _for_values(subject, seconds), similarity
     )
     progress(2, 4)
     near = None
@@ -172,6 +188,8 @@ def names_of(task: Task) -> list[str]:
 
 def seconds_each(subject: Subject, row: Rows) -> float:
     """Seconds that one version of the example takes in a batch; measured in a moment."""
+    if subject.frozen and len(subject.columns) == 1:
+        return pace_of_pieces(subject, row, subject.columns[0].name)
     _answered(subject, row, FEW)  # the first time prepares what later calls find ready
     spent = min(_answered(subject, row, FEW) for _ in range(2))
     if spent < MOMENT:  # so fast that most of it was the call itself
@@ -187,12 +205,38 @@ def _answered(subject: Subject, row: Rows, versions: int) -> float:
     return time.perf_counter() - started
 
 
-def promised(subject: Subject, row: Rows, seconds: float = SECONDS) -> float:
-    """About how many seconds `explain` will take: as many as it may, more if the model is slow."""
+def _for_values(subject: Subject, seconds: float) -> float:
+    return (SLOW_SHARE if subject.frozen else VALUES_SHARE) * seconds
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What explaining an example takes, known before it begins.
+
+    seconds: about, in all. pace: seconds of one answer. answers: about how many are asked for,
+    and pieces: how many pieces they are about, where a frozen network makes each of them long.
+    """
+
+    seconds: float
+    pace: float
+    answers: int | None = None
+    pieces: int | None = None
+
+
+def effort_of(subject: Subject, row: Rows, seconds: float = SECONDS) -> Effort:
+    """As much as it may take; more if the model is slow."""
     pace = seconds_each(subject, row)
     rich = [column for column in subject.columns if column.modality not in SCALAR]
+    if len(subject.columns) == 1 and subject.frozen:
+        most = _for_values(subject, seconds) / pace
+        count = len(pieces_of(subject, row, rich[0].name, most).places)
+        orders, steps = SLOW_ORDERS, FEWEST_STEPS
+        if versions_of(count, FEWEST_ORDERS, FEWEST_STEPS) <= most:
+            orders = FEWEST_ORDERS
+        answers = versions_of(count, orders, steps) + OTHERWISE
+        return Effort(max(0.6 * seconds, answers * pace), pace, answers, count)
     versions = 600.0 if rich else 2_000.0
-    return max(0.6 * seconds, versions * pace)
+    return Effort(max(0.6 * seconds, versions * pace), pace)
 
 
 def drawn(subject: Subject, row: Rows) -> dict[str, Drawing]:
@@ -219,7 +263,7 @@ def _explanations(
     rich = [column.name for column in subject.columns if column.modality in PIECES]
     if len(subject.columns) == 1 and rich:
         one, pieces = explain_inside(
-            subject, row, rich[0], question, seconds=seconds, similarity=similarity
+            subject, row, rich[0], question, seconds=seconds, similarity=similarity, pace=pace
         )
         return (one,), pieces
     if reference is None:

@@ -47,8 +47,10 @@ def grad_cam(subject: Subject, row: Rows, column: str, output: int) -> np.ndarra
 
     The last map of a convolutional network, each feature weighed with the mean gradient of the
     explained number (Selvaraju et al. 2017), enlarged to the size of what it looked at. None if
-    no convolutional network reads this column.
+    no convolutional network reads this column, frozen or not.
     """
+    if column in subject.frozen:
+        return _frozen_cam(subject, row, column, output)
     inputs, group = subject.encode(row), _group(subject, column)
     with torch.enable_grad(), watch() as seen:
         number = score(subject.task, subject.network(inputs), output).sum()
@@ -63,6 +65,21 @@ def grad_cam(subject: Subject, row: Rows, column: str, output: int) -> np.ndarra
     weights = slope.mean((1, 2), keepdim=True)  # (1, 1, 1, features)
     looked = F.relu((weights * maps[-1]).sum(-1)).detach()  # (1, height', width')
     size = subject.network.blueprint.entries[group].positions
+    return _enlarged(looked / looked.max().clamp(min=1e-30), size)
+
+
+def _frozen_cam(subject: Subject, row: Rows, column: str, output: int) -> np.ndarray | None:
+    """The same for a frozen network, of whose last map the features are the mean."""
+    last = subject.frozen[column].last_map(row[column].values)
+    if last is None:
+        return None
+    inputs, group = subject.encode(row), _group(subject, column)
+    features = inputs[group].detach().requires_grad_()
+    with torch.enable_grad():
+        outputs = subject.network({**inputs, group: features})
+        (slope,) = torch.autograd.grad(score(subject.task, outputs, output).sum(), features)
+    looked = F.relu((slope[..., None, None] * last).sum(1))  # (1, height', width')
+    size = np.shape(row[column].values)[1:3]
     return _enlarged(looked / looked.max().clamp(min=1e-30), size)
 
 

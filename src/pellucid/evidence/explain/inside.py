@@ -15,8 +15,15 @@ import numpy as np
 from pellucid.data.modalities.text import spans_of
 from pellucid.evidence.explain import faithfulness
 from pellucid.evidence.explain.gradients import grad_cam, integrated_gradients, on_pieces
-from pellucid.evidence.explain.occlusion import Answers, affordable, occlude
-from pellucid.evidence.explain.pictures import PicturePieces
+from pellucid.evidence.explain.occlusion import (
+    FEWEST_ORDERS,
+    SLOW_ORDERS,
+    Answers,
+    affordable,
+    occlude,
+    tellable,
+)
+from pellucid.evidence.explain.pictures import PicturePieces, coarser
 from pellucid.evidence.explain.pieces import Explanation, Overview, Pieces, Question
 from pellucid.evidence.explain.series import SeriesPieces
 from pellucid.evidence.explain.sounds import SoundPieces
@@ -36,6 +43,8 @@ PIECES: dict[str, Callable[[Rows, str], Pieces]] = {
     "series": SeriesPieces,
 }
 """Modality -> how one example of it, in one column of a row, is cut into pieces."""
+MEASURED = 4
+"""Answers whose time is measured first."""
 
 
 def explain_inside(
@@ -46,6 +55,7 @@ def explain_inside(
     *,
     seconds: float,
     similarity: float | None = None,
+    pace: float | None = None,
 ) -> tuple[Explanation, Pieces]:
     """How much each piece of one column speaks for the explained number, tested; and the pieces.
 
@@ -53,6 +63,8 @@ def explain_inside(
         row: One decoded example, all its columns; the others stay as they are.
         seconds: For the values; the test mostly asks for what is known by then.
         similarity: See `faithfulness.test`.
+        pace: Seconds of one answer, by default measured. Where a frozen network makes it long,
+            fewer and larger pieces are asked about.
     """
     modality = next(one.modality for one in subject.columns if one.name == column)
     if modality == "text" and subject.which == "network":
@@ -60,8 +72,11 @@ def explain_inside(
         if long is not None:
             return long
     started = time.perf_counter()
-    pieces = PIECES[modality](row, column)
-    found = occlude(subject, pieces, question, seconds=seconds)
+    pieces, fewest = PIECES[modality](row, column), FEWEST_ORDERS
+    if column in subject.frozen:
+        most = seconds / (pace or pace_of_pieces(subject, row, column))
+        pieces, fewest = pieces_of(subject, row, column, most), SLOW_ORDERS
+    found = occlude(subject, pieces, question, seconds=seconds, fewest=fewest)
     faithful = faithfulness.test(
         subject, pieces, question, found.values, similarity=similarity, answers=found.answers
     )
@@ -80,6 +95,33 @@ def explain_inside(
         seconds=time.perf_counter() - started,
     )
     return explanation, pieces
+
+
+def pace_of_pieces(subject: Subject, row: Rows, column: str) -> float:
+    """Seconds of an answer about a version of the example without one piece."""
+    pieces = pieces_of(subject, row, column, 0.0)
+    gone = np.eye(max(1, len(pieces.places)), dtype=bool)[: MEASURED + 1, : len(pieces.places)]
+    subject.answer(pieces.removed(gone[:1]))  # the first time is slower than all others
+    rest = gone[1:] if len(gone) > 1 else gone
+    started = time.perf_counter()
+    subject.answer(pieces.removed(rest))
+    return (time.perf_counter() - started) / len(rest)
+
+
+def pieces_of(subject: Subject, row: Rows, column: str, most: float) -> Pieces:
+    """How one column of an example is cut.
+
+    Args:
+        most: About so many answers there is time for, where a frozen network reads the column.
+    """
+    modality = next(one.modality for one in subject.columns if one.name == column)
+    pieces = PIECES[modality](row, column)
+    if column not in subject.frozen:
+        return pieces
+    count = tellable(len(pieces.places), most)
+    if isinstance(pieces, PicturePieces):
+        return PicturePieces(row, column, coarser(pieces.cells, count))
+    return text_pieces(row, column, count) if modality == "text" else pieces
 
 
 def _overview(

@@ -21,6 +21,8 @@ BATCH = 64
 STEPS, FEWEST_STEPS = 10, 5
 """Stages in which a random order takes everything away; fewer if the model is slow."""
 FEWEST_ORDERS, MOST_ORDERS = 20, 160
+SLOW_ORDERS, FEWEST_PIECES = 8, 16
+"""Random orders and pieces that are tried at least where each answer takes long."""
 SECONDS = 1.0
 SHRINK = 0.3
 """How strongly pieces are held back that few answers speak of."""
@@ -91,21 +93,25 @@ def occlude(
     question: Question,
     *,
     seconds: float = SECONDS,
+    fewest: int = FEWEST_ORDERS,
     orders: int | None = None,
+    steps: int = STEPS,
     seed: int = 0,
 ) -> Occlusion:
     """Contributions of all pieces, from versions of the example without some of them.
 
     Args:
         seconds: About how long it may take; how many orders that allows is measured.
-        orders: So many random orders instead: the same explanation on any machine.
+        fewest: So many random orders however long they take.
+        orders, steps: So many random orders in so many stages instead: the same explanation on
+            any machine.
     """
     answers = Answers(subject, pieces, question)
     count = answers.count
     whole, base = answers.ask(np.stack([np.zeros(count, bool), np.ones(count, bool)]))
     alone = whole - answers.ask(np.eye(count, dtype=bool))
     answers.orders, answers.steps = (
-        affordable(seconds, answers) if orders is None else (orders, STEPS)
+        affordable(seconds, answers, fewest) if orders is None else (orders, steps)
     )
     mixtures = [
         stages(order, answers.steps)[1:-1] for order in random_orders(count, answers.orders, seed)
@@ -116,17 +122,32 @@ def occlude(
     return Occlusion(values, whole, base, alone, answers.orders, answers.forwards, answers)
 
 
-def affordable(seconds: float, answers: Answers) -> tuple[int, int]:
+def affordable(seconds: float, answers: Answers, fewest: int = FEWEST_ORDERS) -> tuple[int, int]:
     """Random orders and stages that fit into the time, by the pace of the answers so far.
 
-    Orders come in doublings, so that a busy moment changes little; at least 20, in fewer stages.
+    Orders come in doublings, so that a busy moment changes little; at least `fewest`, in fewer
+    stages.
     """
     left = max(seconds - answers.seconds, 0.0) / max(answers.pace, 1e-9)
     each = max(1, min(STEPS, answers.count) - 1)
-    orders = FEWEST_ORDERS
+    orders = fewest
     while 2 * orders * each <= left and orders < MOST_ORDERS:
         orders *= 2
     return orders, STEPS if orders * each <= left else FEWEST_STEPS
+
+
+def versions_of(count: int, orders: int, steps: int) -> int:
+    """Answers that so many pieces take, in so many orders and stages; the test's own included."""
+    between = min(steps, count) - 1
+    return 2 + count + (orders + 2) * max(0, between)
+
+
+def tellable(count: int, most: float) -> int:
+    """How many pieces can be told apart by about so many answers: all `count`, or so many that
+    there are two mixtures of each; at least 16."""
+    if versions_of(count, FEWEST_ORDERS, FEWEST_STEPS) <= most:
+        return count
+    return min(count, max(FEWEST_PIECES, int(most / 3)))
 
 
 def random_orders(count: int, orders: int, seed: int) -> np.ndarray:

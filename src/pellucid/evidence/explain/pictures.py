@@ -79,6 +79,19 @@ def grid(height: int, width: int) -> tuple[int, int]:
     return math.ceil(height / side), math.ceil(width / side)
 
 
+def coarser(cells: tuple[int, int], most: int) -> tuple[int, int]:
+    """Patches down and across, at most so many together, in about the proportion of `cells`.
+
+    >>> coarser((13, 13), 16), coarser((7, 13), 16), coarser((4, 4), 40)
+    ((4, 4), (2, 8), (4, 4))
+    """
+    down, across = cells
+    if down * across <= most:
+        return cells
+    rows = max(1, int(math.sqrt(most * down / across)))
+    return rows, max(1, most // rows)
+
+
 def edges(length: int, cells: int) -> list[int]:
     """Where patches begin and end, `cells + 1` whole numbers, as evenly as they can."""
     return [round(length * cell / cells) for cell in range(cells + 1)]

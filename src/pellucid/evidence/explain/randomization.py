@@ -12,8 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.evidence.explain import faithfulness
-from pellucid.evidence.explain.inside import PIECES
-from pellucid.evidence.explain.occlusion import STEPS, occlude
+from pellucid.evidence.explain.inside import PIECES, pace_of_pieces, pieces_of
+from pellucid.evidence.explain.occlusion import (
+    FEWEST_STEPS,
+    SLOW_ORDERS,
+    STEPS,
+    occlude,
+    versions_of,
+)
 from pellucid.evidence.explain.pieces import Pieces, Question
 from pellucid.evidence.explain.reference import Reference
 from pellucid.evidence.explain.tables import TEST_FILLINGS, ColumnPieces
@@ -31,6 +37,11 @@ FEWEST_PAIRS = 3
 """Explanations of networks with random weights; with fewer, chance would decide."""
 
 
+def is_known(run: Path) -> bool:
+    """Whether the run keeps the outcome of this test."""
+    return (run / FILE).exists()
+
+
 def similarity_of(
     run: Path, subject: Subject, rows: Rows, reference: Reference | None
 ) -> float | None:
@@ -41,7 +52,7 @@ def similarity_of(
     """
     if subject.which == "baseline":
         return None
-    if (run / FILE).exists():
+    if is_known(run):
         return float(read_json(run / FILE)["figures"]["similarity"])
     found = randomization(subject, rows, reference)
     if not found.known:
@@ -61,8 +72,12 @@ def randomization(
     """
     started = time.perf_counter()
     fitting = int(seconds / _seconds_each(subject, rows, reference))
-    count = min(len(next(iter(rows.values())).values), MOST_ROWS, max(1, fitting // 3))
-    draws = min(MOST_DRAWS, fitting // count - 1)
+    most = min(len(next(iter(rows.values())).values), MOST_ROWS)
+    if subject.frozen:  # other weights cost little: what it makes of each version is kept
+        count, draws = min(most, max(1, fitting)), MOST_DRAWS
+    else:
+        count = min(most, max(1, fitting // 3))
+        draws = min(MOST_DRAWS, fitting // count - 1)
     if count * draws < FEWEST_PAIRS:
         return unknown(
             PART, TITLE, "Not tried: this network answers too slowly to be explained many times."
@@ -99,28 +114,38 @@ def _sentence(found: float) -> str:
 
 def _seconds_each(subject: Subject, rows: Rows, reference: Reference | None) -> float:
     """About how long one quick explanation takes; measured after a first, slower answer."""
-    asked, pieces = _cut(subject, take(rows, np.array([0])), reference)
+    row = take(rows, np.array([0]))
+    asked, pieces = _cut(subject, row, reference)
     count = len(pieces.names)
-    gone = np.zeros((MEASURED, count), dtype=bool)
-    asked.answer(pieces.removed(gone[:1]))
-    started = time.perf_counter()
-    asked.answer(pieces.removed(gone))
-    pace = (time.perf_counter() - started) / MEASURED
-    return max(pace, 1e-7) * (count + ORDERS * min(STEPS, count))
+    if subject.frozen and len(subject.columns) == 1:
+        pace = pace_of_pieces(subject, row, subject.columns[0].name)
+    else:
+        gone = np.zeros((MEASURED, count), dtype=bool)
+        asked.answer(pieces.removed(gone[:1]))
+        started = time.perf_counter()
+        asked.answer(pieces.removed(gone))
+        pace = (time.perf_counter() - started) / MEASURED
+    return max(pace, 1e-7) * versions_of(count, *_thoroughly(subject))
+
+
+def _thoroughly(subject: Subject) -> tuple[int, int]:
+    """Random orders and their stages."""
+    return (SLOW_ORDERS, FEWEST_STEPS) if subject.frozen else (ORDERS, STEPS)
 
 
 def _quick(
     subject: Subject, row: Rows, question: Question, reference: Reference | None
 ) -> np.ndarray:
     asked, pieces = _cut(subject, row, reference)
-    return occlude(asked, pieces, question, orders=ORDERS).values
+    orders, steps = _thoroughly(subject)
+    return occlude(asked, pieces, question, orders=orders, steps=steps).values
 
 
 def _cut(subject: Subject, row: Rows, reference: Reference | None) -> tuple[Subject, Pieces]:
     """Pieces of the only column, or all columns as pieces, and whom to ask about them."""
     column = subject.columns[0]
     if len(subject.columns) == 1 and column.modality in PIECES:
-        return subject, PIECES[column.modality](row, column.name)
+        return subject, pieces_of(subject, row, column.name, 0.0)
     names = tuple(one.name for one in subject.columns)
     # Without training rows the row stands in for itself: nothing changes, and nothing is said.
     background = row if reference is None else reference.background(TEST_FILLINGS)

@@ -64,11 +64,11 @@ class TextPieces:
         return rows
 
 
-def text_pieces(row: Rows, column: str) -> TextPieces:
-    """A text's words; a long text's phrases, each of as many words as needed."""
+def text_pieces(row: Rows, column: str, most: int = MOST_PIECES) -> TextPieces:
+    """A text's words; phrases of as many words as needed, if there are more than `most`."""
     text = row[column].values[0] or ""
     words = words_of(text)
-    size = -(-len(words) // MOST_PIECES) if words else 1
+    size = -(-len(words) // most) if words else 1
     groups = [words[start : start + size] for start in range(0, len(words), size)]
     return TextPieces(row, column, text, tuple((group[0][0], group[-1][1]) for group in groups))
 

@@ -29,6 +29,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.errors import ConfigError, MissingExtra, did_you_mean, require
 from pellucid.network.pretrained import efficientnet_lite, minilm
 from pellucid.network.pretrained.find import Published, checksum, halved, read_pth, whole
+from pellucid.network.tap import watch
 
 Precision = Literal["fp32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = ("fp32", "bf16")
@@ -99,6 +100,11 @@ class Frozen:
             progress(done, len(values))
         return found
 
+    def last_map(self, values: np.ndarray) -> Tensor | None:
+        """Float `(rows, features, height, width)`, whose mean over all places the features are;
+        None where they are no such mean."""
+        return None
+
     @classmethod
     def read(cls, folder: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         """Weights and texts from the files of the published package."""
@@ -139,6 +145,15 @@ class Pictures(Frozen):
         network.load_state_dict(state)
         # Channels last is what the processor's convolutions are fastest with.
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @torch.no_grad()
+    def last_map(self, values: np.ndarray) -> Tensor:
+        maps = []
+        for _, inputs in self.batches(values):
+            with watch() as seen, _computing(self.precision):
+                self.network(*inputs)
+            maps.append(seen["top"].float())
+        return torch.cat(maps)
 
     def batches(self, values: np.ndarray) -> Iterator[tuple[np.ndarray, tuple[Tensor, ...]]]:
         for rows in np.array_split(np.arange(len(values)), -(-len(values) // self.BATCH) or 1):
