@@ -6,13 +6,14 @@ were read stay in memory for the next question. How far a long one has come is i
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pellucid.errors import ConfigError, DataError
+from pellucid.errors import BundleError, ConfigError, DataError
 from pellucid.interfaces.studio import trace
 from pellucid.recording.run import Run
 
@@ -87,8 +88,18 @@ class Asker:
 
     def prepared(self, run: Run, watcher: Watcher) -> Prepared:
         """The source of a run, read and cut as it was."""
+        from pellucid.recipe.job import settings_of
         from pellucid.recipe.study import prepared_again
 
+        try:
+            settings_of(run)
+            run.info["source"]["path"]
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(
+                "the run does not say what it learned from",
+                where=str(run.path / "run.json"),
+                fix="wait if it has only begun; else restore the file, or learn again",
+            ) from error
         return self.kept("prepared", run, lambda: prepared_again(run, watcher))
 
 
@@ -203,7 +214,7 @@ def through_time(
 
     first = bundle.subject("network")
     inputs = first.encode(example)
-    network = bundle.members[0].model()
+    network = copy.deepcopy(bundle.members[0].model())  # the bundle goes on answering with its own
     kept = steps or run.weight_steps
     values = []
     for place, step in enumerate(kept):
