@@ -156,7 +156,9 @@ def _first(about: dict[str, Any] | None, examples: int) -> dict[str, Any] | None
     """The first watched examples of what is said about all."""
     if about is None:
         return None
-    cut = {name: value[:examples] for name, value in about.items() if isinstance(value, list)}
+    cut: dict[str, Any] = {
+        name: value[:examples] for name, value in about.items() if isinstance(value, list)
+    }
     if isinstance(about.get("tokens"), dict):
         cut["tokens"] = {name: texts[:examples] for name, texts in about["tokens"].items()}
     return {**about, **cut}
