@@ -122,6 +122,25 @@ def test_units_are_named_after_the_word_that_decides(texts: Finding) -> None:
     assert all(re.search(r"\[.+\]", one) for one in said)
 
 
+def test_a_bag_of_words_is_shown_by_its_words(folder: Path, texts: Finding) -> None:
+    source = folder / "opinions.csv"
+    source.write_text((folder / "reviews.csv").read_text())
+    run = learned(folder, source, 4, target="stars", network="ngrams")
+    finding = run.study("features", seconds=3)[0]
+    assert finding.known
+    spoken = finding.figures["words"]
+    assert spoken["column"] == "review"
+    assert {one["outcome"] for one in spoken["outcomes"]} == {"high", "low"}
+    assert any("Words and pairs that tell most" in line for line in lines_of(finding))
+    page = write_report(run).read_text("utf-8")
+    section = re.findall(r'<section id="features".*?</section>', page, re.DOTALL)
+    assert "Which words it goes by" in section[0]
+    passed = [one for part in spoken["outcomes"] for one in part["words"] if one["passed"]]
+    assert section[0].count('<li class="card">') == len(passed)
+    if run.result()["score"] > 0.9:  # as long as there was time to learn
+        assert {one["said"] for one in passed} & {"good", "bad"}
+
+
 def test_units_of_a_table_are_told_by_columns(folder: Path) -> None:
     random = np.random.default_rng(0)
     size, weight = random.normal(size=(2, ROWS)).round(3)

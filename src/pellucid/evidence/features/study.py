@@ -8,6 +8,7 @@ recorded step to the last; for pictures, series and sounds an input is made up t
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from torch import Tensor
 from pellucid.config import RESERVED
 from pellucid.data.columns import Column
 from pellucid.data.dataset import entry_of
-from pellucid.evidence.features import probes, selectivity, strongest
+from pellucid.evidence.features import probes, selectivity, strongest, words
 from pellucid.evidence.features.field import Window
 from pellucid.evidence.features.found import Layered, Order, margin, said_of
 from pellucid.evidence.features.imagine import Imagined, imagine
@@ -35,6 +36,8 @@ FEWEST_LEARNED, FEWEST_UNSEEN = 200, 60
 PACE_ROWS = 32
 LOOKING = 0.4
 """Share of the time that showing examples to the network may take; fewer are shown if need be."""
+WORDS_SHARE, WORDS_ALONE = 0.2, 0.8
+"""Part of the time for words, beside units and without any."""
 MOST_STEPS = 8
 """Recorded steps at which selectivity is measured."""
 SHOWN = 6
@@ -55,8 +58,9 @@ def study(material: Material) -> Finding:
     learned, unseen, honest = _rows(material)
     inputs = material.subject.encode(material.take(learned[:PACE_ROWS]))
     layers = unit_layers(model, inputs)
+    spoken = _words(material, learned, unseen, WORDS_SHARE if layers else WORDS_ALONE)
     if not layers:
-        return unknown("features", TITLE, _without_layers(material))
+        return spoken or unknown("features", TITLE, _without_layers(material))
     learned, unseen = _affordable(material, layers, inputs, learned, unseen)
     asked = _asked(material, layers, learned, unseen)
     course = _course(material, asked, layers)
@@ -64,7 +68,54 @@ def study(material: Material) -> Finding:
     order = _order(material, asked, layers, learned, unseen)
     left = material.seconds - (time.perf_counter() - started)
     _imagine(asked, found, max(left, IMAGINING * material.seconds), material.seed)
-    return finding_of(material, asked, found, course, order, honest)
+    finding = finding_of(material, asked, found, course, order, honest)
+    return finding if spoken is None else with_words(finding, spoken)
+
+
+# --- words --------------------------------------------------------------------------------------
+
+
+def _words(
+    material: Material, learned: np.ndarray, unseen: np.ndarray, share: float
+) -> Finding | None:
+    """What the first text that is read as a bag of words goes by; None if none is, or if no word
+    occurs often enough."""
+    subject = material.subject
+    families = subject.network.blueprint.families
+    column = next(
+        (one for one in subject.columns if families.get(entry_of(one).group) == words.FAMILY), None
+    )
+    if column is None:
+        return None
+    judged = words.telling_words(
+        subject,
+        column.name,
+        (material.take(learned), learned),
+        (material.take(unseen), unseen),
+        share * material.seconds,
+        material.seed,
+    )
+    if not judged:
+        return None
+    return Finding(
+        "features",
+        TITLE,
+        words.sentence_of(judged),
+        notes=(*material.of_network(), words.NOTE),
+        figures={"words": words.figures_of(column.name, judged)},
+        tables=(words.table_of(judged, numbers=material.task.kind == "regress"),),
+    )
+
+
+def with_words(finding: Finding, spoken: Finding) -> Finding:
+    """Units, and what words say beside them."""
+    return replace(
+        finding,
+        sentence=f"{finding.sentence} {spoken.sentence}",
+        notes=(*finding.notes, words.NOTE),
+        figures=finding.figures | spoken.figures,
+        tables=(*finding.tables, *spoken.tables),
+    )
 
 
 # --- rows -----------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-"""Units of the network beside what excites them most: real examples, and one made up for them."""
+"""Units of the network beside what excites them most: real examples, and one made up for them; or
+the words that a network without layers goes by."""
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ BESIDE = "display:grid;grid-template-columns:1fr 1fr;gap:.5rem;align-items:start
 ACROSS = 2
 """Real examples side by side."""
 MOST_LAYERS = 8
+MOST_WORDS = 8
+"""Of each class."""
 
 
 def features_section(facts: Facts, budget: pictures.Budget) -> Html | None:
@@ -24,7 +27,9 @@ def features_section(facts: Facts, budget: pictures.Budget) -> Html | None:
     found = next((one for one in facts.findings if one.part == "features" and one.known), None)
     if found is None:
         return None
-    layers = found.figures["layers"]
+    layers = found.figures.get("layers", [])
+    if not layers:
+        return section("features", "Which words it goes by", _words(found.figures["words"]))
     some = np.linspace(0, len(layers) - 1, min(MOST_LAYERS, len(layers))).round().astype(int)
     return section(
         "features",
@@ -40,6 +45,49 @@ def features_section(facts: Facts, budget: pictures.Budget) -> Html | None:
         note(f"{counted(len(layers) - MOST_LAYERS, 'more layer')} in evidence/features.json")
         if len(layers) > MOST_LAYERS
         else None,
+        group(tag("h3", "Which words it goes by"), _words(found.figures["words"]))
+        if "words" in found.figures
+        else None,
+    )
+
+
+def _words(words: dict[str, Any]) -> Html:
+    """Words and pairs of each class beside a real text with them."""
+    return group(
+        tag(
+            "p",
+            f"Each word of '{words['column']}', and each pair of neighbors, adds its part to the"
+            " answer. Shown are those whose part, on texts that were not learned from, is larger"
+            f" than that of the best of as many random words: {words['passed']} of"
+            f" {words['judged']} that were judged.",
+        ),
+        [_outcome(one) for one in words["outcomes"]],
+    )
+
+
+def _outcome(one: dict[str, Any]) -> Html | None:
+    passed = [word for word in one["words"] if word["passed"]][:MOST_WORDS]
+    if not passed:
+        return None
+    return group(
+        tag("h3", "Speak for ", name(one["outcome"])),
+        tag("ul", [_word(word) for word in passed], class_="cards"),
+    )
+
+
+def _word(word: dict[str, Any]) -> Html:
+    together = " (only together)" if word["kind"] == "pair" else ""
+    return tag(
+        "li",
+        tag("p", tag("b", name(word["said"])), together),
+        tag("blockquote", name(word["example"])),
+        tag(
+            "p",
+            f"score {word['score']:.2f}, random words {word['limit']:.2f};"
+            f" {counted(word['texts'], 'text')}",
+            class_="place",
+        ),
+        class_="card",
     )
 
 
