@@ -155,6 +155,7 @@ def bind(port: int | None) -> socket.socket:
                 where=f"--port {port}",
                 fix="choose another port, or leave --port out",
             ) from error
+    listening.listen()  # whoever opens the address at once waits instead of being turned away
     return listening
 
 
