@@ -30,8 +30,19 @@ export class Look {
     private readonly examples: number,
   ) {}
 
+  private readonly known = new Map<string, Seen | null>();
+
   /** One tensor; activations without the axis of examples if one was asked for. */
   seen(key: string): Seen | null {
+    let seen = this.known.get(key);
+    if (seen === undefined) {
+      seen = this.decoded(key);
+      this.known.set(key, seen);
+    }
+    return seen;
+  }
+
+  private decoded(key: string): Seen | null {
     const found = this.chunks.get(key);
     const seen = found ? found[0].seen(key, found[1]) : null;
     if (!seen || this.example === null || !key.startsWith("activation")) return seen;

@@ -55,7 +55,15 @@ export function tiles(
   });
 }
 
-/** A color of the page's style sheet. */
+const inks = new Map<string, string>();
+
+/** A color of the page's style sheet. Asking the browser costs a layout, so it is asked once. */
 export function ink(name: string): string {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const key = `${document.documentElement.dataset["theme"]}${name}`;
+  let color = inks.get(key);
+  if (!color) {
+    color = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    inks.set(key, color);
+  }
+  return color;
 }

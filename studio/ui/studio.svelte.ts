@@ -13,6 +13,7 @@ import type { File } from "../core/safetensors";
 import { Trace, type Source } from "../core/trace";
 
 const AGAIN_MS = 1000;
+const ADDRESS_MS = 120;
 
 export class Studio {
   view = $state.raw<View>(readHash(location.hash));
@@ -35,6 +36,7 @@ export class Studio {
   announcement = $state("");
 
   readonly source: Source;
+  private writing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(source: Source) {
     this.source = source;
@@ -69,10 +71,13 @@ export class Studio {
   go(change: Partial<View>): void {
     const before = this.view;
     this.view = { ...before, ...change };
-    const hash = writeHash(this.view);
-    if (hash === location.hash) return;
-    const moved = this.view.place !== before.place || this.view.run !== before.run;
-    history[moved ? "pushState" : "replaceState"](null, "", hash);
+    clearTimeout(this.writing);
+    if (this.view.place !== before.place || this.view.run !== before.run) {
+      history.pushState(null, "", writeHash(this.view));
+      return;
+    }
+    // Browsers allow few changes of the address in a second; through time there are many.
+    this.writing = setTimeout(() => history.replaceState(null, "", writeHash(this.view)), ADDRESS_MS);
   }
 
   /** To the recorded step `by` places further. */
