@@ -29,7 +29,7 @@ CPU_MS = 8
 def learning(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
     """Start to learn `live.run` in a process of its own, for about a minute if nobody stops it."""
     rng = np.random.default_rng(0)
-    numbers = rng.normal(size=(3_000, 8)).round(3)
+    numbers = rng.normal(size=(40_000, 8)).round(3)
     kinds = np.where(numbers[:, 0] * numbers[:, 1] > 0, "high", "low")
     lines = [",".join([*map(str, row), kind]) for row, kind in zip(numbers, kinds, strict=True)]
     (tmp_path / "rows.csv").write_text("a,b,c,d,e,f,g,h,kind\n" + "\n".join(lines) + "\n")

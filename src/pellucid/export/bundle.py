@@ -152,10 +152,11 @@ class Member:
             if group not in self.blueprint.pretrained
         }
         for column in self.columns:
-            read = column.modality == "text" and column.name in self.blueprint.pretrained
-            if read and (texts is None or column.name in texts):
+            group = entry_of(column).group
+            read = column.modality == "text" and group in self.blueprint.pretrained
+            if read and (texts is None or group in texts):
                 modality = MODALITIES["text"]
-                inputs[column.name] = modality.encode(loaded[column.name], column.fitted)
+                inputs[group] = modality.encode(loaded[column.name], column.fitted)
         shown = {group: plain[group] for group in data.entries if group in inputs}
         return cells(shown, inputs, len(data))
 

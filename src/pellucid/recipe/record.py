@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.config import Plan
 from pellucid.data.columns import Column
-from pellucid.data.dataset import Batch
+from pellucid.data.dataset import Batch, entry_of
 from pellucid.data.modalities.text import tokens_of
 from pellucid.learning.evaluate import score
 from pellucid.learning.learner import Learner
@@ -164,7 +164,8 @@ def _tokens(columns: list[Column], probe: Batch, plan: Plan) -> dict[str, list[l
     """Column of text -> the pieces of each example; none where a pretrained network reads it."""
     return {
         column.name: [
-            tokens_of(row, column.fitted) for row in probe.inputs[column.name].cpu().numpy()
+            tokens_of(row, column.fitted)
+            for row in probe.inputs[entry_of(column).group].cpu().numpy()
         ]
         for column in columns
         if column.modality == "text" and column.name not in plan.pretrained

@@ -109,7 +109,7 @@ def _most_counted(member: Member) -> int:
 def _familiar(
     prepared: Prepared, member: Member, counted: np.ndarray, rows: np.ndarray
 ) -> dict[str, tuple[Familiar, np.ndarray]]:
-    """Column of texts -> how familiar a text is, and how familiar those of `rows` are to others."""
+    """Group of texts -> how familiar a text is, and how familiar those of `rows` are to others."""
     found = {}
     for column in member.columns:
         if column.modality == "text":
@@ -118,7 +118,8 @@ def _familiar(
             places = np.searchsorted(counted, rows)
             labels = _alike(prepared, counted)
             begins = begins_word(column.fitted)
-            found[column.name] = become_familiar(ids, begins, labels, places)
+            group = entry_of(column).group
+            found[group] = become_familiar(ids, begins, labels, places)
     return found
 
 

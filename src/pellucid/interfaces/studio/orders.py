@@ -12,8 +12,12 @@ from pellucid.interfaces.studio.runs import Shelf
 
 TEXTS = ("target", "time", "effort", "network", "task", "group", "order", "split", "keep", "test")
 LISTS = ("ignore", "missing")
-SWITCHES = {"keep_going": "--keep-going", "record": "--no-record", "pretrained": "--no-pretrained"}
-"""Settings that are on or off, and the option that changes them from how they are."""
+SWITCHES = {
+    "keep_going": ("--keep-going", False),
+    "record": ("--no-record", True),
+    "pretrained": ("--no-pretrained", True),
+}
+"""Setting that is on or off -> the option that turns it, and how it is without that."""
 SETTINGS = (*TEXTS, *LISTS, *SWITCHES, "seed", "kinds", "without")
 
 
@@ -63,8 +67,7 @@ def words_in(order: Mapping[str, Any], target: str | None, shelf: Shelf) -> list
     words = [f"--{name}={text}" for name in chosen if (text := text_in(chosen, name))]
     words += [f"--{name}={text}" for name in LISTS for text in _texts(settings, name)]
     words += [f"--as={column}={kind}" for column, kind in _pairs(settings)]
-    for name, option in SWITCHES.items():
-        usual = option.startswith("--no-")
+    for name, (option, usual) in SWITCHES.items():
         value = settings.get(name, usual)
         if not isinstance(value, bool):
             raise ConfigError(f"'{name}' is on or off", where=name, fix="send true or false")
