@@ -11,6 +11,7 @@ import pytest
 HEAVY = {
     *("torch", "numpy", "scipy", "sklearn", "lightgbm", "pyarrow", "pandas", "polars"),
     *("PIL", "soundfile", "soxr", "tokenizers", "openpyxl", "safetensors"),
+    *("starlette", "uvicorn", "python_multipart"),
 }
 STARTS = {
     "import": "import pellucid",
@@ -33,6 +34,14 @@ def test_nothing_heavy_is_imported(start: str) -> None:
     modules = done.stderr.partition("modules:")[2].split()
     assert "pellucid" in modules, done.stderr
     assert HEAVY.intersection(modules) == set()
+
+
+def test_the_studio_starts_without_pytorch() -> None:
+    """It shows what is on the disk; models are loaded when somebody asks them."""
+    code = "import sys, pellucid.interfaces.studio.server; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy = HEAVY - {"numpy", "safetensors", "starlette", "uvicorn", "python_multipart"}
+    assert heavy.intersection(done.stdout.split()) == set()
 
 
 @pytest.mark.skipif(not hasattr(os, "wait4"), reason="only Unix tells what a child cost")

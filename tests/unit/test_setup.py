@@ -186,7 +186,11 @@ def test_locks_pin_everything_that_pyproject_asks_for() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     extras = project["optional-dependencies"]
     wanted = [*project["dependencies"], *extras["image"], *extras["audio"], *extras["text"]]
-    wanted += [*extras["excel"], *(need for need in extras["dev"] if "pellucid" not in need)]
+    wanted += [
+        *extras["excel"],
+        *extras["studio"],
+        *(need for need in extras["dev"] if "pellucid" not in need),
+    ]
     names = {re.match(r"[\w-]+", need)[0].lower() for need in wanted}  # type: ignore[index]
     lines = [
         line
