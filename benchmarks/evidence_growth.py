@@ -4,7 +4,7 @@
     python -m benchmarks.evidence_growth digits       only print what one of them says
 
 On each open set a quarter of the rows is drawn, the learning curve on nested parts of it is
-continued to twice and four times these rows (`evidence/growth.py`, as the study does), and then
+continued to twice and four times these rows (`worth/growth.py`, as the study does), and then
 the hidden rows are learned from too: how often does the truth lie in the 80 % band? And is the
 forecast nearer to it than to say "no more gain"? With a fast classical method, and with a network
 of the planned family in its smallest size.
@@ -30,7 +30,9 @@ from benchmarks.data import Source, fetch
 from benchmarks.measured import circumstances, save
 from pellucid.baselines import fit_fast
 from pellucid.config import Plan, Settings, Size
-from pellucid.evidence.growth import (
+from pellucid.evidence.intervals import share_interval
+from pellucid.evidence.retrain import retrain
+from pellucid.evidence.worth.growth import (
     BAND,
     REPEATS,
     Curve,
@@ -41,8 +43,6 @@ from pellucid.evidence.growth import (
     sizes_for,
     why_unknown,
 )
-from pellucid.evidence.intervals import share_interval
-from pellucid.evidence.retrain import retrain
 from pellucid.learning.evaluate import score
 from pellucid.learning.planner import make_plan
 from pellucid.recipe.prepare import Prepared, ingredients, prepare

@@ -24,8 +24,10 @@ from benchmarks.data import fetch
 from benchmarks.measured import Load, circumstances, save
 from pellucid.baselines import fit_fast
 from pellucid.config import Plan, Settings
-from pellucid.evidence import confident, duplicates, honesty
-from pellucid.evidence.held_out import held_out
+from pellucid.evidence.honesty import duplicates
+from pellucid.evidence.honesty import study as honesty
+from pellucid.evidence.labels import confident
+from pellucid.evidence.labels.held_out import held_out
 from pellucid.evidence.subject import Material, Predictor, Subject
 from pellucid.recipe.prepare import Prepared, prepare
 from pellucid.recipe.watcher import Watcher

@@ -11,7 +11,7 @@ import pytest
 
 import pellucid
 from pellucid.data.read import read_for_prediction
-from pellucid.evidence.conformal import promise
+from pellucid.evidence.trust.conformal import promise
 from pellucid.export.bundle import Bundle, Kept, mean_answer
 from pellucid.interfaces.predict import predict
 from pellucid.interfaces.trained import Trained

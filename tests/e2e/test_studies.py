@@ -12,7 +12,7 @@ from conftest import Pellucid
 
 import pellucid
 from pellucid.evidence.finding import Finding
-from pellucid.evidence.growth import parts_of, study
+from pellucid.evidence.worth.growth import parts_of, study
 from pellucid.interfaces.findings import lines_of
 from pellucid.interfaces.trained import Trained
 from pellucid.recipe.study import material_of

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from pellucid.config import Plan, Settings, Size
-from pellucid.evidence.calibrate import expected_calibration_error
-from pellucid.evidence.verdict import Contender, verdict
+from pellucid.evidence.trust.calibrate import expected_calibration_error
+from pellucid.evidence.worth.verdict import Contender, verdict
 from pellucid.interfaces.report import write_report
 from pellucid.interfaces.report.pictures import png
 from pellucid.learning.evaluate import PRIMARY, confusion, metrics

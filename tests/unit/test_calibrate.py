@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pellucid.evidence.calibrate import (
+from pellucid.evidence.trust.calibrate import (
     Calibration,
     averaging,
     calibrate,

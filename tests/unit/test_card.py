@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from pellucid.data.columns import Column, Loaded
-from pellucid.evidence.slices import slices
+from pellucid.evidence.trust.slices import slices
 from pellucid.export.card import yaml_lines
 
 ODD = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pellucid.evidence.choice import Compared, f_test, halves
+from pellucid.evidence.worth.choice import Compared, f_test, halves
 
 
 def test_the_f_statistic_is_alpaydins() -> None:

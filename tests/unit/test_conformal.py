@@ -8,7 +8,7 @@ from crepes import ConformalClassifier, ConformalRegressor
 from crepes.extras import binning
 from scipy.stats import betabinom
 
-from pellucid.evidence.conformal import (
+from pellucid.evidence.trust.conformal import (
     Promise,
     answer_scores,
     aps,

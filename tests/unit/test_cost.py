@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from pellucid.config import Size
-from pellucid.evidence.cost import _seconds, _time, in_words, size_of
-from pellucid.evidence.operations import multiply_adds
+from pellucid.evidence.worth.cost import _seconds, _time, in_words, size_of
+from pellucid.evidence.worth.operations import multiply_adds
 from pellucid.network.transformer import Transformer
 
 ROWS, TIME = 3, 4

@@ -225,9 +225,11 @@ def test_grad_cam_of_a_frozen_network_as_captum_has_it(subject: Subject, rows: R
     whole = Composed(subject)
     given = inputs.float().requires_grad_()
     for output in range(3):
-        theirs = LayerGradCam(whole, whole.last_map).attribute(
-            given, additional_forward_args=output, relu_attributions=True
-        ).detach()
+        theirs = (
+            LayerGradCam(whole, whole.last_map)
+            .attribute(given, additional_forward_args=output, relu_attributions=True)
+            .detach()
+        )
         large = LayerGradCam.interpolate(theirs, (SIDE, SIDE), interpolate_mode="bilinear")[0, 0]
         expected = large.numpy() / max(float(theirs.max()), 1e-30)
         np.testing.assert_allclose(grad_cam(subject, row, "x", output), expected, atol=1e-4)

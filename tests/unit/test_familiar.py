@@ -12,9 +12,9 @@ import pytest
 from pellucid.data.columns import Loaded
 from pellucid.data.modalities import MODALITIES
 from pellucid.data.modalities.text import begins_word
-from pellucid.evidence.familiar import BELIEF, Familiar, Pairs, become_familiar
-from pellucid.evidence.foreign import language, random_letters
-from pellucid.evidence.unlike import LEVEL, Cells, Unlike, know_facts, token_facts
+from pellucid.evidence.trust.familiar import BELIEF, Familiar, Pairs, become_familiar
+from pellucid.evidence.trust.foreign import language, random_letters
+from pellucid.evidence.trust.unlike import LEVEL, Cells, Unlike, know_facts, token_facts
 
 SIZE, LENGTH = 41, 24
 BEGINS = np.arange(SIZE) % 2 == 0

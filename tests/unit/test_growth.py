@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import curve_fit
 
 from benchmarks.evidence_growth import Answer, summary
-from pellucid.evidence.growth import (
+from pellucid.evidence.worth.growth import (
     AHEAD,
     SIZES,
     Curve,

@@ -12,9 +12,10 @@ import pytest
 
 from benchmarks.evidence_labels import material
 from pellucid.data.leaks import alone, separation
-from pellucid.evidence import duplicates, honesty
 from pellucid.evidence.finding import Finding
-from pellucid.evidence.leakage import (
+from pellucid.evidence.honesty import duplicates
+from pellucid.evidence.honesty import study as honesty
+from pellucid.evidence.honesty.leakage import (
     FOLDS,
     Gap,
     Scores,

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 import pellucid
-from pellucid.evidence import confident
-from pellucid.evidence.dynamics import dynamics
 from pellucid.evidence.finding import Finding
-from pellucid.evidence.held_out import folds_of, held_out
-from pellucid.evidence.labels import study
+from pellucid.evidence.labels import confident
+from pellucid.evidence.labels.dynamics import dynamics
+from pellucid.evidence.labels.held_out import folds_of, held_out
+from pellucid.evidence.labels.study import study
+from pellucid.evidence.labels.suspects import questions_of, suspects_of
 from pellucid.evidence.subject import Material
-from pellucid.evidence.suspects import questions_of, suspects_of
 from pellucid.recipe.study import material_of
 from pellucid.recipe.watcher import Watcher
 from pellucid.recording.run import Run

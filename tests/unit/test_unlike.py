@@ -9,8 +9,8 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from pellucid.data.columns import Column, Entry, Loaded
-from pellucid.evidence.foreign import letters, noise, out_of_time, scattered, words
-from pellucid.evidence.unlike import (
+from pellucid.evidence.trust.foreign import letters, noise, out_of_time, scattered, words
+from pellucid.evidence.trust.unlike import (
     Cells,
     Unlike,
     cells,

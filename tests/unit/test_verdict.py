@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pellucid.evidence.verdict import Contender, Verdict, best_on_validation, mcnemar, verdict
+from pellucid.evidence.worth.verdict import Contender, Verdict, best_on_validation, mcnemar, verdict
 
 ROWS = 1_000
 TARGET = np.arange(ROWS) % 2

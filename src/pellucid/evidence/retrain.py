@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pellucid.config import Plan
 from pellucid.evidence.subject import Material
-from pellucid.evidence.verdict import IN_POINTS, bare
+from pellucid.evidence.worth.verdict import IN_POINTS, bare
 from pellucid.learning.learner import Learner, predict
 from pellucid.learning.loop import train
 from pellucid.learning.planner import Ingredients, build

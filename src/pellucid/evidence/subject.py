@@ -16,9 +16,9 @@ from torch import Tensor
 
 from pellucid.config import Plan
 from pellucid.data.columns import Column, Loaded, Progress, silent
-from pellucid.evidence.calibrate import Calibration
-from pellucid.evidence.conformal import Promise
 from pellucid.evidence.finding import Finding
+from pellucid.evidence.trust.calibrate import Calibration
+from pellucid.evidence.trust.conformal import Promise
 from pellucid.learning.planner import Ingredients
 from pellucid.network.assemble import Model
 from pellucid.network.pretrained.frozen import Frozen

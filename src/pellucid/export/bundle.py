@@ -32,11 +32,11 @@ from pellucid.data.dataset import Dataset, encode, entry_of
 from pellucid.data.modalities import MODALITIES
 from pellucid.data.readers.gather import Gathering
 from pellucid.errors import BundleError, DataError, did_you_mean
-from pellucid.evidence.calibrate import Calibration
-from pellucid.evidence.conformal import Promise, chosen
 from pellucid.evidence.subject import Subject
-from pellucid.evidence.sureness import enough
-from pellucid.evidence.unlike import LEVEL, Cells, Unlike, cells
+from pellucid.evidence.trust.calibrate import Calibration
+from pellucid.evidence.trust.conformal import Promise, chosen
+from pellucid.evidence.trust.sureness import enough
+from pellucid.evidence.trust.unlike import LEVEL, Cells, Unlike, cells
 from pellucid.learning.learner import predict_with_features
 from pellucid.network.assemble import Blueprint, Model
 from pellucid.network.pretrained.frozen import KINDS, Frozen, with_features

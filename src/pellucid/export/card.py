@@ -13,7 +13,7 @@ from typing import Any
 
 from pellucid import __version__
 from pellucid.data.columns import Column
-from pellucid.evidence.unlike import LEVEL
+from pellucid.evidence.trust.unlike import LEVEL
 from pellucid.export.bundle import Bundle
 from pellucid.recording.files import replacing
 from pellucid.recording.run import Run

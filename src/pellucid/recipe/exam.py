@@ -12,11 +12,11 @@ import torch
 from pellucid.baselines import FittedBaseline, fit_baselines
 from pellucid.config import Settings
 from pellucid.data.columns import Loaded
-from pellucid.evidence.calibrate import Calibration, calibrate
-from pellucid.evidence.conformal import Promise
 from pellucid.evidence.intervals import interval
-from pellucid.evidence.slices import slices
-from pellucid.evidence.verdict import Contender, Standing, Verdict, verdict
+from pellucid.evidence.trust.calibrate import Calibration, calibrate
+from pellucid.evidence.trust.conformal import Promise
+from pellucid.evidence.trust.slices import slices
+from pellucid.evidence.worth.verdict import Contender, Standing, Verdict, verdict
 from pellucid.export.bundle import Bundle
 from pellucid.learning.evaluate import confusion, higher_is_better, metrics, score
 from pellucid.recipe.prepare import Prepared

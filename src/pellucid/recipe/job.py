@@ -21,7 +21,7 @@ from pellucid.config import ACROSS, LeftOut, Plan, Settings
 from pellucid.data.columns import RawTable
 from pellucid.data.duplicates import SCALAR
 from pellucid.errors import BundleError, ConfigError, PellucidError
-from pellucid.evidence.calibrate import calibrate
+from pellucid.evidence.trust.calibrate import calibrate
 from pellucid.export.bundle import Bundle, Kept, mean_answer
 from pellucid.export.card import write_card
 from pellucid.learning.evaluate import higher_is_better, score

@@ -75,7 +75,7 @@ class Prepared:
 
         With classes or tags the second network does not learn from the first one's check rows
         either: where two networks are held out, it shows what averaging does to sureness
-        (`evidence/calibrate.py: averaging`).
+        (`evidence/trust/calibrate.py: averaging`).
         """
         if not self.split.folds:
             return [(self.part("train"), self.part("valid"))]

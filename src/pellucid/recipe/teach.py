@@ -14,7 +14,7 @@ import torch
 
 from pellucid.config import Plan, Settings
 from pellucid.data.columns import Column
-from pellucid.evidence.calibrate import Calibration, calibrate
+from pellucid.evidence.trust.calibrate import Calibration, calibrate
 from pellucid.export.bundle import Member
 from pellucid.learning.learner import Learner, copy_state
 from pellucid.learning.loop import Step, train

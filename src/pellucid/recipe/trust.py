@@ -10,11 +10,11 @@ import torch
 from pellucid.data.dataset import entry_of
 from pellucid.data.modalities import MODALITIES
 from pellucid.data.modalities.text import begins_word
-from pellucid.evidence.calibrate import Calibration, averaging
-from pellucid.evidence.conformal import Promise, promise
-from pellucid.evidence.familiar import Familiar, become_familiar
 from pellucid.evidence.subject import take
-from pellucid.evidence.unlike import (
+from pellucid.evidence.trust.calibrate import Calibration, averaging
+from pellucid.evidence.trust.conformal import Promise, promise
+from pellucid.evidence.trust.familiar import Familiar, become_familiar
+from pellucid.evidence.trust.unlike import (
     FEWEST_KNOWN,
     MOST_HELD,
     MOST_KNOWN,

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.config import LeftOut
 from pellucid.errors import ConfigError, PellucidError
-from pellucid.evidence.verdict import Contender, Difference, differences, span
+from pellucid.evidence.worth.verdict import Contender, Difference, differences, span
 from pellucid.recipe.prepare import Prepared
 from pellucid.recording.run import Run
 

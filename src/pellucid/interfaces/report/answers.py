@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.evidence.calibrate import expected_calibration_error, reliability
 from pellucid.evidence.intervals import share_interval
+from pellucid.evidence.trust.calibrate import expected_calibration_error, reliability
 from pellucid.interfaces.report import charts, pictures
 from pellucid.interfaces.report.facts import Facts
 from pellucid.interfaces.report.layout import note, section, table

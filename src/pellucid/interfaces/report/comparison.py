@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.evidence.verdict import CONSTANT
+from pellucid.evidence.worth.verdict import CONSTANT
 from pellucid.interfaces.report import charts
 from pellucid.interfaces.report.charts import Bar
 from pellucid.interfaces.report.facts import Facts

@@ -17,9 +17,9 @@ import numpy as np
 
 from pellucid.evidence.finding import Chart, Finding, Line, Table
 from pellucid.evidence.intervals import bootstrap, interval, middle
-from pellucid.evidence.operations import multiply_adds
 from pellucid.evidence.retrain import FEWEST_STEPS, figure, retrain, step_seconds
 from pellucid.evidence.subject import Material, part
+from pellucid.evidence.worth.operations import multiply_adds
 from pellucid.learning.evaluate import higher_is_better, score, scorer
 from pellucid.learning.learner import predict
 from pellucid.learning.threads import threads

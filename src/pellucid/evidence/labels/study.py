@@ -16,12 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.evidence.confident import estimated_errors, nearest
-from pellucid.evidence.dynamics import dynamics
 from pellucid.evidence.finding import Chart, Finding, Line, Table, unknown
-from pellucid.evidence.held_out import HeldOut, held_out
-from pellucid.evidence.subject import Material, part
-from pellucid.evidence.suspects import (
+from pellucid.evidence.labels.confident import estimated_errors, nearest
+from pellucid.evidence.labels.dynamics import dynamics
+from pellucid.evidence.labels.held_out import HeldOut, held_out
+from pellucid.evidence.labels.suspects import (
     Doubt,
     Suspect,
     better_than_guessing,
@@ -33,6 +32,7 @@ from pellucid.evidence.suspects import (
     suspicious_numbers,
     wrong_by,
 )
+from pellucid.evidence.subject import Material, part
 from pellucid.learning.evaluate import two_dimensional
 from pellucid.recording.files import replacing
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.evidence import confident
-from pellucid.evidence.dynamics import Dynamics
 from pellucid.evidence.intervals import NORMAL_95, Interval
+from pellucid.evidence.labels import confident
+from pellucid.evidence.labels.dynamics import Dynamics
 from pellucid.tasks import Task
 
 

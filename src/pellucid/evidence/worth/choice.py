@@ -16,7 +16,7 @@ from pellucid.config import Plan
 from pellucid.evidence.finding import Chart, Finding, Line, unknown
 from pellucid.evidence.retrain import FEWEST_STEPS, figure, retrain, step_seconds
 from pellucid.evidence.subject import Material, part
-from pellucid.evidence.verdict import amount
+from pellucid.evidence.worth.verdict import amount
 from pellucid.learning.evaluate import higher_is_better, score
 
 TITLE = "Deep learning or something simpler, for data like this?"

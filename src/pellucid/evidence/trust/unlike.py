@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 
 from pellucid.data.columns import Column, Entry, Loaded
-from pellucid.evidence.familiar import Familiar
+from pellucid.evidence.trust.familiar import Familiar
 
 LEVEL = 0.01
 """Rows with a smaller p-value are said to be unlike anything that was learned from."""

@@ -16,7 +16,7 @@ from pellucid.data.columns import Loaded
 from pellucid.evidence.finding import Finding, Table, unknown
 from pellucid.evidence.intervals import share_interval
 from pellucid.evidence.subject import Material, Rows, part
-from pellucid.evidence.unlike import LEVEL
+from pellucid.evidence.trust.unlike import LEVEL
 
 TITLE = "Does it notice what is unlike anything it learned from?"
 MOST_ROWS = 200

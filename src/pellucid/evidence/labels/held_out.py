@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from pellucid.data.split import clusters_of
-from pellucid.evidence.calibrate import fit_temperature, soften
 from pellucid.evidence.subject import Material
+from pellucid.evidence.trust.calibrate import fit_temperature, soften
 from pellucid.learning.evaluate import higher_is_better, metrics, score
 from pellucid.learning.learner import Learner, predict
 from pellucid.learning.loop import train

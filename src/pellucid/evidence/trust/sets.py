@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.evidence.conformal import ALPHA, Promise, usual_coverage
 from pellucid.evidence.finding import Finding, Table, unknown
 from pellucid.evidence.intervals import share_interval
 from pellucid.evidence.subject import Material, part
+from pellucid.evidence.trust.conformal import ALPHA, Promise, usual_coverage
 
 TITLE = "Do its sets and intervals keep their promise?"
 FEWEST = 30

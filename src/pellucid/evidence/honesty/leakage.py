@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from pellucid.evidence.held_out import Fold, folds_of
 from pellucid.evidence.intervals import NORMAL_95, bootstrap, middle
+from pellucid.evidence.labels.held_out import Fold, folds_of
 from pellucid.evidence.subject import Material
-from pellucid.evidence.verdict import IN_POINTS
+from pellucid.evidence.worth.verdict import IN_POINTS
 from pellucid.learning.evaluate import auc_of, higher_is_better, score, scorer
 
 FOLDS = 5

@@ -1,6 +1,6 @@
 """Why did it answer so? A few test rows explained: right ones, unsure ones and wrong ones.
 
-Each explanation is tested on its own (`explain/faithfulness.py`); together they tell whether
+Each explanation is tested on its own (`faithfulness.py`); together they tell whether
 explanations of this model can be trusted at all.
 """
 

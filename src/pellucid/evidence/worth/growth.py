@@ -20,7 +20,7 @@ from pellucid.config import Plan
 from pellucid.evidence.finding import Chart, Finding, Line, Table, unknown
 from pellucid.evidence.retrain import FEWEST_STEPS, figure, parted, retrain, step_seconds
 from pellucid.evidence.subject import Material, part
-from pellucid.evidence.verdict import IN_POINTS
+from pellucid.evidence.worth.verdict import IN_POINTS
 from pellucid.learning.evaluate import higher_is_better, score
 
 PART, TITLE = "data", "Would more data help?"

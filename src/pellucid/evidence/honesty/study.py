@@ -18,7 +18,7 @@ import numpy as np
 from pellucid.data.leaks import alone, find_leaks, separation
 from pellucid.data.split import clusters_of
 from pellucid.evidence.finding import Finding, Table, unknown
-from pellucid.evidence.leakage import (
+from pellucid.evidence.honesty.leakage import (
     STRETCH,
     Apart,
     Gap,
@@ -33,7 +33,7 @@ from pellucid.evidence.leakage import (
     told_apart,
 )
 from pellucid.evidence.subject import Material, part
-from pellucid.evidence.verdict import amount, bare
+from pellucid.evidence.worth.verdict import amount, bare
 from pellucid.learning.evaluate import two_dimensional
 
 TITLE = "Is the score honest?"

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.evidence.calibrate import expected_calibration_error, reliability
 from pellucid.evidence.finding import Chart, Finding, Line, unknown
 from pellucid.evidence.intervals import wilson
 from pellucid.evidence.subject import Material, part
+from pellucid.evidence.trust.calibrate import expected_calibration_error, reliability
 
 TITLE = "Does it know how sure it is?"
 FEWEST = 30

@@ -1,0 +1,1 @@
+"""Which labels are probably wrong, told by models that had not learned from them."""

@@ -1,0 +1,1 @@
+"""How far to trust an answer: percentages, sets and intervals, strange rows, weaker parts."""

@@ -1,0 +1,1 @@
+"""Was it worth it: against classical methods, for its cost, and with more data."""
