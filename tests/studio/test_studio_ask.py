@@ -14,7 +14,9 @@ import pytest
 import torch
 from starlette.testclient import TestClient
 from studio_runs import FLOWERS, Open, studio_of
+from tiny import MAKERS
 
+import pellucid
 from pellucid.config import Plan
 from pellucid.errors import ConfigError
 from pellucid.interfaces.trained import Trained
@@ -222,6 +224,68 @@ def test_other_kinds_of_requests_are_refused(studio: TestClient) -> None:
     headers = {"content-type": "application/xml"}
     answer = studio.post(f"{FLOWERS}/predict", content=b"<a/>", headers=headers)
     assert answer.status_code == 415
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Path:
+    """A folder with a run of texts, of series, and of rows with several kinds of columns."""
+    folder = tmp_path_factory.mktemp("kinds")
+    for kind in ("text", "series", "mixed"):
+        (folder / kind).mkdir()
+        source, _, target = MAKERS[kind](folder / kind)
+        out = folder / f"{kind}.run"
+        pellucid.learn(source, target, out=out, time=3, report=False, quiet=True, pretrained=False)
+    return folder
+
+
+def test_a_text_is_answered_however_it_comes(kinds: Path, open_studio: Open) -> None:
+    studio, run = open_studio(kinds), Trained(kinds / "text.run")
+    (column,) = [one.name for one in run.bundle.columns]
+    text = "it was lovely"
+    (expected,) = run.predict({column: text})
+    path = "/api/runs/text.run/predict"
+    for asked in (
+        {"json": {"value": text}},
+        {"json": {"value": {column: text}}},
+        {"files": {"file": ("a.txt", text.encode())}},
+        {"files": {column: ("a.txt", text.encode())}},
+    ):
+        found = studio.post(path, **asked).json()
+        assert found["answers"] == [expected]
+        assert "".join(found["received"]["tokens"][column]).strip() == text
+    # What is typed is a text, even if a file of this machine is called so.
+    name = str(next((kinds / "text" / "data").rglob("*.txt")))
+    drawn = studio.post(path, json={"value": name}).json()["received"]["drawings"]
+    assert drawn[column]["data"] == name
+
+
+def test_a_series_is_one_example(kinds: Path, open_studio: Open) -> None:
+    studio, values = open_studio(kinds), np.linspace(-1, 1, 30).tolist()
+    path = "/api/runs/series.run/predict"
+    one = post(studio, path, {"value": values, "steps": "all"})
+    assert one["rows"] == len(one["answers"]) == 1
+    assert one["through_time"]["steps"]
+    with_channels = post(studio, path, {"value": [[value] for value in values]})
+    assert with_channels["answers"] == one["answers"]
+    gaps = post(studio, path, {"value": [None, *values[1:]]})
+    assert gaps["received"]["drawings"]["series"]["data"][0] == [None]
+    two = post(studio, path, {"value": [[1, 2], [3, 4]]})["answers"]
+    assert two[0]["error"]["what"] == "2 channels; the others have 1"
+    for value in ([], ["a"], {"series": "x"}, [[1], [2, 3]]):
+        assert "is a series" in refused(studio, path, {"value": value})["what"]
+
+
+def test_a_row_with_several_kinds_of_columns(kinds: Path, open_studio: Open) -> None:
+    studio, run = open_studio(kinds), Trained(kinds / "mixed.run")
+    row = {"x": 0.5, "y": 1, "town": "Aa", "note": "it was great"}
+    found = post(studio, "/api/runs/mixed.run/predict", {"value": row, "steps": [0]})
+    assert found["answers"] == run.predict(row)
+    assert found["received"]["tokens"]["note"][0] == " it"
+    assert len(found["through_time"]["values"][0]) == 1
+    files = {"note": ("a.txt", b"it was great")}
+    answer = studio.post("/api/runs/mixed.run/predict", files=files)
+    assert answer.status_code == 400
+    assert "no input called 'note' takes a file" in answer.json()["error"]["what"]
 
 
 def test_a_file_of_this_machine_is_not_read_by_name(
@@ -547,3 +611,18 @@ def test_a_question_that_fails_leaves_the_way_free(tmp_path: Path) -> None:
     assert asker.doing is None
     with asker.turn(run, "asking again"):
         assert asker.doing is not None
+
+
+def test_whoever_left_is_not_answered(
+    shelf: Path, open_studio: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from starlette.requests import Request
+
+    async def gone(request: Request) -> bool:
+        return True
+
+    monkeypatch.setattr(Request, "is_disconnected", gone)
+    studio = studio_of(shelf)
+    answer = open_studio(studio).post(f"{FLOWERS}/predict", json={"value": ROW})
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert all(not kept for kept in studio.asker._kept.values())

@@ -485,6 +485,18 @@ def test_hostile_names_are_only_names(tmp_path: Path, open_studio: Open) -> None
     assert answer.json()["classes"][0] == HOSTILE
 
 
+@pytest.mark.parametrize("name", ["a" * 5_000, "..", ".", "a%00b", "a/b", "~2", "a.run~2"])
+def test_names_of_no_run(tmp_path: Path, open_studio: Open, name: str) -> None:
+    from urllib.parse import quote
+
+    update_run(tmp_path / "shelf" / "a.run", {"status": "done"})
+    update_run(tmp_path, {"status": "done"})  # ".." would be a run
+    studio = open_studio(tmp_path / "shelf")
+    answer = studio.get(f"/api/runs/{quote(name, safe='%')}/manifest")
+    assert answer.status_code == 404
+    assert len(answer.text) < 1_000
+
+
 def test_the_folder_of_runs_may_vanish(tmp_path: Path, open_studio: Open) -> None:
     studio = open_studio(tmp_path / "gone")
     assert studio.get("/api/home").json()["runs"] == []

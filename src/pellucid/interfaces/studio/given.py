@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from starlette.requests import Request
 
+from pellucid.data.readers.sniff import AUDIO, IMAGE
 from pellucid.errors import ConfigError, did_you_mean
 from pellucid.interfaces.studio import upload
 from pellucid.interfaces.studio.guard import Refused
@@ -49,8 +51,13 @@ class Given:
         Raises:
             ConfigError: Nothing was given, or not what the columns take.
         """
-        if WHOLE in self.files and self.value is None and len(self.files) == 1:
-            return self.files[WHOLE]
+        if self.value is None and len(self.files) == 1:
+            ((name, path),) = self.files.items()
+            names = [column.name for column in columns]
+            # Beside other columns a picture is only one cell of the row.
+            cell = len(names) > 1 and path.suffix.lower() in (*IMAGE, *AUDIO)
+            if names == [name] or (name == WHOLE and not cell):
+                return path
         if self.value is None and not self.files:
             raise ConfigError(
                 "there is no example to answer",
@@ -78,7 +85,11 @@ class Given:
                     f"the model has no input '{name}'", where="value", fix=did_you_mean(name, kinds)
                 )
         row: dict[str, Any] = {name: _cell(name, kinds[name], value.get(name)) for name in kinds}
-        return row | {name: str(path) for name, path in files.items()}
+        row |= {name: str(path) for name, path in files.items()}
+        if any(isinstance(cell, np.ndarray | list) for cell in row.values()):
+            # A series has many numbers, which must not be taken for many rows.
+            return {name: [cell] for name, cell in row.items()}
+        return row
 
     def _column(self, name: str, kinds: dict[str, str]) -> str:
         """The column that an upload is for; "file" is for the only one that takes files."""
@@ -113,9 +124,7 @@ def _cell(name: str, kind: str, value: Any) -> Any:
     return str(value) if kind in ("text", "category", "date") else value
 
 
-def _series(name: str, value: Any) -> Any:
-    import numpy as np
-
+def _series(name: str, value: Any) -> np.ndarray:
     try:
         found = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):

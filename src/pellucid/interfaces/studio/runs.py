@@ -39,15 +39,27 @@ class Shelf:
         Raises:
             Refused: There is none. BundleError: It can't be read.
         """
-        folders = self.folders()
-        if name not in folders:
+        path = self._quickly(name) or self.folders().get(name)
+        if path is None:
+            known = self.folders()
             raise Refused(
                 404,
-                f"there is no run '{name}' here",
+                f"there is no run '{name:.120}' here",
                 where=str(self.folder),
-                fix=did_you_mean(name, folders) if folders else "start one on the first page",
+                fix=did_you_mean(name, known) if known else "start one on the first page",
             )
-        return Run(folders[name])
+        return Run(path)
+
+    def _quickly(self, name: str) -> Path | None:
+        """The run of that name, if it is found without looking through the whole folder."""
+        for path in self.named:
+            if path.name == name:
+                return path
+        try:
+            path = self.folder / name
+            return path if path.name == name and name != ".." and is_run(path) else None
+        except OSError:  # a name that the system does not take
+            return None
 
     def name_of(self, folder: Path) -> str | None:
         """The name under which a folder is shown; None if it is not."""

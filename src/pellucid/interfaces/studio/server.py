@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import anyio
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -59,6 +60,7 @@ class Studio:
     cookie: str = "pellucid"
     closing: Event = field(default_factory=Event)
     asker: ask.Asker = field(default_factory=ask.Asker)
+    turns: anyio.Lock = field(default_factory=anyio.Lock)
 
     def __post_init__(self) -> None:
         self.workshop = work.Workshop(self.shelf)
@@ -155,11 +157,23 @@ def _run_routes(studio: Studio) -> list[Route]:
         return Route(f"/api/runs/{{run}}/{path}", lambda request: answer(request, run_of(request)))
 
     def post(path: str, answer: Callable[[Run, dict[str, Any]], Any]) -> Route:
+        """An order about a run that is done at once."""
+
         async def endpoint(request: Request) -> Response:
             order = order_of(await request.body())
             run = await run_in_threadpool(run_of, request)
             found = await run_in_threadpool(answer, run, order)
             return trace.as_json(request, found, cache=LIVE)
+
+        return Route(f"/api/runs/{{run}}/{path}", endpoint, methods=["POST"])
+
+    def ask_for(path: str, answer: Callable[[ask.Asker, Run, dict[str, Any]], Any]) -> Route:
+        """Something that takes its time."""
+
+        async def endpoint(request: Request) -> Response:
+            order = order_of(await request.body())
+            run = await run_in_threadpool(run_of, request)
+            return await _in_turn(studio, request, answer, run, order)
 
         return Route(f"/api/runs/{{run}}/{path}", endpoint, methods=["POST"])
 
@@ -169,10 +183,13 @@ def _run_routes(studio: Studio) -> list[Route]:
         async def endpoint(request: Request) -> Response:
             run = await run_in_threadpool(run_of, request)
             async with given(request) as example:
-                found = await run_in_threadpool(answer, studio.asker, run, example)
-            return trace.as_json(request, found, cache=LIVE)
+                return await _in_turn(studio, request, answer, run, example)
 
         return Route(f"/api/runs/{{run}}/{path}", endpoint, methods=["POST"])
+
+    async def some_rows(request: Request) -> Response:
+        run = await run_in_threadpool(run_of, request)
+        return await _in_turn(studio, request, rows.rows, run, request.query_params)
 
     def control(run_name: str, order: dict[str, Any]) -> dict[str, Any]:
         if studio.workshop.is_starting(run_name) and order.get("do") == "stop":
@@ -217,19 +234,27 @@ def _run_routes(studio: Studio) -> list[Route]:
                 run, studio.closing.is_set, lambda: studio.asker.doing
             ),
         ),
-        get("rows", lambda request, run: trace.as_json(request, rows_of(studio, request, run))),
+        Route("/api/runs/{run}/rows", some_rows),
         get("labels", _labels),
         get("decisions", lambda request, run: trace.as_json(request, labels.decisions(run))),
         post("labels", labels.decide),
-        post("iteration", lambda run, order: ask.iteration(studio.asker, run, order)),
-        post("study", lambda run, order: ask.study(studio.asker, run, order)),
+        ask_for("iteration", ask.iteration),
+        ask_for("study", ask.study),
         about("predict", ask.predict),
         about("explain", ask.explain),
     ]
 
 
-def rows_of(studio: Studio, request: Request, run: Run) -> dict[str, Any]:
-    return rows.rows(studio.asker, run, request.query_params)
+async def _in_turn(
+    studio: Studio, request: Request, answer: Callable[..., Any], run: Run, asked: Any
+) -> Response:
+    """The answer to something heavy. Whoever waits takes no thread, and whoever left is skipped:
+    a page that asks at every key that is pressed does not wait for all its answers."""
+    async with studio.turns:
+        if await request.is_disconnected():
+            return Response(status_code=204)
+        found = await run_in_threadpool(answer, studio.asker, run, asked)
+    return trace.as_json(request, found, cache=LIVE)
 
 
 LIVE = "no-store"
