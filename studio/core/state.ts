@@ -4,7 +4,7 @@
 export const STATIONS = [
   "data", "layers", "features", "prediction", "loss", "blame", "update", "loop", "check", "explain",
 ] as const;
-export const ROOMS = ["try", "results", "compare", "findings", "diagnostics"] as const;
+export const ROOMS = ["try", "iteration", "results", "compare", "findings", "diagnostics"] as const;
 export const DEPTHS = ["story", "numbers", "math"] as const;
 
 export type Station = (typeof STATIONS)[number];

@@ -31,6 +31,7 @@ export const PAGES: Record<Place, Page> = {
   check: { title: "Check", component: Check },
   explain: { title: "Explain", component: Explain },
   try: { title: "Try it", component: lazy(() => import("./Try.svelte")) },
+  iteration: { title: "One iteration", component: lazy(() => import("./Iteration.svelte")) },
   results: { title: "Results", component: lazy(() => import("./Results.svelte")) },
   compare: { title: "Compare", component: lazy(() => import("./Compare.svelte")) },
   findings: { title: "Findings", component: lazy(() => import("./Findings.svelte")) },
