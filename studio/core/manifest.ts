@@ -135,5 +135,9 @@ export interface Manifest {
   versions: Record<string, string>;
   timing: Record<string, number>;
   looks_at_test: number;
+  /** What is needed to get the same weights once more; not in runs of older versions. */
+  fingerprint?: string | null;
+  seed?: number | null;
+  threads?: number | null;
   has: string[];
 }
