@@ -184,6 +184,12 @@ class Window:
         )
         self.settled()
 
+    def values_at(self, step: int) -> list[float]:
+        """The numbers shown of one step; waits for the first."""
+        shown = f'main:not(#content) [data-value][data-step="{step}"]'
+        self.page.locator(shown).first.wait_for(state="attached")
+        return [float(value) for at, value in self.values() if at == str(step)]
+
     def values(self) -> list[tuple[str, str]]:
         """(step, value) of all numbers shown in the main part."""
         found: list[list[str]] = self.page.eval_on_selector_all(

@@ -46,7 +46,7 @@ def test_numbers_are_those_of_the_run(kind: str, window: Open, runs: Path) -> No
         members = np.atleast_2d(seen).astype(np.float64)
         powers = np.exp(members - members.max(1, keepdims=True))
         shares = (powers / powers.sum(1, keepdims=True)).mean(0)
-        shown = [float(value) for step, value in one.values() if step == str(steps[place])]
+        shown = one.values_at(steps[place])
         for share in shares:
             assert min(abs(share - value) for value in shown) < 1e-6
 
@@ -61,7 +61,7 @@ def test_the_loss_is_computed_from_what_is_shown(window: Open, runs: Path) -> No
         share = np.exp(output - output.max())
         share /= share.sum()
         loss = -math.log(share[int(run.probe().target[0])])
-        shown = [float(value) for at, value in one.values() if at == str(step)]
+        shown = one.values_at(step)
         assert min(abs(loss - value) for value in shown) < 1e-5
 
 
