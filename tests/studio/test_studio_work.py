@@ -291,6 +291,7 @@ def test_a_run_that_is_still_reading_can_be_ended(
     job = workshop.jobs[page.run]
     job.process.send_signal(19)  # stands still before it has read anything
     assert page.home()["status"] == "starting"
+    assert page.ask("pause", 409)["error"]["what"] == "the data is still being read"
     said = page.ask("stop")
     job.process.send_signal(18)
     assert said["heard"]

@@ -192,8 +192,8 @@ def _run_routes(studio: Studio) -> list[Route]:
         return await _in_turn(studio, request, rows.rows, run, request.query_params)
 
     def control(run_name: str, order: dict[str, Any]) -> dict[str, Any]:
-        if studio.workshop.is_starting(run_name) and order.get("do") == "stop":
-            return studio.workshop.stop_early(run_name)
+        if studio.workshop.is_starting(run_name):
+            return studio.workshop.control(run_name, order)
         return work.control(studio.shelf.run(run_name), order)
 
     async def controlled(request: Request) -> Response:

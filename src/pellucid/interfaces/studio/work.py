@@ -112,10 +112,16 @@ class Workshop:
             "error": job.error(),
         }
 
-    def stop_early(self, name: str) -> dict[str, Any]:
-        """End a process that has no run yet: it is still reading."""
-        job = self._job(name)
-        job.process.terminate()
+    def control(self, name: str, order: Mapping[str, Any]) -> dict[str, Any]:
+        """End a process that has no run yet: it is still reading, and can do nothing else."""
+        if order.get("do") != "stop":
+            raise Refused(
+                409,
+                "the data is still being read",
+                where=name,
+                fix="wait for the first step, or stop",
+            )
+        self._job(name).process.terminate()
         return {"status": "failed", "stage": None, "step": 0, "heard": True}
 
     def is_starting(self, name: str) -> bool:
