@@ -37,7 +37,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import epoch_generator, train
 from pellucid.learning.optimizer import BETAS, EPS, Optimizer
-from pellucid.learning.planner import Ingredients, build
+from pellucid.learning.planner import RowIngredients, build
 from pellucid.recording.recorder import record
 from pellucid.tasks.classify import Classify
 
@@ -171,7 +171,7 @@ class Job:
     """A case made concrete: its data, and a fresh copy of one network for whoever asks."""
 
     case: Case
-    data: Ingredients
+    data: RowIngredients
     task: Classify
     plan: Plan
     model: nn.Module
@@ -182,7 +182,7 @@ class Job:
         task = Classify("kind", [str(number) for number in range(case.classes)])
         dataset = Dataset({group: case.entry}, {group: made_up(case)}, _targets(case))
         rows = torch.arange(case.rows)
-        data = Ingredients(dataset, {}, task, rows, rows[:0], folds=1)
+        data = RowIngredients(dataset, {}, task, rows, rows[:0], folds=1)
         part = ACROSS if case.entry.rank == 0 else group
         plan = Plan(
             steps=steps,

@@ -16,7 +16,7 @@ from pellucid.evidence.overfitting.named import memorized
 from pellucid.evidence.overfitting.onset import Course, course, find_onset
 from pellucid.evidence.overfitting.twins import shuffle_labels, thin, twins_of
 from pellucid.evidence.retrain import evenly, retrain
-from pellucid.learning.planner import Ingredients
+from pellucid.learning.planner import RowIngredients
 from pellucid.tasks.classify import Classify
 from pellucid.tasks.regress import Regress
 from pellucid.tasks.tags import Tags
@@ -35,13 +35,13 @@ PLAN = Plan(
 ROBUST = replace(PLAN, steps=500, weight_decay=0.05, sizes={"columns": Size(128, 2, 0.5)})
 
 
-def table(x: np.ndarray, y: np.ndarray, learn: int) -> Ingredients:
+def table(x: np.ndarray, y: np.ndarray, learn: int) -> RowIngredients:
     """Rows of numbers: the first `learn` to learn from, the others unseen."""
     entries = {"scalars": Entry("project", (), x.shape[1], "scalars")}
     inputs = {"scalars": torch.from_numpy(x.astype(np.float32))}
     data = Dataset(entries, inputs, torch.from_numpy(y.astype(np.int64)))
     rows = torch.arange(len(x))
-    return Ingredients(data, {"scalars": "number"}, TWO, rows[:learn], rows[learn:], 1)
+    return RowIngredients(data, {"scalars": "number"}, TWO, rows[:learn], rows[learn:], 1)
 
 
 # --- when it starts ---------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from pretrained_packages import write_packages
 from pellucid.config import Plan, Settings
 from pellucid.data import read
 from pellucid.export.bundle import Bundle
-from pellucid.learning.planner import Ingredients, make_plan
+from pellucid.learning.planner import RowIngredients, make_plan
 from pellucid.network.pretrained.find import Published
 from pellucid.network.pretrained.frozen import Frozen, Pictures, Texts, installed
 from pellucid.recipe import starts as starting
@@ -55,7 +55,7 @@ def opinions(tmp_path: Path) -> Path:
     return file
 
 
-def first_network(source: Path) -> tuple[Prepared, Ingredients, list[object]]:
+def first_network(source: Path) -> tuple[Prepared, RowIngredients, list[object]]:
     prepared = prepare(source, SETTINGS, Watcher())
     data, columns = ingredients(prepared, *prepared.folds()[0])
     return prepared, data, columns  # type: ignore[return-value]

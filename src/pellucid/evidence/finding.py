@@ -73,6 +73,22 @@ class Chart:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """Something to look at. title: what it is. drawings: name -> `{"kind", "data"}`, side by side.
+
+    Kinds are those of `recipe/drawings.py` (image, text, audio, series, number, words) and
+        boxes    {"png", "width", "height", "boxes": [{"label", "x", "y", "width", "height",
+                 "probability"?, "true"?: whether it is the truth}]}, in pixels of the picture
+        matrix   {"rows": [names], "columns": [names], "values": [[0 to 1]]}
+        marked   {"parts": [{"text", "weight": -1 to 1}]}, a text whose parts count so much
+        points   {"x": [...], "y": [...], "labels": [...], "groups": [...]}, a map
+    """
+
+    title: str
+    drawings: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Finding:
     """What one piece of evidence says.
 
@@ -91,6 +107,7 @@ class Finding:
     charts: tuple[Chart, ...] = ()
     known: bool = True
     seconds: float = 0.0
+    pictures: tuple[Picture, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The finding as dicts and lists; what is not finite becomes null."""
@@ -126,6 +143,9 @@ class Finding:
             figures=data["figures"],
             tables=tables,
             charts=charts,
+            pictures=tuple(
+                Picture(one["title"], one["drawings"]) for one in data.get("pictures", [])
+            ),
         )
 
 
@@ -150,7 +170,7 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, Table | Chart | Line):
+    if isinstance(value, Table | Chart | Line | Picture):
         return plain(vars(value))
     if isinstance(value, np.generic):
         return plain(value.item())

@@ -16,7 +16,7 @@ from pellucid.evidence.subject import Material
 from pellucid.evidence.worth.verdict import IN_POINTS, bare
 from pellucid.learning.learner import Learner, predict
 from pellucid.learning.loop import train
-from pellucid.learning.planner import Ingredients, build
+from pellucid.learning.planner import RowIngredients, build
 from pellucid.learning.threads import threads
 from pellucid.network.assemble import Model
 from pellucid.recording.run import Run
@@ -30,7 +30,7 @@ class Retrained:
     """A network that learned again. losses: `(steps,)` mean loss of each batch."""
 
     model: Model
-    data: Ingredients
+    data: RowIngredients
     precision: str
     losses: np.ndarray
 
@@ -40,7 +40,7 @@ class Retrained:
         return self.data.task.prediction(output)
 
 
-def retrain(data: Ingredients, plan: Plan) -> Retrained:
+def retrain(data: RowIngredients, plan: Plan) -> Retrained:
     """Learn from `data.rows` by this plan; `data.valid` may choose the averaged weights."""
     own = replace(plan, folds=1, shortened={}, evaluate_every=plan.steps)
     with threads(plan.threads):

@@ -19,7 +19,7 @@ from pellucid.data.columns import Column, Loaded, Progress, silent
 from pellucid.evidence.finding import Finding
 from pellucid.evidence.trust.calibrate import Calibration
 from pellucid.evidence.trust.conformal import Promise
-from pellucid.learning.planner import Ingredients
+from pellucid.learning.planner import RowIngredients
 from pellucid.network.assemble import Model
 from pellucid.network.pretrained.frozen import Frozen
 from pellucid.recording.run import Run
@@ -123,7 +123,7 @@ class Material:
     folds: list[tuple[np.ndarray, np.ndarray]]
     held: np.ndarray
     held_values: np.ndarray
-    ingredients: Callable[[np.ndarray, np.ndarray], Ingredients]
+    ingredients: Callable[[np.ndarray, np.ndarray], RowIngredients]
     fit_cheap: FitCheap
     fit_rival: FitCheap | None = None
     groups: np.ndarray | None = None

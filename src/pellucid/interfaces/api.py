@@ -123,19 +123,19 @@ def learn_with(
     paused: bool = False,
 ) -> Trained:
     """Learn, tell `watcher` what happens, and write the report."""
-    from pellucid import recipe
+    from pellucid import uses
     from pellucid.recording.run import Run
 
     plan = Plan.from_json(Run(plan_of).info["plan"]) if plan_of else None
-    run = recipe.learn(source, settings, watcher, test=test, out=out, plan=plan, paused=paused)
+    run = uses.learn(source, settings, watcher, test=test, out=out, plan=plan, paused=paused)
     return _with_report(run.path, watcher, report)
 
 
 def resume_with(run: str | Path, watcher: Watcher, source: Any = None, test: Any = None) -> Trained:
     """Go on with a run, tell `watcher` what happens, and write the report."""
-    from pellucid import recipe
+    from pellucid import uses
 
-    return _with_report(recipe.resume(run, watcher, source, test).path, watcher, True)
+    return _with_report(uses.resume(run, watcher, source, test).path, watcher, True)
 
 
 def _with_report(path: Path, watcher: Watcher, report: bool) -> Trained:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,12 +20,12 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.config import Plan
-from pellucid.data.dataset import Dataset
+from pellucid.data.dataset import Batch, Dataset
 from pellucid.errors import LearningError
 from pellucid.learning.average import Average
 from pellucid.learning.optimizer import Optimizer
 from pellucid.network.assemble import Model
-from pellucid.tasks import Task
+from pellucid.tasks import Objective
 
 GUARD_EVERY = 20
 """Steps between checks that the loss is finite; each check waits for the device."""
@@ -70,7 +70,9 @@ class Learner:
         if self.average:
             self.average.update(self.number)
 
-    def look(self, dataset: Dataset, task: Task, valid: Tensor, loss: Tensor) -> Evaluation | None:
+    def look(
+        self, dataset: Dataset, task: Objective, valid: Tensor, loss: Tensor
+    ) -> Evaluation | None:
         """Guard the loss, and look at the validation rows when it is time."""
         last = self.number == self.plan.steps
         if self.number % GUARD_EVERY == 0 or last:
@@ -98,7 +100,9 @@ class Learner:
 
     # --- at the end ---------------------------------------------------------------------------
 
-    def choose(self, dataset: Dataset, task: Task, valid: Tensor) -> tuple[Evaluation | None, str]:
+    def choose(
+        self, dataset: Dataset, task: Objective, valid: Tensor
+    ) -> tuple[Evaluation | None, str]:
         """Put the weights that are to be kept into the model.
 
         Returns:
@@ -195,16 +199,22 @@ class Learner:
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, dataset: Dataset, task: Task, rows: Tensor, precision_name: str = "fp32"
+    model: nn.Module,
+    dataset: Dataset,
+    task: Objective,
+    rows: Tensor,
+    precision_name: str = "fp32",
 ) -> Evaluation:
     """Mean loss over these rows, without learning from them; dropout is off."""
-    output = predict(model, dataset, rows, precision_name)
-    losses = task.loss(output, dataset.target[rows]).double()
-    error = float(losses.std() / math.sqrt(len(losses))) if len(losses) > 1 else math.inf
-    return Evaluation(float(losses.mean()), error, output, best=False)
+    losses, kept = [], []
+    for batch, output in outputs(model, dataset, rows, precision_name, task.at_once):
+        losses.append(task.loss(output, batch.target).double())
+        kept.append(task.kept(output, batch.target))
+    each = torch.cat(losses)
+    error = float(each.std() / math.sqrt(len(each))) if len(each) > 1 else math.inf
+    return Evaluation(float(each.mean()), error, torch.cat(kept), best=False)
 
 
-@torch.inference_mode()
 def predict(
     model: nn.Module,
     dataset: Dataset,
@@ -213,14 +223,20 @@ def predict(
     size: int = 1024,
 ) -> Tensor:
     """The network's output `(rows, ...)` float32 for these rows, dropout off."""
+    return torch.cat([out for _, out in outputs(model, dataset, rows, precision_name, size)])
+
+
+def outputs(
+    model: nn.Module, dataset: Dataset, rows: Tensor, precision_name: str, size: int
+) -> Iterator[tuple[Batch, Tensor]]:
+    """These rows in batches of `size`, each with the network's output float32; dropout off."""
     was_training = model.training
     model.eval()
-    parts = []
-    with precision(precision_name, rows.device):
-        for batch in dataset.batches(rows, size):
-            parts.append(model(batch.inputs).float())
+    for batch in dataset.batches(rows, size):
+        with torch.inference_mode(), precision(precision_name, rows.device):
+            output = model(batch.inputs).float()
+        yield batch, output
     model.train(was_training)
-    return torch.cat(parts)
 
 
 @torch.inference_mode()

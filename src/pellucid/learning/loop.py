@@ -19,7 +19,7 @@ from torch import Tensor
 from pellucid.data.dataset import Batch, Dataset
 from pellucid.learning.augment import Augment
 from pellucid.learning.learner import Evaluation, Learner, precision
-from pellucid.tasks import Task
+from pellucid.tasks import Objective
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Step:
 
 
 def train(
-    learner: Learner, dataset: Dataset, task: Task, rows: Tensor, valid: Tensor
+    learner: Learner, dataset: Dataset, task: Objective, rows: Tensor, valid: Tensor
 ) -> Iterator[Step]:
     """Learn from `rows` of the dataset, look at `valid` now and then; go on where `learner` is.
 
@@ -60,11 +60,11 @@ def train(
     while learner.number < learner.plan.steps:  # asked anew: a slow machine shortens the plan
         batch = next(batches)
         seed_step(plan.seed, learner.number, rows.device)
-        inputs = augment(batch.inputs)
+        inputs, target = task.vary(augment(batch.inputs), batch.target)
         optimizer.zero_grad()  # at the start, so that gradients stay readable between steps
         with precision(plan.precision, rows.device):
             output = model(inputs)  # steps 1-4: input, layers, features, prediction
-        loss = task.loss(output, batch.target, plan.label_smoothing).mean()  # step 5: how wrong?
+        loss = task.loss(output, target, plan.label_smoothing).mean()  # step 5: how wrong?
         loss.backward()  # step 6: whose fault is it? the error travels back, layer by layer
         rate = optimizer.rate(learner.number)
         norm = optimizer.step(learner.number)  # step 7: change every weight a little

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pellucid.config import ACROSS, Plan, Settings, Size
 from pellucid.data.dataset import Dataset
@@ -33,7 +33,7 @@ from pellucid.learning.recipes import (
     Recipe,
 )
 from pellucid.network.assemble import Blueprint, Model, blueprint, family_of
-from pellucid.tasks import Task
+from pellucid.tasks import Objective, Task
 
 SECONDS = {"quick": 15.0, "normal": 120.0, "thorough": 900.0}
 """Time for the whole job when the user names none; small data needs far less."""
@@ -62,16 +62,27 @@ class Ingredients:
 
     modalities: group -> modality name. rows, valid: int64 rows to learn from and to choose by.
     folds: how many networks will be trained on such rows. pretrained: group -> the frozen network
-    whose features the dataset holds instead of the values.
+    whose features the dataset holds instead of the values. recipe, builder: where the examples ask
+    for a network of their own (a detector, a language model): how it is trained, and what makes
+    an empty one of the plan's size.
     """
 
     dataset: Dataset
     modalities: dict[str, str]
-    task: Task
+    task: Objective
     rows: Tensor
     valid: Tensor
     folds: int
     pretrained: dict[str, str] = field(default_factory=dict)
+    recipe: Recipe | None = None
+    builder: Callable[[Plan], nn.Module] | None = None
+
+
+@dataclass(frozen=True)
+class RowIngredients(Ingredients):
+    """Rows of a table, and a question about each of them."""
+
+    task: Task
 
 
 def make_plan(data: Ingredients, settings: Settings, seconds: float, say: Say = print) -> Plan:
@@ -119,8 +130,16 @@ def _sizes_for(recipe: Recipe, rows: int) -> list[Size]:
     return fit or [recipe.sizes[0]]
 
 
-def build(plan: Plan, data: Ingredients) -> Model:
-    """A fresh network of the plan, with the starts that depend on training rows."""
+def build(plan: Plan, data: Ingredients) -> nn.Module:
+    """A fresh network of the plan, whoever makes it."""
+    if data.builder is None:
+        return build_model(plan, data)
+    torch.manual_seed(plan.seed)
+    return data.builder(plan).to(data.rows.device)
+
+
+def build_model(plan: Plan, data: Ingredients) -> Model:
+    """A fresh network over columns, with the starts that depend on training rows."""
     torch.manual_seed(plan.seed)
     sketch = blueprint(
         data.dataset.entries, data.dataset.inputs, data.rows, plan, data.task.outputs
@@ -149,11 +168,19 @@ def _with_fewer_folds(plan: Plan, data: Ingredients, affordable: float) -> Plan:
 def _start(data: Ingredients, settings: Settings) -> tuple[Recipe, Plan]:
     groups = list(data.dataset.entries)
     with_positions = [g for g in groups if data.dataset.entries[g].rank > 0]
+    if data.recipe is not None:
+        recipe, families = data.recipe, {groups[0]: data.recipe.family}
+        return recipe, _plan(data, settings, recipe, families)
     recipe = _recipe(data, with_positions, groups, settings.network)
     families = {g: _family(data, g, settings.network) for g in with_positions}
     families |= {group: title.split()[0] for group, title in data.pretrained.items()}
     if len(groups) > 1 or not families:
         families[ACROSS] = recipe.family if recipe.family != "rnn" else "mlp"
+    return recipe, _plan(data, settings, recipe, families)
+
+
+def _plan(data: Ingredients, settings: Settings, recipe: Recipe, families: dict[str, str]) -> Plan:
+    """The recipe as a plan whose sizes and steps are still open."""
     why = {
         "network": recipe.why if settings.network == "auto" else "as asked with --network",
         "optimizer": f"{recipe.optimizer}, rate {recipe.rate:g}: the default for this kind of data",
@@ -163,7 +190,7 @@ def _start(data: Ingredients, settings: Settings) -> tuple[Recipe, Plan]:
         else "enough rows for one set of validation rows",
     }
     batch = max(8, min(recipe.batch, len(data.rows) // (4 if recipe is SMALL_TABLE else 20)))
-    return recipe, Plan(
+    return Plan(
         seed=settings.seed,
         batch=batch,
         optimizer=recipe.optimizer,

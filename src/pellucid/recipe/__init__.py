@@ -1,6 +1,6 @@
 """The whole job: `learn` from a source, or `resume` a run that was killed."""
 
-from pellucid.recipe.job import learn, resume
+from pellucid.recipe.job import check_resumable, learn, resume, settings_of, source_of
 from pellucid.recipe.watcher import Watcher
 
-__all__ = ["Watcher", "learn", "resume"]
+__all__ = ["Watcher", "check_resumable", "learn", "resume", "settings_of", "source_of"]

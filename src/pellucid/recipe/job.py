@@ -107,33 +107,10 @@ def resume(run_folder: str | Path, watcher: Watcher, source: Any = None, test: A
     """
     started = time.perf_counter()
     before = Run(run_folder)
-    if before.status == "done":
-        raise ConfigError(
-            "this run is done: there is nothing to resume",
-            where=str(run_folder),
-            fix="'pellucid show' tells what it found; to learn more, run 'pellucid learn' again",
-        )
-    if alive(before.path):
-        raise ConfigError(
-            "another process is learning in this run right now",
-            where=str(run_folder),
-            fix="wait until it is done, or end it with Ctrl-C first",
-        )
-    if "plan" not in before.info:
-        raise ConfigError(
-            "the run stopped before it had a plan, so nothing was learned yet",
-            where=str(run_folder),
-            fix="start again with 'pellucid learn'",
-        )
+    check_resumable(before)
     settings = settings_of(before)
-    source = source if source is not None else before.info["source"]["path"]
+    source = source_of(before, source if source is not None else before.info["source"]["path"])
     test = test if test is not None else before.info["source"]["test"]
-    if source is None:
-        raise ConfigError(
-            "the run learned from data in memory, which is not kept",
-            where=str(run_folder),
-            fix="pass the same data again: pellucid.resume(run, source=...)",
-        )
     prepared = prepare(source, settings, watcher, test)
     if prepared.table.fingerprint != before.info["fingerprint"]:
         raise BundleError(
@@ -146,6 +123,39 @@ def resume(run_folder: str | Path, watcher: Watcher, source: Any = None, test: A
     with learning(writer.folder):
         watcher.began(writer.folder)
         return _finish(prepared, settings, watcher, writer, plan, started)
+
+
+def check_resumable(run: Run) -> None:
+    """Raises a ConfigError, with a way out, if there is nothing to go on with."""
+    if run.status == "done":
+        raise ConfigError(
+            "this run is done: there is nothing to resume",
+            where=str(run.path),
+            fix="'pellucid show' tells what it found; to learn more, run 'pellucid learn' again",
+        )
+    if alive(run.path):
+        raise ConfigError(
+            "another process is learning in this run right now",
+            where=str(run.path),
+            fix="wait until it is done, or end it with Ctrl-C first",
+        )
+    if "plan" not in run.info:
+        raise ConfigError(
+            "the run stopped before it had a plan, so nothing was learned yet",
+            where=str(run.path),
+            fix="start again with 'pellucid learn'",
+        )
+
+
+def source_of(run: Run, given: Any) -> Any:
+    """What a run learned from, if it can be had again."""
+    if given is None:
+        raise ConfigError(
+            "the run learned from data in memory, which is not kept",
+            where=str(run.path),
+            fix="pass the same data again: pellucid.resume(run, source=...)",
+        )
+    return given
 
 
 def _finish(
@@ -184,7 +194,7 @@ def _finish(
         _write_end(writer, prepared, taught, bundle, rivals, exam)
         keep_reference(writer.folder, prepared, taught, bundle, allowed)
     except BaseException as error:
-        writer.update(status="failed", problem=_problem(error), seconds=spent())
+        writer.update(status="failed", problem=problem_of(error), seconds=spent())
         raise
     if settings.without is not None:
         writer.update(without=compared(prepared, Run(writer.folder), settings.without))
@@ -194,14 +204,14 @@ def _finish(
         stage=None,
         seconds=spent(),
         timing=timing,
-        used=_used(time.process_time() - busy),
+        used=used_by(time.process_time() - busy),
         looks_at_test=1,
     )
     write_card(Run(writer.folder), bundle)
     return Run(writer.folder)
 
 
-def _problem(error: BaseException) -> dict[str, str]:
+def problem_of(error: BaseException) -> dict[str, str]:
     """Why the run ended, for whoever looks at it later."""
     if isinstance(error, PellucidError):
         return error.as_json()
@@ -217,7 +227,7 @@ def _problem(error: BaseException) -> dict[str, str]:
     return {"code": "ended", "what": what, "where": "learning", "fix": fix}
 
 
-def _used(processor_seconds: float) -> dict[str, float]:
+def used_by(processor_seconds: float) -> dict[str, float]:
     """What the job used: processor time of all cores together after reading, and the most memory
     that this process ever had, bytes (where the system says it)."""
     try:

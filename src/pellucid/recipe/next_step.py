@@ -23,7 +23,7 @@ from pellucid.evidence.receipt import FRESH, Check, Memory, Receipt, WhatIf, rec
 from pellucid.evidence.subject import Material
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import train
-from pellucid.learning.planner import Ingredients, build
+from pellucid.learning.planner import RowIngredients, build
 from pellucid.learning.threads import threads
 from pellucid.recipe.drawings import as_json
 from pellucid.recipe.study import material_of
@@ -84,7 +84,7 @@ class Ready:
 
     run: Run
     material: Material
-    data: Ingredients
+    data: RowIngredients
     number: int | None
     standing: Standing
 
@@ -166,7 +166,7 @@ def _steps(run: Run) -> int:
 # --- the weights, and what the optimizer remembers --------------------------------------------
 
 
-def _final(run: Run, data: Ingredients, plan: Plan) -> Standing:
+def _final(run: Run, data: RowIngredients, plan: Plan) -> Standing:
     """One more step at the rate of the run's last one: by plan the rate would be 0."""
     from pellucid.export.bundle import Bundle
 
@@ -185,7 +185,7 @@ def _final(run: Run, data: Ingredients, plan: Plan) -> Standing:
 
 
 def _at(
-    run: Run, data: Ingredients, plan: Plan, number: int, seconds: float, watcher: Watcher
+    run: Run, data: RowIngredients, plan: Plan, number: int, seconds: float, watcher: Watcher
 ) -> Standing:
     """The learner after `number` updates: begun anew, repeated, or from kept weights."""
     learner = Learner(build(plan, data), plan)
@@ -204,7 +204,9 @@ def _at(
     return _from_kept(run, data, plan, number, reason)
 
 
-def _repeat(learner: Learner, data: Ingredients, plan: Plan, number: int, watcher: Watcher) -> None:
+def _repeat(
+    learner: Learner, data: RowIngredients, plan: Plan, number: int, watcher: Watcher
+) -> None:
     """Make the first `number` updates again, as `recipe/teach.py` made them."""
     if number == 0:
         return
@@ -216,7 +218,7 @@ def _repeat(learner: Learner, data: Ingredients, plan: Plan, number: int, watche
             return
 
 
-def _from_kept(run: Run, data: Ingredients, plan: Plan, number: int, reason: str) -> Standing:
+def _from_kept(run: Run, data: RowIngredients, plan: Plan, number: int, reason: str) -> Standing:
     """The weights that the run kept of this step; the optimizer starts anew."""
     state = {name: torch.from_numpy(value) for name, value in run.weights(number).items()}
     learner = Learner(build(plan, data), plan)

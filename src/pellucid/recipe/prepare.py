@@ -21,7 +21,7 @@ from pellucid.data.readers.gather import Gathering, find_gathering
 from pellucid.data.recognize import Recognized, recognize, target_values
 from pellucid.data.split import SplitRows, clusters_of, split_rows
 from pellucid.errors import DataError
-from pellucid.learning.planner import Ingredients
+from pellucid.learning.planner import RowIngredients
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks import TASKS, Task
 
@@ -282,7 +282,7 @@ def _check_parts(prepared: Prepared) -> None:
 
 def ingredients(
     prepared: Prepared, learn: np.ndarray, check: np.ndarray
-) -> tuple[Ingredients, list[Column]]:
+) -> tuple[RowIngredients, list[Column]]:
     """Everything for one network; its encoders are fitted on the rows it learns from, no others.
 
     Returns:
@@ -294,7 +294,7 @@ def ingredients(
         columns.append(replace(column, fitted=fitted))
     used = np.concatenate([learn, check])
     loaded = {column.name: prepared.loaded[column.name].take(used) for column in columns}
-    data = Ingredients(
+    data = RowIngredients(
         dataset=encode(columns, loaded, prepared.target[torch.from_numpy(used)]),
         modalities={entry_of(column).group: column.modality for column in columns},
         task=prepared.task,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from pellucid.data.modalities.text import tokens_of
 from pellucid.learning.evaluate import score
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import Step
-from pellucid.learning.planner import Ingredients
+from pellucid.learning.planner import RowIngredients
 from pellucid.recipe.drawings import draw_row
 from pellucid.recipe.prepare import Prepared
 from pellucid.recipe.watcher import Watcher
@@ -24,6 +24,7 @@ from pellucid.recording.answers import AnswersWriter, Number, rows_kept
 from pellucid.recording.checkpoint import load_checkpoint, save_checkpoint
 from pellucid.recording.control import Control, Paused
 from pellucid.recording.recorder import Answering, RunWriter, record
+from pellucid.recording.watching import Loss
 
 PROBE = 8
 """Examples that are watched through the whole run."""
@@ -34,7 +35,8 @@ class Recording:
 
     Args:
         writer: Writes the folder.
-        prepared: The rows, to choose and draw the watched examples from.
+        prepared: The rows, to choose and draw the watched examples from; None: `record` is not
+            used, but `record_with`.
         watcher: Is told of pauses, and knows when Ctrl-C was pressed.
         looks: Whether the inside is looked at, or only figures are written.
         seconds: Time for learning; recording may cost a tenth of it, or 3 s if that is less.
@@ -44,7 +46,7 @@ class Recording:
     def __init__(
         self,
         writer: RunWriter,
-        prepared: Prepared,
+        prepared: Prepared | None,
         watcher: Watcher,
         *,
         looks: bool,
@@ -81,7 +83,7 @@ class Recording:
         self,
         steps: Iterator[Step],
         learner: Learner,
-        data: Ingredients,
+        data: RowIngredients,
         columns: list[Column],
         plan: Plan,
     ) -> Iterator[Step]:
@@ -89,6 +91,7 @@ class Recording:
 
         columns: the input columns as this network fitted them.
         """
+        assert self.prepared is not None
         task, learn = data.task, self.prepared.folds()[0][0]
         truth = task.truth(data.dataset.target[data.valid])
 
@@ -107,22 +110,36 @@ class Recording:
                 target=probe.target,
                 tokens=_tokens(columns, probe, plan),
             )
+        answers = self._answers(data, plan) if self.looks else None
+        return self.record_with(steps, learner, task.loss, probe, metric, answers)
+
+    def record_with(
+        self,
+        steps: Iterator[Step],
+        learner: Learner,
+        loss: Loss,
+        probe: Batch | None,
+        metric: Callable[[Tensor], float],
+        answers: Answering | None = None,
+    ) -> Iterator[Step]:
+        """Write down every step, looking at `probe`; see `recording/recorder.py`."""
         return record(
             steps,
             folder=self.writer.folder,
             model=learner.model,
-            loss=task.loss,
+            loss=loss,
             probe=probe,
-            plan=plan,
+            plan=learner.plan,
             budget=self.budget,
             start=learner.number,
             metric=metric,
-            answers=self._answers(data, plan) if self.looks else None,
+            answers=answers,
             control=self.control,
         )
 
-    def _answers(self, data: Ingredients, plan: Plan) -> Answering | None:
+    def _answers(self, data: RowIngredients, plan: Plan) -> Answering | None:
         """What is kept of the answers on validation rows; None without such rows."""
+        assert self.prepared is not None
         task, check = data.task, self.prepared.folds()[0][1]
         if not len(data.valid):
             return None

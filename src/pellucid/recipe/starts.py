@@ -21,7 +21,7 @@ from pellucid.data.columns import Column, Progress, silent
 from pellucid.data.dataset import entry_of
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import train
-from pellucid.learning.planner import Ingredients, build, make_plan
+from pellucid.learning.planner import RowIngredients, build, make_plan
 from pellucid.network.pretrained.frozen import (
     PRECISIONS,
     Frozen,
@@ -73,8 +73,12 @@ class Starts:
         return {self.columns[group]: one for group, one in self.frozen.items()}
 
     def instead(
-        self, data: Ingredients, learn: np.ndarray, check: np.ndarray, progress: Progress = silent
-    ) -> Ingredients:
+        self,
+        data: RowIngredients,
+        learn: np.ndarray,
+        check: np.ndarray,
+        progress: Progress = silent,
+    ) -> RowIngredients:
         """The same rows with features instead of the values that they are made of."""
         if not self.frozen:
             return data
@@ -82,8 +86,8 @@ class Starts:
         return self._with_what_is_there(data, learn, check)
 
     def some(
-        self, data: Ingredients, learn: np.ndarray, check: np.ndarray, count: int
-    ) -> tuple[Ingredients, Ingredients]:
+        self, data: RowIngredients, learn: np.ndarray, check: np.ndarray, count: int
+    ) -> tuple[RowIngredients, RowIngredients]:
         """One network's ingredients, plain and with features, with `count` rows or a few more."""
         self.compute(count)
         there = self.order[: self.count]
@@ -103,8 +107,8 @@ class Starts:
             progress(self.count, len(self.order))
 
     def _with_what_is_there(
-        self, data: Ingredients, learn: np.ndarray, check: np.ndarray
-    ) -> Ingredients:
+        self, data: RowIngredients, learn: np.ndarray, check: np.ndarray
+    ) -> RowIngredients:
         used = np.concatenate([learn, check])
         features = {group: values[used] for group, values in self.features.items()}
         titles = {group: one.title for group, one in self.frozen.items()}
@@ -119,7 +123,7 @@ def planned_starts(prepared: Prepared, columns: list[Column], plan: Plan) -> Sta
 
 def choose_starts(
     prepared: Prepared,
-    data: Ingredients,
+    data: RowIngredients,
     columns: list[Column],
     settings: Settings,
     seconds: float,
@@ -156,7 +160,7 @@ def choose_starts(
     return (starts, f"kept: {why}") if better else (none, f"left out: {why}")
 
 
-def _frozen(data: Ingredients, settings: Settings) -> dict[str, Frozen]:
+def _frozen(data: RowIngredients, settings: Settings) -> dict[str, Frozen]:
     if not settings.pretrained or settings.network != "auto":
         return {}
     found = {group: installed(modality) for group, modality in data.modalities.items()}
@@ -188,7 +192,7 @@ def _seconds(frozen: Frozen, values: np.ndarray) -> float:
 
 
 def _trial(
-    plain: Ingredients, featured: Ingredients, settings: Settings, seconds: float
+    plain: RowIngredients, featured: RowIngredients, settings: Settings, seconds: float
 ) -> tuple[float, float, str]:
     """How much lower the validation loss is on features, its standard error, and both in words."""
     scratch, pretrained = (_losses(data, settings, seconds) for data in (plain, featured))
@@ -200,7 +204,7 @@ def _trial(
     return float(gain.mean()), error, said
 
 
-def _losses(data: Ingredients, settings: Settings, seconds: float) -> Tensor:
+def _losses(data: RowIngredients, settings: Settings, seconds: float) -> Tensor:
     """The loss on each validation row `(valid,)` after learning for about `seconds`."""
     plan = make_plan(data, settings, seconds, lambda text: None)
     learner = Learner(build(plan, data), plan)

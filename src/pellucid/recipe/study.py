@@ -21,7 +21,7 @@ from pellucid.evidence.studies import PARTS
 from pellucid.evidence.subject import FitCheap, Material, Predictor
 from pellucid.export.bundle import Bundle
 from pellucid.export.card import write_card
-from pellucid.learning.planner import Ingredients
+from pellucid.learning.planner import RowIngredients
 from pellucid.recipe.job import settings_of
 from pellucid.recipe.prepare import Prepared, ingredients, prepare
 from pellucid.recipe.starts import planned_starts
@@ -109,7 +109,7 @@ def material_from(
     plan = run.plan
     starts = planned_starts(prepared, bundle.columns, plan)
 
-    def encoded(learn: np.ndarray, check: np.ndarray) -> Ingredients:
+    def encoded(learn: np.ndarray, check: np.ndarray) -> RowIngredients:
         return starts.instead(ingredients(prepared, learn, check)[0], learn, check)
 
     held = run.results("valid")

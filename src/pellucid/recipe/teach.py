@@ -18,7 +18,7 @@ from pellucid.evidence.trust.calibrate import Calibration, calibrate
 from pellucid.export.bundle import Member
 from pellucid.learning.learner import Learner, copy_state
 from pellucid.learning.loop import Step, train
-from pellucid.learning.planner import Ingredients, build, make_plan
+from pellucid.learning.planner import RowIngredients, build_model, make_plan
 from pellucid.learning.threads import threads
 from pellucid.network.assemble import Model
 from pellucid.network.pretrained.frozen import Frozen
@@ -176,7 +176,7 @@ class Pace:
 
 def _learn_fold(
     fold: int,
-    data: Ingredients,
+    data: RowIngredients,
     columns: list[Column],
     recording: Recording,
     watcher: Watcher,
@@ -184,7 +184,7 @@ def _learn_fold(
     pace: Pace,
 ) -> tuple[Model, Learner]:
     own = fold_plan(taught.plan, fold)
-    model = build(own, data)
+    model = build_model(own, data)
     learner = Learner(model, own)
     state = recording.unfinished(fold)
     if state is not None:

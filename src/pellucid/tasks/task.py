@@ -1,8 +1,9 @@
 """A task: what is asked, how wrong an answer is, and how an answer is said.
 
-A network's output is `(batch, outputs)`, or `(batch, members, outputs)` when several members of
-one network answer side by side; the loss is then the mean over members, and the answer is the
-mean of the members' answers.
+An `Objective` is the part that learning needs: how wrong is the output? A `Task` is the question
+about rows of a table: classes, grades, tags, numbers. Its network's output is `(batch, outputs)`,
+or `(batch, members, outputs)` when several members of one network answer side by side; the loss
+is then the mean over members, and the answer is the mean of the members' answers.
 """
 
 from __future__ import annotations
@@ -18,17 +19,42 @@ from pellucid.data.columns import RawColumn
 Kind = Literal["classify", "tags", "grades", "regress"]
 
 
-class Task:
-    """One question put to the data.
+class Objective:
+    """What a network is to become good at.
 
-    kind: what the user types. names: the target columns. outputs: numbers that the network gives
-    for each row. metric: the figure that is reported first.
+    kind: what the user types. outputs: numbers that the network gives for each example or
+    position. at_once: examples whose output fits into memory together, while looking at
+    validation examples.
+    """
+
+    kind: ClassVar[str]
+    outputs: int
+    at_once: ClassVar[int] = 1024
+
+    def loss(self, output: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
+        """How wrong each example's answer is `(batch,)`; training follows the mean."""
+        raise NotImplementedError
+
+    def vary(self, inputs: dict[str, Tensor], target: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Change training examples and their answers together, at random: a mirrored picture with
+        mirrored boxes, a text with some words hidden. By default nothing is changed."""
+        return inputs, target
+
+    def kept(self, output: Tensor, target: Tensor) -> Tensor:
+        """What an evaluation keeps of the output `(batch, ...)`; all of it, unless that is much."""
+        return output
+
+
+class Task(Objective):
+    """One question put to the rows of a table.
+
+    names: the target columns. outputs: numbers that the network gives for each row. metric: the
+    figure that is reported first.
     """
 
     kind: ClassVar[Kind]
     metric: ClassVar[str]
     names: list[str]
-    outputs: int
 
     @classmethod
     def fit(cls, targets: list[RawColumn]) -> Task:
@@ -42,10 +68,6 @@ class Task:
 
     def labels(self, target: Tensor) -> np.ndarray:
         """int64 `(rows,)`: what a split should spread evenly."""
-        raise NotImplementedError
-
-    def loss(self, output: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
-        """How wrong each row's answer is `(batch,)`; training follows the mean."""
         raise NotImplementedError
 
     def prediction(self, output: Tensor) -> np.ndarray:

@@ -94,6 +94,13 @@ def _cases() -> Iterator[tuple[str, Blueprint, Inputs]]:
             {"scalars": 3, "categories": 2}, way,
         )  # fmt: skip
         yield family, plan, numbers
+    two_heads = Size(64, 1, 0.1)
+    yield "sentences", _alone(text, "transformer", two_heads, {}), words
+    joined = Blueprint(
+        {"text": text, "scalars": entries["scalars"]}, told, {"text": "cnn", ACROSS: "transformer"},
+        {"text": Size(32, 1, 0.1), ACROSS: small}, 3, {"scalars": 3}, "plain",
+    )  # fmt: skip
+    yield "joined", joined, words | {"scalars": numbers["scalars"][:4]}
 
 
 def _alone(entry: Entry, family: str, size: Size, told: dict[str, Statistics]) -> Blueprint:

@@ -12,7 +12,7 @@ from pellucid.evidence.retrain import evenly, row_seconds
 from pellucid.evidence.subject import Material
 from pellucid.learning.evaluate import answers, two_dimensional
 from pellucid.learning.learner import predict
-from pellucid.learning.planner import Ingredients
+from pellucid.learning.planner import RowIngredients
 from pellucid.tasks import Task
 
 OWN_SHARE = 0.1
@@ -43,7 +43,7 @@ class Answered:
     tolerance: float
 
 
-def answer_own(material: Material, data: Ingredients) -> Answered:
+def answer_own(material: Material, data: RowIngredients) -> Answered:
     """Ask the first network (a sample of) the rows that it learned from."""
     learn = material.folds[0][0]
     most = int(OWN_SHARE * material.seconds / row_seconds(material))

@@ -14,7 +14,7 @@ from pellucid.evidence.intervals import NORMAL_95
 from pellucid.evidence.retrain import evenly, row_seconds
 from pellucid.evidence.subject import Material
 from pellucid.learning.learner import predict
-from pellucid.learning.planner import Ingredients
+from pellucid.learning.planner import RowIngredients
 from pellucid.network.assemble import Model
 
 FEWEST_LOOKS = 4
@@ -47,7 +47,7 @@ class Course:
     alike: bool
 
 
-def course_of(material: Material, data: Ingredients) -> Course | None:
+def course_of(material: Material, data: RowIngredients) -> Course | None:
     """The curves of the recorded network; None if there are too few looks.
 
     While learning, the training loss is measured with dropout, random changes and smoothed
@@ -65,7 +65,7 @@ def course_of(material: Material, data: Ingredients) -> Course | None:
 
 
 def _measured_again(
-    material: Material, data: Ingredients, steps: np.ndarray, kept: list[int]
+    material: Material, data: RowIngredients, steps: np.ndarray, kept: list[int]
 ) -> Course:
     most = int(COURSE_SHARE * material.seconds / row_seconds(material) / len(kept) / 2)
     parts = [evenly(rows, max(FEWEST_ROWS, most)) for rows in (data.rows, data.valid)]
@@ -95,7 +95,7 @@ def _paired_errors(losses: np.ndarray) -> np.ndarray:
 
 
 def _as_noted(
-    material: Material, data: Ingredients, steps: np.ndarray, looks: np.ndarray
+    material: Material, data: RowIngredients, steps: np.ndarray, looks: np.ndarray
 ) -> Course:
     half = max(1, int(np.median(np.diff(looks, prepend=-1))) // 2)
     around = [steps["loss"][max(0, look - half) : look + half + 1] for look in looks]
@@ -113,7 +113,7 @@ def _as_noted(
     )
 
 
-def row_losses(model: Model, data: Ingredients, rows: Tensor, plan: Plan) -> np.ndarray:
+def row_losses(model: Model, data: RowIngredients, rows: Tensor, plan: Plan) -> np.ndarray:
     """`(rows,)`: the loss of each row as training counts it, labels smoothed, but dropout off."""
     output = predict(model, data.dataset, rows, plan.precision)
     losses = data.task.loss(output, data.dataset.target[rows], plan.label_smoothing)

@@ -13,7 +13,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.evidence.retrain import FEWEST_STEPS, Retrained, retrain, step_seconds
 from pellucid.evidence.subject import Material
 from pellucid.learning.evaluate import score
-from pellucid.learning.planner import Ingredients
+from pellucid.learning.planner import RowIngredients
 
 TWIN_SHARE = 0.35
 """Part of the time for both twins."""
@@ -62,7 +62,7 @@ def train_twins(material: Material) -> Twins | None:
     )
 
 
-def twins_of(data: Ingredients, plan: Plan, seed: int) -> Twins:
+def twins_of(data: RowIngredients, plan: Plan, seed: int) -> Twins:
     """Train a network on `data.rows`, and its twin on the same rows with their labels shuffled."""
     real = retrain(data, plan)
     shuffled = retrain(shuffle_labels(data, seed), plan)
@@ -78,7 +78,7 @@ def twins_of(data: Ingredients, plan: Plan, seed: int) -> Twins:
     )
 
 
-def shuffle_labels(data: Ingredients, seed: int) -> Ingredients:
+def shuffle_labels(data: RowIngredients, seed: int) -> RowIngredients:
     """The same rows, each with the answer of another; unseen rows keep theirs.
 
     The rows of each class get all classes in the shares that these have. A plain shuffle leaves a

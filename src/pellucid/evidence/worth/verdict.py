@@ -112,6 +112,11 @@ class Verdict:
     difference: Difference | None
     chosen: str = "the best classical method on the validation rows"
 
+    def rival(self) -> Standing | None:
+        """The classical method that the network was compared with."""
+        versus = self.difference.versus if self.difference else None
+        return next((one for one in self.baselines if one.name == versus), None)
+
     def as_json(self) -> dict[str, Any]:
         return {
             "sentence": self.sentence,

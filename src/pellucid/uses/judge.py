@@ -1,0 +1,66 @@
+"""The verdict on a use: the network beside the field's classical methods, on the same units."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.evidence.intervals import bootstrap, middle
+from pellucid.evidence.worth.verdict import (
+    DRAWS,
+    FEWEST_DRAWS,
+    MOST_CELLS,
+    Contender,
+    Difference,
+    Standing,
+    Verdict,
+    best_on_validation,
+    decide,
+)
+from pellucid.learning.evaluate import higher_is_better
+from pellucid.uses.use import Exam, Judged
+
+
+def judge(exam: Exam, metric: str, seed: int) -> Verdict:
+    """Compare on the same resampled units (paired bootstrap), as `evidence/worth/verdict.py` does;
+    the rival is the classical method that was best on validation examples."""
+    everyone = [exam.network, *exam.classical]
+    draws = int(min(DRAWS, max(FEWEST_DRAWS, MOST_CELLS // max(1, exam.units))))
+    measures = [one.measure for one in everyone]
+    drawn = bootstrap(measures, exam.units, draws, seed, groups=exam.groups)
+    values = [float(measure(np.ones((1, exam.units)))[0]) for measure in measures]
+    standings = [
+        _standing(one, value, middle(column))
+        for one, value, column in zip(everyone, values, drawn.T, strict=True)
+    ]
+    contenders = [_contender(one) for one in everyone]
+    network, others = contenders[0], contenders[1:]
+    sign = 1 if higher_is_better(metric) else -1
+
+    def against(name: str) -> Difference:
+        place = next(i for i, one in enumerate(everyone) if one.name == name)
+        apart = sign * (drawn[:, 0] - drawn[:, place])
+        return Difference(sign * (values[0] - values[place]), *middle(apart), name)
+
+    rival = best_on_validation(others, metric)
+    compared, constant = against(rival.name), against(exam.constant)
+    winner, sentence = decide(compared, constant.low > 0, metric, exam.units, network, rival)
+    return Verdict(
+        sentence, winner, metric, exam.units, standings[0], tuple(standings[1:]), compared
+    )
+
+
+def _standing(one: Judged, value: float, ends: tuple[float, float]) -> Standing:
+    return Standing(
+        one.name,
+        value,
+        *ends,
+        valid_score=one.valid_score,
+        seconds=one.seconds,
+        ms_per_row=one.ms_per_row,
+        bytes=one.bytes,
+    )
+
+
+def _contender(one: Judged) -> Contender:
+    cost = (one.valid_score, one.seconds, one.ms_per_row, one.bytes)
+    return Contender(one.name, np.empty(0), *cost)
