@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.config import Size
-from pellucid.network import cnn, mlp, rnn, tabm, transformer  # noqa: F401 (they register)
+from pellucid.network import assemble  # noqa: F401 (every family registers)
 from pellucid.network.family import NETWORKS, Masked, Network
 from pellucid.network.pool import Pool
 from pellucid.network.tap import watch
@@ -110,29 +110,35 @@ def test_a_full_mask_is_no_mask(name: str, rank: int) -> None:
 @pytest.mark.parametrize("empty", [slice(2, 3), slice(None)])
 def test_an_empty_example_is_harmless(name: str, rank: int, empty: slice) -> None:
     net = shaken(build(name, rank))
-    x = inputs(4, rank)
+    x = inputs(4, rank).requires_grad_()  # a family may have no parameters of its own
     mask = torch.ones(x.shape[:-1], dtype=torch.bool)
     mask[empty] = False
     pooled = Pool(SIZE.width)(*net(x, mask))
     assert pooled.isfinite().all()
     pooled.square().sum().backward()
+    assert x.grad is not None and x.grad.isfinite().all()
     assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
 
 
 @every_network
 def test_gradient_reaches_every_parameter(name: str, rank: int) -> None:
     net = shaken(build(name, rank))
-    values(net(inputs(8, rank))).square().sum().backward()
+    x = inputs(8, rank).requires_grad_()
+    values(net(x)).square().sum().backward()
     silent = [key for key, p in net.named_parameters() if p.grad is None or not p.grad.any()]
     assert silent == []
-    assert sum(p.numel() for p in net.parameters()) > 0
+    if net.pairs:  # all that it learns are the vectors of the way in
+        assert x.grad is not None and x.grad.any(-1).all()
+    else:
+        assert sum(p.numel() for p in net.parameters()) > 0
 
 
 @every_network
 def test_learns_eight_rows_by_heart(name: str, rank: int) -> None:
     net = build(name, rank)
-    head = nn.Linear(2 * SIZE.width, 2)
-    model, pool = nn.ModuleList([net, head]), Pool(net.width)
+    pool = Pool(net.width)
+    head = nn.Linear(pool.width, 2)
+    model = nn.ModuleList([net, head])
     x, target = inputs(8, rank), torch.tensor([0, 1, 1, 0, 1, 0, 0, 1])
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     for _ in range(60):
@@ -150,13 +156,13 @@ def test_taps_are_named_finite_and_in_the_computation(name: str, rank: int, mask
     if masked and rank == 0:
         pytest.skip("a single vector has no mask")
     net = shaken(build(name, rank))
-    x = inputs(4, rank)
+    x = inputs(4, rank).requires_grad_()
     mask = torch.ones(x.shape[:-1], dtype=torch.bool) if masked else None
     if mask is not None:
         mask[1, 5:] = False
     with watch() as seen:
         result = net(x, mask)
-    assert len(seen) >= SIZE.depth
+    assert len(seen) >= (1 if net.pairs else SIZE.depth)
     assert all(key == key.strip() and key.isprintable() and key for key in seen)
     assert all(value.isfinite().all() for value in seen.values())
     assert all(len(value) == 4 for value in seen.values())
@@ -177,7 +183,7 @@ def test_watching_changes_nothing(name: str, rank: int) -> None:
 
 @every_network
 def test_works_in_bfloat16(name: str, rank: int) -> None:
-    net, x = shaken(build(name, rank)), inputs(8, rank)
+    net, x = shaken(build(name, rank)), inputs(8, rank).requires_grad_()
     mask = torch.ones(x.shape[:-1], dtype=torch.bool) if rank else None
     if mask is not None:
         mask[1, 5:] = False
