@@ -9,6 +9,8 @@ from pellucid.config import Settings
 from pellucid.learning.planner import SECONDS, make_plan
 from pellucid.recipe.prepare import ingredients, prepare
 from pellucid.recipe.watcher import Watcher
+from pellucid.uses import COURSES, Source, asked
+from pellucid.uses.job import ingredients as ingredients_of_use
 
 QUICK_LOOK = 5.0
 """Seconds of training that the plan is measured for at least."""
@@ -16,6 +18,38 @@ QUICK_LOOK = 5.0
 
 def check(source: Any, settings: Settings, test: Any = None) -> dict[str, Any]:
     """Everything that can be said before learning, as JSON-able data."""
+    looked = Source(source, replace(settings, keep_going=True), test)
+    found = asked(looked)
+    return _rows(source, settings, test) if found is None else _use(*found, looked, settings)
+
+
+def _use(kind: str, why: str, source: Source, settings: Settings) -> dict[str, Any]:
+    """What a use makes of the source."""
+    course = COURSES[kind](source, source.settings, Watcher())
+    examples, ledger = course.examples, course.examples.ledger
+    allowed = settings.time or SECONDS[settings.effort]
+    data = ingredients_of_use(course)
+    plan = make_plan(data, settings, max(QUICK_LOOK, 0.6 * allowed), lambda text: None)
+    return {
+        "source": examples.name,
+        "task": kind,
+        "task_why": why,
+        "targets": [examples.target],
+        "columns": [
+            {key: column[key] for key in ("name", "modality", "role", "why")}
+            for column in examples.columns
+        ],
+        "rows": ledger.counts(),
+        "set_aside": [{"place": place, "why": why} for place, why in ledger.set_aside_items()],
+        "repaired": [{"place": place, "how": how} for place, how in ledger.repaired_items()],
+        "notes": examples.notes,
+        "labels": {},
+        "plan": plan.as_json(),
+    }
+
+
+def _rows(source: Any, settings: Settings, test: Any) -> dict[str, Any]:
+    """What the main job makes of the source."""
     prepared = prepare(source, replace(settings, keep_going=True), Watcher(), test)
     ledger, recognized = prepared.ledger, prepared.recognized
     first, _ = ingredients(prepared, *prepared.folds()[0])
@@ -44,7 +78,7 @@ def show_check(found: dict[str, Any]) -> None:
     print(f"{found['source']}: {found['task']} {', '.join(found['targets'])}")
     print(f"  {found['task_why']}")
     print("\ncolumns")
-    width = max(len(column["name"]) for column in found["columns"])
+    width = max((len(column["name"]) for column in found["columns"]), default=0)
     for column in found["columns"]:
         kind = column["modality"] if column["role"] != "ignored" else "ignored"
         role = " (target)" if column["role"] == "target" else ""

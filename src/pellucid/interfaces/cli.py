@@ -268,7 +268,12 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--network", default="auto", help="auto, mlp, tabm, cnn, ngrams, rnn, transformer"
     )
-    verb.add_argument("--task", default="auto", help="auto, classify, tags, grades, regress")
+    verb.add_argument(
+        "--task",
+        default="auto",
+        help="auto, classify, tags, grades, regress; or forecast, recommend, generate, translate, "
+        "detect, verify, anomaly, map",
+    )
     verb.add_argument(
         "--as",
         dest="kinds",
@@ -457,15 +462,20 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from pellucid.interfaces.predict import predict_sources, write_answers
+    from pellucid.interfaces.predict import predict_sources, readable_of, write_answers
 
     lines = predict_sources(options.run_folder, options.sources, options.model, options.sure)
-    write_answers(lines, as_json=options.json, out=options.out)
+    readable = readable_of(options.run_folder)
+    write_answers(lines, as_json=options.json, out=options.out, readable=readable)
     return 0
 
 
 def _explain(options: argparse.Namespace) -> int:
     from pellucid.export.bundle import Bundle
+    from pellucid.uses.answerers import use_of
+
+    if use_of(options.run_folder):
+        return _explain_use(options)
     from pellucid.interfaces.explain import explain_source, show_explained, source_typed
     from pellucid.interfaces.terminal import Terminal
 
@@ -491,6 +501,28 @@ def _explain(options: argparse.Namespace) -> int:
         show_explained(page)
     else:
         print(f"page     {options.html}")
+    return 0
+
+
+def _explain_use(options: argparse.Namespace) -> int:
+    """Why a model of a use answers so: a finding, like those of the report."""
+    from pellucid.interfaces.findings import show_finding
+    from pellucid.uses.answerers import load_answerer
+
+    for given, option in ((options.html, "--html"), (options.name, "--class")):
+        if given is not None:
+            raise ConfigError(
+                f"{option} is for models that answer with a class or a number",
+                where=f"pellucid explain {options.run_folder}",
+                fix=f"leave out {option}; --json has everything that is shown",
+            )
+    seconds = 2.0 if options.time is None else seconds_of(options.time)
+    source = options.sources[0] if len(options.sources) == 1 else options.sources
+    finding = load_answerer(options.run_folder).explain(source, options.row or 0, seconds)
+    if options.json:
+        print(json.dumps(finding.as_json(), ensure_ascii=False), flush=True)
+    else:
+        show_finding(finding)
     return 0
 
 

@@ -6,7 +6,7 @@ import csv
 import json
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,8 +56,13 @@ def predict_sources(
 ) -> list[dict[str, Any]]:
     """Answers for what was typed: files, folders and tables, or one row as NAME=VALUE words."""
     from pellucid.export.bundle import Bundle
+    from pellucid.uses.answerers import use_of
 
+    if use_of(run):
+        return _of_use(run, sources, model, sure)
     bundle = Bundle.load_from(run)
+    for lack in bundle.lacks:
+        print(f"note     this model is of an early version: {lack}", file=sys.stderr)
     row = typed_row(bundle, sources)
     if row is not None:
         return predict(bundle, row, model, sure)
@@ -69,6 +74,23 @@ def predict_sources(
             for line in lines[-len(found) :]:
                 line["source"] = source
     return lines
+
+
+def _of_use(
+    run: str, sources: list[str], model: str | None, sure: float | None
+) -> list[dict[str, Any]]:
+    """The same for a model of a use, which takes what was typed as it is: one source, or several
+    that belong together (two pictures of a pair)."""
+    from pellucid.uses.answerers import load_answerer
+
+    if sure is not None:
+        raise ConfigError(
+            "this model can't be told how sure to be",
+            where="--sure",
+            fix="leave out --sure; its answers carry their own uncertainty",
+        )
+    answerer = load_answerer(run)
+    return answerer.predict(sources[0] if len(sources) == 1 else sources, model)
 
 
 def typed_row(bundle: Bundle, sources: list[str]) -> dict[str, list[str]] | None:
@@ -99,14 +121,31 @@ def _one_row(pairs: list[tuple[str, str, str]], known: list[str]) -> dict[str, l
     return given
 
 
-def write_answers(lines: list[dict[str, Any]], *, as_json: bool, out: str | None) -> None:
-    """To standard output as JSON lines or a readable table; to `out` as .csv or .jsonl."""
+def write_answers(
+    lines: list[dict[str, Any]],
+    *,
+    as_json: bool,
+    out: str | None,
+    readable: Callable[[dict[str, Any]], str] | None = None,
+) -> None:
+    """To standard output as JSON lines or a readable table; to `out` as .csv or .jsonl.
+
+    readable: how a line is said to people, if the task is none of the main job.
+    """
     if out is not None:
         _write_file(lines, Path(out))
         print(f"{len(lines):,} answers written to {out}", file=sys.stderr)
         return
     for line in lines:
-        print(json.dumps(line, ensure_ascii=False) if as_json else _readable(line))
+        said = readable or _readable
+        print(json.dumps(line, ensure_ascii=False) if as_json else said(line))
+
+
+def readable_of(run: str) -> Callable[[dict[str, Any]], str] | None:
+    """How the model of a use says a line; None for the main job."""
+    from pellucid.uses.answerers import load_answerer, use_of
+
+    return load_answerer(run).readable if use_of(run) else None
 
 
 def _gathered(source: Any, gathering: Gathering, columns: list[str]) -> RawTable:

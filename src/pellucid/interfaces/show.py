@@ -56,7 +56,8 @@ def smoothed(values: list[float], parts: int = 80) -> list[float]:
 def _show_figures(run: Run) -> None:
     verdict = run.verdict
     metric = verdict["metric"]
-    print(f"\n{metric} on {verdict['rows']:,} sealed test rows, with 95 % intervals")
+    unit = run.summary.get("unit", "test rows")
+    print(f"\n{metric} on {verdict['rows']:,} sealed {unit}, with 95 % intervals")
     everyone = [verdict["network"], *verdict["baselines"]]
     low = min(item["low"] for item in everyone)
     high = max(item["high"] for item in everyone)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pellucid.evidence.finding import Finding
     from pellucid.evidence.receipt import Receipt
     from pellucid.export.bundle import Bundle
+    from pellucid.uses.use import Answerer
 
 
 class Trained(Run):
@@ -42,9 +43,24 @@ class Trained(Run):
 
         return Bundle.load_from(self.path)
 
+    @cached_property
+    def answerer(self) -> Answerer:
+        """The model of a use (`pellucid/uses/`): forecasts, lists, boxes ...; raises a BundleError
+        for a run of the main job."""
+        from pellucid.uses.answerers import load_answerer
+
+        return load_answerer(self.path)
+
+    @cached_property
+    def use(self) -> str | None:
+        """Which use the run is about; None: classes or numbers of rows."""
+        from pellucid.uses.answerers import use_of
+
+        return use_of(self.path)
+
     def model(self) -> nn.Module:
         """The (first) network as a plain `torch.nn.Module`, in eval mode."""
-        return self.bundle.members[0].model()
+        return self.answerer.network() if self.use else self.bundle.members[0].model()
 
     def predict(
         self,
@@ -66,6 +82,8 @@ class Trained(Run):
         """
         from pellucid.interfaces.predict import predict
 
+        if self.use:
+            return self.answerer.predict(source, model)
         return predict(self.bundle, source, model, sure)
 
     def explain(
@@ -76,7 +94,7 @@ class Trained(Run):
         name: str | None = None,
         model: Literal["network", "baseline"] | None = None,
         seconds: float | None = None,
-    ) -> Explained:
+    ) -> Explained | Finding:
         """Why it answers so for one example: its pieces, alike examples, what would change it.
 
         Args:
@@ -85,6 +103,8 @@ class Trained(Run):
             model: Whose answer; by default the one that was kept.
             seconds: About how long it may take; by default 2.
         """
+        if self.use:
+            return self.answerer.explain(source, row or 0, 2.0 if seconds is None else seconds)
         from pellucid.interfaces.explain import explain_source
         from pellucid.recipe import Watcher
 

@@ -39,14 +39,14 @@ def comparison_section(facts: Facts) -> Html:
         "verdict",
         title,
         tag("p", name(verdict["sentence"]), class_="sentence"),
-        _chart(verdict, everyone),
+        _chart(facts, verdict, everyone),
         _table(everyone, metric),
         _reasons(facts),
         _how(facts, verdict),
     )
 
 
-def _chart(verdict: dict[str, Any], everyone: list[dict[str, Any]]) -> Html:
+def _chart(facts: Facts, verdict: dict[str, Any], everyone: list[dict[str, Any]]) -> Html:
     """All figures with their intervals on one scale."""
     metric = verdict["metric"]
     scale = 100 if metric in SHARES else 1
@@ -66,7 +66,12 @@ def _chart(verdict: dict[str, Any], everyone: list[dict[str, Any]]) -> Html:
         return note("No interval could be computed on these few rows.")
     drawn, far = without_far(items)
     said = ", ".join(f"{item.name} {item.said}" for item in items)
-    rows = counted(verdict["rows"], "sealed test row")
+    unit = (facts.summary or {}).get("unit")
+    rows = (
+        f"{verdict['rows']:,} sealed {unit}"
+        if unit
+        else counted(verdict["rows"], "sealed test row")
+    )
     better = "higher" if higher_is_better(metric) else "lower"
     return charts.figure(
         charts.interval_chart(

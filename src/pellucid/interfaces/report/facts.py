@@ -47,6 +47,11 @@ class Facts:
         return str(self.task.get("kind", ""))
 
     @property
+    def use(self) -> str | None:
+        """Which use the run is about (`pellucid/uses/`); None for the main job."""
+        return self.info.get("use")
+
+    @property
     def plan(self) -> dict[str, Any]:
         return self.info.get("plan") or {}
 
@@ -108,9 +113,10 @@ def gather(run: Run) -> Facts:
 
 
 def _findings(run: Run) -> list[Finding]:
-    """What was studied, in reading order."""
+    """What a use found, then what was studied, in reading order."""
     there = run.findings()
-    return [Finding.from_json(run.finding(part)) for part in ORDER if part in there]
+    order = [*run.info.get("findings", []), *ORDER]
+    return [Finding.from_json(run.finding(part)) for part in order if part in there]
 
 
 def _if_there(read: Callable[[], T]) -> T | None:

@@ -69,7 +69,7 @@ def _examples(facts: Facts) -> int:
 def _answers(facts: Facts) -> Html | None:
     """How the answer for each watched example changed."""
     probe, looks = facts.probe, facts.looks
-    if probe is None or looks is None:
+    if probe is None or looks is None or facts.use:
         return None
     every = max(1, -(-len(looks) // MOST_MOMENTS))
     steps = sorted({*looks.steps[::every], looks.steps[-1]})

@@ -255,6 +255,8 @@ def _below(facts: Facts, network: dict[str, Any], *, joined: bool) -> list[Box]:
 
 def answer_in_words(facts: Facts) -> str:
     """What comes out at the end."""
+    if facts.use:
+        return f"{facts.task.get('title', facts.use)}: {facts.task.get('target', '')}"
     if facts.kind in ("classify", "grades"):
         word = "class" if facts.kind == "classify" else "grade"
         many = "classes" if facts.kind == "classify" else "grades"

@@ -11,6 +11,7 @@ from pellucid.interfaces.report.comparison import comparison_section
 from pellucid.interfaces.report.data import data_section
 from pellucid.interfaces.report.facts import Facts
 from pellucid.interfaces.report.features import features_section
+from pellucid.interfaces.report.found import found_section
 from pellucid.interfaces.report.inside import inside_section
 from pellucid.interfaces.report.layout import document
 from pellucid.interfaces.report.learning import learning_section
@@ -40,6 +41,7 @@ CONTENTS = (
     ("learning", "Learning"),
     ("inside", "What happened inside"),
     ("features", "What excites its units"),
+    ("found", "What it can do"),
     ("answers", "Right and wrong"),
     ("verdict", "Was deep learning needed?"),
     ("trust", "How far to trust it"),
@@ -67,10 +69,7 @@ def page(facts: Facts) -> Html:
             network_section(facts),
             learning_section(facts),
             inside_section(facts, budget),
-            features_section(facts, budget),
-            answers_section(facts, budget),
-            comparison_section(facts),
-            trust_section(facts),
+            *_middle(facts, budget),
             use_section(facts),
             plan_section(facts),
             "",
@@ -84,7 +83,29 @@ def page(facts: Facts) -> Html:
         main,
         tag("footer", tag("p", f"Written by Pellucid {__version__} from the files of this run.")),
     )
-    return document(f"{facts.run.name}: report", ("style.css",), body, moving)
+    sheets = ("style.css", "found.css") if facts.use else ("style.css",)
+    return document(f"{facts.run.name}: report", sheets, body, moving)
+
+
+def _middle(facts: Facts, budget: pictures.Budget) -> list[Html | None]:
+    """What it answers and how good it is; a use says itself what should be seen."""
+    if facts.use:
+        return [found_section(facts, budget), comparison_section(facts)]
+    return [
+        features_section(facts, budget),
+        answers_section(facts, budget),
+        comparison_section(facts),
+        trust_section(facts),
+    ]
+
+
+def _there(facts: Facts, place: str) -> bool:
+    """Whether the page has this section."""
+    if facts.use:
+        return place not in ("features", "answers", "trust")
+    if place == "features":
+        return any(one.part == "features" and one.known for one in facts.findings)
+    return place != "found"
 
 
 # --- the head -------------------------------------------------------------------------------
@@ -92,11 +113,10 @@ def page(facts: Facts) -> Html:
 
 def _head(facts: Facts, watch: Html | None) -> Html:
     status = STATUS.get(str(facts.info.get("status")))
-    studied = any(one.part == "features" and one.known for one in facts.findings)
     contents = [
         tag("li", tag("a", title, href=f"#{place}"))
         for place, title in CONTENTS
-        if place != "features" or studied
+        if _there(facts, place)
     ]
     return tag(
         "header",
@@ -117,6 +137,12 @@ def _question(facts: Facts) -> Html:
     """What was learned from what."""
     if not facts.kind:
         return group("Nothing was learned")
+    if facts.use:
+        return group(
+            str(facts.task.get("title", facts.use)).capitalize(),
+            ": ",
+            name(cut(str(facts.task.get("target", "")), 80)),
+        )
     known = counted(len(facts.inputs), "column")
     sources: Html | str = known
     if 0 < len(facts.inputs) <= 3 and sum(len(one["name"]) for one in facts.inputs) <= 60:
@@ -149,7 +175,7 @@ def _score(facts: Facts) -> Html:
             tag(
                 "p",
                 tag("b", metric),
-                f" on {counted(summary['rows'], 'sealed test row')}: {MEANINGS.get(metric, '')}.",
+                f" on {_sealed(summary)}: {MEANINGS.get(metric, '')}.",
             ),
             tag(
                 "p",
@@ -161,6 +187,13 @@ def _score(facts: Facts) -> Html:
         ),
         class_="scored",
     )
+
+
+def _sealed(summary: dict[str, Any]) -> str:
+    """'200 sealed test rows', or what a use is judged on: '40 sealed windows'."""
+    if "unit" in summary:
+        return f"{summary['rows']:,} sealed {summary['unit']}"
+    return counted(summary["rows"], "sealed test row")
 
 
 def _beside(facts: Facts, summary: dict[str, Any]) -> Html | None:
