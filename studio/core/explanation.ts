@@ -15,6 +15,12 @@ export interface Faithful {
   why: string;
 }
 
+/** Where the first network looked, 0 to 1: (height, width), or (frames, bands) of a sound. */
+export interface Overview {
+  looked: number[][];
+  faithful: Faithful;
+}
+
 export interface Explanation {
   question: { output: number; name: string; value: number };
   columns: string[];
@@ -27,6 +33,8 @@ export interface Explanation {
   values: number[];
   base: number;
   faithful: Faithful;
+  /** Of a picture or sound; null, or not there, of everything else. */
+  overview?: Overview | null;
   notes: string[];
 }
 

@@ -7,20 +7,22 @@ export interface Mark {
   /** The recorded step to go to, and where it stands among them. */
   step: number;
   index: number;
-  kind: "epoch" | "best" | "first" | "warning" | "chosen";
+  kind: "epoch" | "best" | "first" | "warning" | "chosen" | "overfit";
   glyph: string;
   words: string;
 }
 
-const GLYPHS = { epoch: "◆", best: "▲", first: "⚑", warning: "!", chosen: "✓" } as const;
+const GLYPHS = { epoch: "◆", best: "▲", first: "⚑", warning: "!", chosen: "✓", overfit: "⌁" } as const;
 const MOST_EPOCHS = 24;
 
-/** Marks in order; of many epochs only every so-many-th. `first`: when this example was first right. */
+/** Marks in order; of many epochs only every so-many-th. `first`: when this example was first right;
+ * `overfit`: when it begins to learn by heart. */
 export function marksOf(
   events: readonly RunEvent[],
   recorded: readonly number[],
   fold: number,
   first: number | null,
+  overfit: number | null = null,
 ): Mark[] {
   const found: Mark[] = [];
   const add = (step: number, kind: Mark["kind"], words: string) => {
@@ -39,6 +41,7 @@ export function marksOf(
     if (event.kind === "warning" || event.kind === "shortened") add(event.step, "warning", event.message);
   }
   if (first !== null) add(first, "first", say("mark.first"));
+  if (overfit !== null) add(overfit, "overfit", say("mark.overfit"));
   return found.sort((a, b) => a.step - b.step);
 }
 

@@ -16,6 +16,8 @@ export interface Line {
   /** Of a number: nine in ten truths lie between. */
   low?: number;
   high?: number;
+  /** The same of several numbers: target -> lowest and highest. */
+  intervals?: Record<string, [number, number]>;
   /** Of rows like those it learned from, so many are as strange as this one. */
   unlike?: number;
   /** Numbers far outside of what it learned from: column -> what it knows. */

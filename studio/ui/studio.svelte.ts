@@ -5,6 +5,7 @@ import { HttpSource, Refusal } from "../core/api";
 import { InlineSource } from "../core/inline";
 import { insideOf, type Inside } from "../core/inside";
 import { marksOf, nearest, type Mark } from "../core/marks";
+import { overfitting } from "../core/overfitting";
 import type { Drawings, Manifest, Probe } from "../core/manifest";
 import type { Theme } from "../core/paint";
 import { isStation, readHash, STATIONS, writeHash, type View } from "../core/state";
@@ -64,7 +65,7 @@ export class Studio {
   lastStep: number = $derived(Math.max(this.recorded.at(-1) ?? 0, this.steps["step"]?.at(-1) ?? 0));
   marks: Mark[] = $derived.by(() => {
     if (!this.trace || this.grown < 0) return [];
-    return marksOf(this.trace.events, this.recorded, this.trace.index.fold, this.firstRight);
+    return marksOf(this.trace.events, this.recorded, this.trace.index.fold, this.firstRight, overfitting(this.steps)?.step ?? null);
   });
 
   /** Move to another view; a change of place can be undone with the browser's back button. */

@@ -4,6 +4,7 @@ tests are left out, unless PELLUCID_BROWSER=required says that they must not be.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import numpy as np
 import pytest
 from tiny import MAKERS
 
 import pellucid
+from pellucid.config import ACROSS, Plan, Size
 
 PAGE = Path(pellucid.__file__).parent / "interfaces" / "studio" / "page" / "index.html"
 FLAGS = [
@@ -78,6 +81,38 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 report=False,
             )
     return home
+
+
+PLAN = Plan(
+    steps=320, batch=20, evaluate_every=8, rate=0.01, weight_decay=0.0,
+    network={ACROSS: "mlp"}, sizes={ACROSS: Size(48, 2)}, numbers="plain",
+)  # fmt: skip
+"""The same steps on every machine: nothing is thrown away at random, nothing is bagged."""
+
+
+@pytest.fixture(scope="session")
+def planned(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same folder with two more runs of `PLAN`: `separable.run`, whose two kinds lie on two
+    sides of a straight line, and `heart.run`, whose three kinds can only be learned by heart."""
+    folder = tmp_path_factory.mktemp("planned")
+    (folder / "run.json").write_text(json.dumps({"schema": 1, "plan": PLAN.as_json()}))
+    rng = np.random.default_rng(0)
+    for name, rows in (("separable", 300), ("heart", 180)):
+        x = rng.normal(size=(rows, 8)).round(3)
+        x[:, 0] += 1.5 * np.sign(x[:, 0] + x[:, 1])  # a gap between the two sides
+        kinds = np.where(x[:, 0] + x[:, 1] > 0, "above", "below")
+        if name == "heart":
+            kinds = rng.choice(["ash", "elm", "oak"], rows)
+        lines = [",".join([*map(str, row), kind]) for row, kind in zip(x, kinds, strict=True)]
+        source = folder / f"{name}.csv"
+        source.write_text("a,b,c,d,e,f,g,h,kind\n" + "\n".join(lines) + "\n")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PELLUCID_CACHE", str(runs / ".cache"))
+            pellucid.learn(
+                source, "kind", out=runs / f"{name}.run", time=20, plan=folder, quiet=True,
+                report=False,
+            )  # fmt: skip
+    return runs
 
 
 @dataclass
