@@ -71,6 +71,8 @@ class Settings:
         missing: Words that mean "no value", besides the usual ones.
         pretrained: Let installed pretrained weights compete (kept only if validation says so).
         without: Rows to leave out; all others stay in the part that they would be in with them.
+        horizon: Steps into the future that a forecast is asked for; None lets the data decide.
+        known: Columns whose future is known when a forecast is made (holidays, planned prices).
     """
 
     target: str | None = None
@@ -90,6 +92,8 @@ class Settings:
     missing: tuple[str, ...] = ()
     pretrained: bool = True
     without: LeftOut | None = None
+    horizon: int | None = None
+    known: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.time is not None and not self.time > 0:
@@ -103,6 +107,12 @@ class Settings:
                 f"the seed must not be negative, it is {self.seed}",
                 where="--seed",
                 fix="give 0 or any larger whole number, such as --seed 1",
+            )
+        if self.horizon is not None and self.horizon < 1:
+            raise ConfigError(
+                f"a forecast looks at least one step ahead, not {self.horizon}",
+                where="--horizon",
+                fix="give a number of steps, such as --horizon 12",
             )
         for name, allowed in (
             ("effort", ("quick", "normal", "thorough")),

@@ -35,6 +35,8 @@ def learn(
     record: bool = True,
     pretrained: bool = True,
     without: str | Path | None = None,
+    horizon: int | None = None,
+    known: tuple[str, ...] = (),
     plan: str | Path | None = None,
     report: bool = True,
     quiet: bool = False,
@@ -77,6 +79,8 @@ def learn(
         record=record,
         pretrained=pretrained,
         without=None if without is None else read_left_out(without, plan),
+        horizon=horizon,
+        known=tuple(known),
     )
     if quiet:
         return learn_with(

@@ -289,6 +289,16 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--order", metavar="COLUMN", help="times: the exam is then the latest part")
     verb.add_argument("--split", metavar="COLUMN", help="column that says train, valid or test")
     verb.add_argument(
+        "--horizon", type=int, metavar="STEPS", help="forecasts: how many steps into the future"
+    )
+    verb.add_argument(
+        "--known",
+        metavar="COLUMN",
+        action="append",
+        default=[],
+        help="forecasts: a column whose future is known beforehand, such as holidays",
+    )
+    verb.add_argument(
         "--missing",
         metavar="WORD",
         action="append",
@@ -350,6 +360,8 @@ def settings_from(options: argparse.Namespace) -> Settings:
         missing=tuple(options.missing),
         pretrained=not options.no_pretrained,
         without=_left_out(options),
+        horizon=options.horizon,
+        known=tuple(options.known),
     )
 
 

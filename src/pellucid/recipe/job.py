@@ -303,7 +303,7 @@ def default_folder(table: RawTable, settings: Settings) -> Path:
 def settings_of(run: Run) -> Settings:
     """The settings that a run was started with."""
     stored = dict(run.info["settings"])
-    stored["ignore"], stored["missing"] = tuple(stored["ignore"]), tuple(stored["missing"])
+    stored |= {name: tuple(stored.get(name, ())) for name in ("ignore", "missing", "known")}
     if stored.get("without"):
         stored["without"] = LeftOut.from_json(stored["without"])
     return Settings(**stored)
