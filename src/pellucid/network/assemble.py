@@ -188,7 +188,7 @@ class Model(nn.Module):
                     "way": entry.way,
                     "positions": list(entry.positions),
                     "family": self.blueprint.families.get(group, "vectors"),
-                    "layers": _layers(branch),
+                    "layers": layers_of(branch),
                     "parameters": count_parameters(branch),
                 }
             )
@@ -199,7 +199,7 @@ class Model(nn.Module):
                     "way": "",
                     "positions": [],
                     "family": self.blueprint.families[ACROSS],
-                    "layers": _layers(self.across),
+                    "layers": layers_of(self.across),
                     "parameters": count_parameters(self.across),
                 }
             )
@@ -209,7 +209,7 @@ class Model(nn.Module):
                 "way": "",
                 "positions": [],
                 "family": "answer",
-                "layers": _layers(self.head),
+                "layers": layers_of(self.head),
                 "parameters": count_parameters(self.head),
             }
         )
@@ -349,7 +349,7 @@ def _key(group: str) -> str:
     return group.replace(".", "∙") or "∙"
 
 
-def _layers(module: nn.Module) -> list[dict[str, Any]]:
+def layers_of(module: nn.Module) -> list[dict[str, Any]]:
     """The modules that hold weights themselves, in order."""
     layers = []
     for name, part in module.named_modules():

@@ -1,0 +1,212 @@
+"""A decoder: a Transformer that reads from left to right and says what comes next.
+
+    tokens -> embedding -> blocks, in which every place looks back -> a score for each next token
+
+The blocks are those of `transformer.py` with one difference: no place sees what comes after it
+(Vaswani et al. 2017, section 3.2.3). So one pass over a text answers at all places at once, and
+what a place found out never changes when the text goes on: its keys and values are kept (`Memory`)
+and each further token costs one place instead of a whole text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pellucid.config import Size
+from pellucid.network.assemble import count_parameters, layers_of
+from pellucid.network.tap import tap, watched
+from pellucid.network.transformer import heads_for, normalize, rotate
+
+GROUP = "text"
+"""The group of inputs that a decoder reads: tokens `(batch, places)`."""
+EMBEDDING_RATE = 5.0
+"""Embeddings learn faster than AdamW's share of Muon's rate: each row is moved only where its token
+occurs (nanochat: 15 times Muon's rate; ours is 0.5 of it)."""
+
+
+class Memory:
+    """What the places so far were found to be: keys and values of every block.
+
+    keys, values: one `(batch, heads, places, floats)` a block; None before the first token.
+    most: places that are kept; older ones are forgotten. seen: places so far, forgotten ones too.
+    """
+
+    def __init__(self, blocks: int, most: int) -> None:
+        self.keys: list[Tensor | None] = [None] * blocks
+        self.values: list[Tensor | None] = [None] * blocks
+        self.most = most
+        self.seen = 0
+
+    def extend(self, block: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Add the keys and values of new places; all that are kept, the new ones last."""
+        old_key, old_value = self.keys[block], self.values[block]
+        if old_key is not None and old_value is not None:
+            key, value = torch.cat([old_key, key], 2), torch.cat([old_value, value], 2)
+        key, value = key[:, :, -self.most :], value[:, :, -self.most :]
+        self.keys[block], self.values[block] = key, value
+        return key, value
+
+    def take(self, rows: Tensor) -> None:
+        """Go on with these rows `(batch,)` of the batch, in this order (beam search)."""
+        self.keys = [key if key is None else key[rows] for key in self.keys]
+        self.values = [value if value is None else value[rows] for value in self.values]
+
+
+class Decoder(nn.Module):
+    """Tokens `{"text": (batch, places)}` -> scores of the next token `(batch, places, vocabulary)`.
+
+    Args:
+        vocabulary: How many tokens there are.
+        size: `width` (even), `depth` blocks, `dropout`.
+        context: Places that it learns to look back on.
+    """
+
+    def __init__(self, vocabulary: int, size: Size, context: int) -> None:
+        super().__init__()
+        self.vocabulary, self.size, self.context = vocabulary, size, context
+        self.embedding = nn.Embedding(vocabulary, size.width)
+        self.blocks = nn.ModuleList(
+            CausalBlock(f"block {number}", size.width, size.dropout)
+            for number in range(1, size.depth + 1)
+        )
+        self.dropout = nn.Dropout(size.dropout)
+        self.head = nn.Linear(size.width, vocabulary, bias=False)
+        self.embedding.weight.rate_scale = EMBEDDING_RATE  # type: ignore[attr-defined]
+        nn.init.normal_(self.embedding.weight, std=0.8)
+        nn.init.zeros_(self.head.weight)  # at first every token is equally likely
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        scores: Tensor = self.head(self.features(inputs[GROUP]))
+        return scores
+
+    def features(self, tokens: Tensor, memory: Memory | None = None) -> Tensor:
+        """What is known at each place before it answers `(batch, places, width)`.
+
+        memory: Where the text begins; it is extended by these tokens.
+        """
+        x = tap("embedding", self.dropout(normalize(self.embedding(tokens))))
+        turn = turns(x, heads_for(self.size.width), memory.seen if memory else 0)
+        for number, block in enumerate(self.blocks):
+            x = block(x, turn, memory, number)
+        if memory is not None:
+            memory.seen += tokens.shape[1]
+        return tap("output", normalize(x))
+
+    def memory(self) -> Memory:
+        """An empty memory for `next_scores`."""
+        return Memory(len(self.blocks), self.context)
+
+    def next_scores(self, tokens: Tensor, memory: Memory) -> Tensor:
+        """Scores of what follows these further tokens `(batch, new)`: `(batch, vocabulary)`."""
+        scores: Tensor = self.head(self.features(tokens, memory)[:, -1])
+        return scores
+
+    def describe(self) -> dict[str, Any]:
+        """The network as a person would list it."""
+        return described(
+            {
+                "embedding": (self.embedding, "vectors"),
+                "blocks": (self.blocks, "decoder"),
+                "head": (self.head, "answer"),
+            },
+            self,
+            self.context,
+        )
+
+
+class CausalBlock(nn.Module):
+    """Take from the places before, then think at each place; both are added to x."""
+
+    def __init__(self, name: str, width: int, dropout: float) -> None:
+        super().__init__()
+        self.name = name
+        self.heads = heads_for(width)
+        self.queries_keys_values = nn.Linear(width, 3 * width, bias=False)
+        self.gather = nn.Linear(width, width, bias=False)
+        self.expand = nn.Linear(width, 4 * width, bias=False)
+        self.contract = nn.Linear(4 * width, width, bias=False)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.zeros_(self.gather.weight)
+        nn.init.zeros_(self.contract.weight)
+
+    def forward(self, x: Tensor, turn: Tensor, memory: Memory | None, number: int) -> Tensor:
+        x = x + self.dropout(self.look_back(normalize(x), turn, memory, number))
+        x = tap(f"{self.name} / after attention", x)
+        hidden = tap(f"{self.name} / activation", F.relu(self.expand(normalize(x))).square())
+        return tap(f"{self.name} / output", x + self.dropout(self.contract(hidden)))
+
+    def look_back(self, x: Tensor, turn: Tensor, memory: Memory | None, number: int) -> Tensor:
+        """Attention over a place itself and those before it."""
+        batch, places, width = x.shape
+        split = self.queries_keys_values(x).view(batch, places, 3, self.heads, -1)
+        query, key, value = split.permute(2, 0, 3, 1, 4)  # each (batch, heads, places, floats)
+        query, key = rotate(normalize(query), turn), rotate(normalize(key), turn)
+        value = value.to(query.dtype)
+        if memory is not None:
+            key, value = memory.extend(number, key, value)
+        taken = causal_attention(self.name, query, key, value)
+        return self.gather(taken.transpose(1, 2).reshape(batch, places, width))
+
+
+def causal_attention(name: str, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """Attention `(batch, heads, queries, floats)` in which no place sees a later one.
+
+    There may be fewer queries than keys: the queries are then the last places.
+    """
+    queries, keys = query.shape[2], key.shape[2]
+    if watched():
+        return readable_causal(name, query, key, value)
+    if queries == keys:
+        return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+    seen = None if queries == 1 else earlier(queries, keys, query.device)
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=seen)
+
+
+def readable_causal(name: str, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """The same in single steps, with the weights to be looked at."""
+    fit = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])  # (batch, heads, query, key)
+    seen = earlier(query.shape[2], key.shape[2], query.device)
+    weights = tap(f"{name} / attention", fit.masked_fill(~seen, float("-inf")).softmax(-1))
+    return weights @ value
+
+
+def earlier(queries: int, keys: int, device: torch.device) -> Tensor:
+    """bool `(queries, keys)`: which keys are no later than each query, the last query at the end.
+
+    >>> earlier(2, 3, torch.device("cpu")).int().tolist()
+    [[1, 1, 0], [1, 1, 1]]
+    """
+    whole = torch.ones(queries, keys, dtype=torch.bool, device=device)
+    return whole.tril(diagonal=keys - queries)
+
+
+def turns(x: Tensor, heads: int, start: int, base: float = 10_000.0) -> Tensor:
+    """Cosines and sines `(2, places, floats / 2)` of rotary positions from `start` on."""
+    floats = x.shape[-1] // heads
+    rate = base ** (-torch.arange(0, floats, 2, device=x.device) / floats)
+    angle = torch.arange(start, start + x.shape[1], device=x.device)[:, None] * rate
+    return torch.stack([angle.cos(), angle.sin()])
+
+
+def described(
+    parts: Mapping[str, tuple[nn.Module, str]], whole: nn.Module, context: int
+) -> dict[str, Any]:
+    """Parts of a network as `Model.describe` lists them."""
+    listed = [
+        {
+            "part": name,
+            "way": "lookup" if family == "vectors" else "",
+            "positions": [] if family == "answer" else [context],
+            "family": family,
+            "layers": layers_of(module),
+            "parameters": count_parameters(module),
+        }
+        for name, (module, family) in parts.items()
+    ]
+    return {"parts": listed, "parameters": count_parameters(whole)}
