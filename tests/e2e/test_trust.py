@@ -191,7 +191,7 @@ def test_models_of_before_can_be_read(folder: Path, tmp_path: Path) -> None:
         del head[name]
     for file in (folder / "price.run/model").glob("network-*"):
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    (tmp_path / "bundle.json").write_text(json.dumps({**head, "baseline": None}))
+    (tmp_path / "bundle.json").write_text(json.dumps({**head, "format": 1, "baseline": None}))
     bundle = Bundle.load_from(tmp_path)
     assert bundle.promise is None
     line = Trained(tmp_path).predict({"x": 0.0, "y": 0.0})[0]

@@ -37,13 +37,15 @@ from pellucid.evidence.trust.calibrate import Calibration
 from pellucid.evidence.trust.conformal import Promise, chosen
 from pellucid.evidence.trust.sureness import enough
 from pellucid.evidence.trust.unlike import LEVEL, Cells, Unlike, cells
+from pellucid.export.earlier import UPGRADES, brought_up, unlike_arrays
 from pellucid.learning.learner import predict_with_features
 from pellucid.network.assemble import Blueprint, Model
 from pellucid.network.pretrained.frozen import KINDS, Frozen, with_features
 from pellucid.recording.files import read_arrays, read_json, write_arrays, write_json
 from pellucid.tasks import Task, task_from_json
 
-FORMAT = 1
+FORMAT = 2
+"""Of what is written; earlier ones are brought up to it (`earlier.py`)."""
 Kept = Literal["network", "baseline", "both"]
 Which = Literal["network", "baseline", "both", "kept"]
 
@@ -205,7 +207,7 @@ class Bundle:
     gathered: how cells were put together, if only together they made an example.
     frozen: column -> the pretrained network in front of it. promise, baseline_promise,
     both_promise: how far off held rows were; None if they are too few. unlike: to know rows that
-    are like none learned from.
+    are like none learned from. lacks: what a model of an early version cannot say.
     """
 
     task: Task
@@ -222,6 +224,7 @@ class Bundle:
     baseline_promise: Promise | None = None
     both_promise: Promise | None = None
     unlike: Unlike | None = None
+    lacks: tuple[str, ...] = ()
 
     # --- answers ------------------------------------------------------------------------------
 
@@ -489,6 +492,7 @@ class Bundle:
             "frozen": _save_frozen(folder, self.frozen),
             "promises": self._save_promises(folder),
             "unlike": self.unlike and self.unlike.as_json(),
+            "lacks": list(self.lacks),
         }
         if self.unlike is not None:
             write_arrays(folder / "unlike.safetensors", self.unlike.arrays())
@@ -517,7 +521,7 @@ class Bundle:
 
     @classmethod
     def load_from(cls, folder: str | Path) -> Bundle:
-        """Read a bundle; every format since 1 can be read."""
+        """Read a bundle of today's or any earlier format."""
         folder = Path(folder)
         if (folder / "model" / "bundle.json").exists():  # a run folder was given
             folder = folder / "model"
@@ -537,14 +541,36 @@ class Bundle:
                 fix="name a run that is done, or its 'model' folder; 'pellucid show' lists runs",
             )
         head = read_json(folder / "bundle.json")
-        number = head.get("format")
-        if number not in READERS:
+        _known_format(head, folder)
+        try:
+            return _read(folder, brought_up(head))
+        except (KeyError, TypeError, AttributeError, OSError, ValueError, SafetensorError) as error:
             raise BundleError(
-                f"the model has format {number}; this version reads {', '.join(map(str, READERS))}",
-                where=str(folder / "bundle.json"),
-                fix="pip install --upgrade pellucid",
-            )
-        return READERS[number](folder, head)
+                f"the model is damaged or incomplete: {type(error).__name__} {error}",
+                where=str(folder),
+                fix="copy the whole 'model' folder again, or learn once more",
+            ) from error
+
+
+def _known_format(head: Any, folder: Path) -> None:
+    """Raise what is to be done where the format is none that can be read."""
+    number = head.get("format") if isinstance(head, dict) else None
+    if number == FORMAT or number in UPGRADES:
+        return
+    where = str(folder / "bundle.json")
+    if isinstance(number, int) and number > FORMAT:
+        made = f" by pellucid {head['pellucid']}" if "pellucid" in head else ""
+        raise BundleError(
+            f"the model was saved{made} in format {number}; this version,"
+            f" pellucid {__version__}, reads formats up to {FORMAT}",
+            where=where,
+            fix="pip install --upgrade pellucid",
+        )
+    raise BundleError(
+        f"this is no description of a model: its format is {number!r}",
+        where=where,
+        fix="copy the whole 'model' folder again, or learn once more",
+    )
 
 
 def _save_frozen(folder: Path, frozen: Mapping[str, Frozen]) -> list[dict[str, Any]]:
@@ -573,7 +599,7 @@ def _read_frozen(folder: Path, heads: list[dict[str, Any]]) -> dict[str, Frozen]
 
 
 def _read_promise(folder: Path, head: Mapping[str, Any], name: str) -> Promise | None:
-    facts = head.get("promises", {}).get(name)
+    facts = head["promises"].get(name)
     if facts is None:
         return None
     arrays = read_arrays(folder / "held.safetensors")
@@ -582,53 +608,47 @@ def _read_promise(folder: Path, head: Mapping[str, Any], name: str) -> Promise |
 
 
 def _read_unlike(folder: Path, facts: dict[str, Any] | None) -> Unlike | None:
-    return Unlike.restore(facts, read_arrays(folder / "unlike.safetensors")) if facts else None
+    if facts is None:
+        return None
+    arrays = unlike_arrays(facts, read_arrays(folder / "unlike.safetensors"))
+    return Unlike.restore(facts, arrays)
 
 
-def _read_1(folder: Path, head: Mapping[str, Any]) -> Bundle:
-    try:
-        members = [
-            Member(
-                [Column(**column) for column in item["columns"]],
-                Blueprint.from_json(item["blueprint"]),
-                load_file(str(folder / f"network-{number}.safetensors")),
-            )
-            for number, item in enumerate(head["networks"])
-        ]
-        baseline = None
-        if head["baseline"] is not None:
-            texts = {
-                name: (folder / f"baseline-{name}.txt").read_text(encoding="utf-8")
-                for name in head["baseline_texts"]
-            }
-            baseline = FittedBaseline.restore(
-                head["baseline"], read_arrays(folder / "baseline.safetensors"), texts
-            )
-        return Bundle(
-            task=task_from_json(head["task"]),
-            members=members,
-            layouts=head["layouts"],
-            calibration=Calibration.from_json(head["calibration"]),
-            baseline=baseline,
-            baseline_calibration=Calibration.from_json(head["baseline_calibration"]),
-            both_calibration=Calibration.from_json(
-                head.get("both_calibration", Calibration().as_json())
-            ),
-            kept=head["kept"],
-            gathered=Gathering.from_json(head["gathered"]) if head["gathered"] else None,
-            frozen=_read_frozen(folder, head.get("frozen", [])),
-            promise=_read_promise(folder, head, "network"),
-            baseline_promise=_read_promise(folder, head, "baseline"),
-            both_promise=_read_promise(folder, head, "both"),
-            unlike=_read_unlike(folder, head.get("unlike")),
+def _read_baseline(folder: Path, head: Mapping[str, Any]) -> FittedBaseline | None:
+    if head["baseline"] is None:
+        return None
+    texts = {
+        name: (folder / f"baseline-{name}.txt").read_text(encoding="utf-8")
+        for name in head["baseline_texts"]
+    }
+    arrays = read_arrays(folder / "baseline.safetensors")
+    return FittedBaseline.restore(head["baseline"], arrays, texts)
+
+
+def _read(folder: Path, head: Mapping[str, Any]) -> Bundle:
+    """The bundle of a head in today's format."""
+    members = [
+        Member(
+            [Column(**column) for column in item["columns"]],
+            Blueprint.from_json(item["blueprint"]),
+            load_file(str(folder / f"network-{number}.safetensors")),
         )
-    except (KeyError, TypeError, OSError, ValueError, SafetensorError) as error:
-        raise BundleError(
-            f"the model is damaged or incomplete: {type(error).__name__} {error}",
-            where=str(folder),
-            fix="copy the whole 'model' folder again, or learn once more",
-        ) from error
-
-
-READERS = {1: _read_1}
-"""Format number -> reader; a format that was ever released keeps its reader."""
+        for number, item in enumerate(head["networks"])
+    ]
+    return Bundle(
+        task=task_from_json(head["task"]),
+        members=members,
+        layouts=head["layouts"],
+        calibration=Calibration.from_json(head["calibration"]),
+        baseline=_read_baseline(folder, head),
+        baseline_calibration=Calibration.from_json(head["baseline_calibration"]),
+        both_calibration=Calibration.from_json(head["both_calibration"]),
+        kept=head["kept"],
+        gathered=Gathering.from_json(head["gathered"]) if head["gathered"] else None,
+        frozen=_read_frozen(folder, head["frozen"]),
+        promise=_read_promise(folder, head, "network"),
+        baseline_promise=_read_promise(folder, head, "baseline"),
+        both_promise=_read_promise(folder, head, "both"),
+        unlike=_read_unlike(folder, head["unlike"]),
+        lacks=tuple(head["lacks"]),
+    )

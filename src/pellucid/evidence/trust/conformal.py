@@ -463,7 +463,7 @@ class Promise:
             facts["alpha"],
             facts["method"],
             facts["grouped"],
-            facts.get("refitted", False),
+            facts["refitted"],
         )
 
 

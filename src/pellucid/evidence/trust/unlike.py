@@ -352,7 +352,7 @@ class Unlike:
             known = Known(arrays["rows"], arrays["usual"], head["plain"])
             texts = {
                 name: Familiar.restore(_own(arrays, f"text.{place}."))
-                for place, name in enumerate(head.get("texts", []))
+                for place, name in enumerate(head["texts"])
             }
             together = arrays.get("together", np.empty(0, np.float32))
             plain = Plain(known, arrays["center"], arrays["scale"], texts, together)
