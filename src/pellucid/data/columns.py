@@ -236,6 +236,10 @@ class Modality:
         """How the encoded column `name` enters a network."""
         raise NotImplementedError
 
+    def numbers(self, fitted: dict[str, Any]) -> list[str]:
+        """What each number of an encoded value without positions says; '' is the value itself."""
+        return [""]
+
     def draw(self, loaded: Loaded, row: int) -> Drawing:
         """Row `row` as a person would see it."""
         raise NotImplementedError

@@ -66,6 +66,20 @@ def entry_of(column: Column) -> Entry:
     return entry
 
 
+def numbers_of(columns: list[Column]) -> dict[str, list[tuple[str, str]]]:
+    """Whose number stands at which place of a shared group, and what it says of its column.
+
+    A date, for instance, enters as several: ("sold", "year"), ("sold", "month, sine"), ...
+    """
+    found: dict[str, list[tuple[str, str]]] = {}
+    for column in columns:
+        entry = entry_of(column)
+        if entry.rank == 0 and entry.group in RESERVED:
+            said = MODALITIES[column.modality].numbers(column.fitted)
+            found.setdefault(entry.group, []).extend((column.name, what) for what in said)
+    return found
+
+
 def encode(columns: list[Column], loaded: dict[str, Loaded], target: Tensor) -> Dataset:
     """Turn loaded input columns, fitted before, into a dataset.
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pellucid.config import Plan
 from pellucid.data.columns import Column
-from pellucid.data.dataset import Batch, entry_of
+from pellucid.data.dataset import Batch, entry_of, numbers_of
 from pellucid.data.modalities.text import tokens_of
 from pellucid.learning.evaluate import score
 from pellucid.learning.learner import Learner
@@ -109,6 +109,7 @@ class Recording:
                 inputs=probe.inputs,
                 target=probe.target,
                 tokens=_tokens(columns, probe, plan),
+                numbers=numbers_of(columns),
             )
         answers = self._answers(data, plan) if self.looks else None
         return self.record_with(steps, learner, task.loss, probe, metric, answers)

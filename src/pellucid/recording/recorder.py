@@ -328,6 +328,7 @@ class RunWriter:
         inputs: Mapping[str, Tensor],
         target: Tensor,
         tokens: Mapping[str, Sequence[Sequence[str]]] | None = None,
+        numbers: Mapping[str, Sequence[tuple[str, str]]] | None = None,
     ) -> None:
         """Write the fixed examples that are watched.
 
@@ -335,10 +336,12 @@ class RunWriter:
             rows: Row numbers in the source. places: how a person finds each of them.
             drawings: For each, column -> Drawing as JSON.
             tokens: Column of text -> the pieces of each of them, as they are read.
+            numbers: Group -> the column of each of its numbers, and what it says of the column.
             inputs: Encoded inputs by group `(examples, ...)`. target: encoded `(examples, ...)`.
         """
         info = {"rows": list(rows), "places": list(places), "drawings": list(drawings)}
         info |= {"tokens": dict(tokens)} if tokens else {}
+        info |= {"numbers": dict(numbers)} if numbers else {}
         write_json(self.folder / "probe" / "probe.json", info)
         arrays = {f"inputs/{group}": to_numpy(values) for group, values in inputs.items()}
         arrays["target"] = to_numpy(target)

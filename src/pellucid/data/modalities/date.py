@@ -117,6 +117,12 @@ class Date(Modality):
         count = sum(part in fitted for part in ("year", "elapsed")) + 2 * len(fitted["waves"])
         return Entry("project", (), count + (1 if fitted["missing"] or not count else 0), "scalars")
 
+    def numbers(self, fitted: dict[str, Any]) -> list[str]:
+        spans = [said for part, said in (("year", "year"), ("elapsed", "days")) if part in fitted]
+        waves = [f"{part}, {wave}" for part in fitted["waves"] for wave in ("sine", "cosine")]
+        found = spans + waves
+        return [*found, "missing"] if fitted["missing"] or not found else found
+
     def draw(self, loaded: Loaded, row: int) -> Drawing:
         moment = loaded.values[row]
         if np.isnat(moment):

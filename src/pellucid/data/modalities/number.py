@@ -105,6 +105,9 @@ class Number(Modality):
     def entry(self, name: str, fitted: dict[str, Any]) -> Entry:
         return Entry("project", (), 2 if fitted["missing"] else 1, "scalars")
 
+    def numbers(self, fitted: dict[str, Any]) -> list[str]:
+        return ["", "missing"] if fitted["missing"] else [""]
+
     def draw(self, loaded: Loaded, row: int) -> Drawing:
         return Drawing("number", float(loaded.values[row]))
 

@@ -71,6 +71,9 @@ class Words(Modality):
     def entry(self, name: str, fitted: dict[str, Any]) -> Entry:
         return Entry("project", (), max(1, len(fitted["words"])), "scalars")
 
+    def numbers(self, fitted: dict[str, Any]) -> list[str]:
+        return list(fitted["words"]) or [""]
+
     def draw(self, loaded: Loaded, row: int) -> Drawing:
         return Drawing("list", list(loaded.values[row] or ()))
 

@@ -32,6 +32,7 @@ MOST_ROWS = 200_000
 """Rows of `steps.bin` in one answer; whoever wants more asks again from there."""
 MOST_EVENTS = 20_000
 MOST_COLUMNS = 120
+MOST_NUMBERS = 300
 MOST_ITEMS = 20
 """Columns, and rows set aside or repaired, that the manifest names; `rows` has all of them."""
 DRAWN_BYTES = 40_000
@@ -123,6 +124,8 @@ def _probe(run: Run) -> dict[str, Any] | None:
     small = len(json.dumps(drawings)) <= DRAWN_BYTES
     known = ("rows", "places", "tokens")
     about: dict[str, Any] = {name: info[name] for name in known if name in info}
+    numbers = as_dict(info.get("numbers"))
+    about["numbers"] = {group: said[:MOST_NUMBERS] for group, said in numbers.items()}
     return {**about, "targets": _targets(run), "drawings": drawings if small else None}
 
 
