@@ -1,6 +1,7 @@
 // The network as a person looks through it: branches from the inputs to the answer, and along each
 // the values that are watched, with the picture that fits their shape.
 
+import { featureNames, SHARED } from "./features";
 import type { Manifest, Named, NetworkPart } from "./manifest";
 
 /**
@@ -32,6 +33,8 @@ export interface Branch {
   modality: string;
   /** Columns that travel in it, in the order of the columns of the run. */
   columns: string[];
+  /** Names of the numbers that a table's columns enter as; empty where there are positions. */
+  features: string[];
   values: Value[];
 }
 
@@ -91,13 +94,19 @@ function formOf(group: string, what: string, shape: number[], part: NetworkPart 
   return part?.positions.length ? "sequence" : "columns";
 }
 
-function columnsOf(part: NetworkPart, manifest: Manifest): { modality: string; columns: string[] } {
+function columnsOf(part: NetworkPart, manifest: Manifest): Pick<Branch, "modality" | "columns" | "features"> {
   const inputs = manifest.columns.filter((column) => column.role === "input");
-  const own = inputs.find((column) => column.name === part.part);
-  if (own) return { modality: own.modality, columns: [own.name] };
-  const kinds = part.part === "categories" ? ["category", "words"] : ["number", "date"];
-  const several = inputs.filter((column) => kinds.includes(column.modality));
-  return { modality: part.part === "categories" ? "category" : "number", columns: several.map((c) => c.name) };
+  const own = inputs.find((one) => [one.name, `${one.name} (column)`].includes(part.part) && !SHARED.includes(one.modality));
+  if (own) return { modality: own.modality, columns: [own.name], features: [] };
+  const categories = part.part === "categories";
+  const several = inputs.filter((one) => SHARED.includes(one.modality) && (one.modality === "category") === categories);
+  const columns = several.map((one) => one.name);
+  return { modality: categories ? "category" : "number", columns, features: featureNames(part.part, columns, manifest.probe) };
+}
+
+/** What a place of a table's group is called. */
+export function featureName(branch: Branch, place: number): string {
+  return branch.features[place] ?? `${branch.group} ${place + 1}`;
 }
 
 /** All values from the input to the answer, in the order of the computation. */

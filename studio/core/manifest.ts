@@ -90,6 +90,8 @@ export interface Probe {
   targets: (number | number[])[] | null;
   /** Column -> for each example its tokens as text; there for columns of text. */
   tokens?: Record<string, string[][]> | null;
+  /** Group -> the column of each of its numbers, and what it says of it; not in older runs. */
+  numbers?: Record<string, [column: string, what: string][]>;
 }
 
 export interface RunEvent {

@@ -1,8 +1,11 @@
 // An example of one's own: what is sent, and what comes back. docs/studio.md: "One example".
 
+import { Refusal } from "./api";
 import type { Neighbor } from "./explanation";
 import type { Column, Drawings } from "./manifest";
+import { count } from "./numbers";
 import type { Row } from "./rows";
+import { say } from "./say";
 
 /** One line of the answer, as `pellucid predict --json` gives it. */
 export interface Line {
@@ -68,6 +71,18 @@ export function bodyOf(cells: Cells, files: Record<string, { blob: Blob; name: s
   for (const [column, file] of Object.entries(files)) form.append(column, file.blob, file.name);
   form.append("order", JSON.stringify(order));
   return form;
+}
+
+/** Most that an example may have; src/pellucid/interfaces/studio/guard.py refuses more. */
+const MOST_BYTES = 64 * 2 ** 20;
+
+/** Why these files are not sent; null: they are. A browser that is cut off while it sends would only know that contact is lost. */
+export function tooLarge(files: Record<string, { blob: { size: number }; name: string }>): Refusal | null {
+  const all = Object.values(files);
+  const size = all.reduce((sum, file) => sum + file.blob.size, 0);
+  if (size < MOST_BYTES) return null;
+  const megabytes = (value: number) => `${count(Math.ceil(value / 2 ** 20))} MB`;
+  return new Refusal(say("try.large", { name: all[0]!.name, size: megabytes(size), most: megabytes(MOST_BYTES) }), "", say("try.large.fix"), 413);
 }
 
 /** At most `most` of the steps, evenly, with both ends. */

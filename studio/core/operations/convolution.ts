@@ -4,38 +4,46 @@
 import type { Line } from "../answers";
 import type { Value } from "../inside";
 import { added, number } from "../numbers";
-import { known, prefixOf, reader, sumOf, type Context, type Material, type Operation, type Patch, type Recipe, type Term } from "./operation";
+import type { Tensor } from "../safetensors";
+import { prefixOf, reader, recordedAt, sumOf, type Context, type Material, type Operation, type Patch, type Recipe, type Term } from "./operation";
 
 const EPS = 1e-5;
 
 type Read = (row: number, column: number, channel: number) => number;
 
 export function convolution(context: Context): Recipe {
-  const { branch, value } = context;
+  const { branch, value, manifest } = context;
   const layers = [...new Set(branch.values.filter((one) => one.form === "maps").map((one) => one.layer))];
   const stage = layers.indexOf(value.layer);
   const inner = branch.values.find((one) => one.layer === value.layer && one.what === "convolution")!;
   const before = stage > 0 ? branch.values.find((one) => one.layer === layers[stage - 1] && one.what === "activation")! : null;
-  const name = `${prefixOf(branch)}network.stages.${stage}`;
+  const name = `${prefixOf(branch, manifest)}network.stages.${stage}`;
   const norm = ["weight", "bias", "running_mean", "running_var"].map((end) => `${name}.norm.${end}`);
-  const enter = [`${prefixOf(branch)}embed.mean`, `${prefixOf(branch)}embed.std`];
+  const enter = [`${prefixOf(branch, manifest)}embed.mean`, `${prefixOf(branch, manifest)}embed.std`];
   const bent = value.what === "activation";
+  const enteringRead = (material: Material) => {
+    const read = before ? reader(before, material) : pixels(material, branch.group, enter);
+    const height = before ? before.shape[0]! : material.input(branch.group).shape[0]!;
+    return { read, stride: Math.round(height / inner.shape[0]!) || 1 };
+  };
   return {
     values: [value, ...(before ? [before] : []), ...(bent ? [inner] : [])],
     weights: [`${name}.convolution.weight`, ...(bent ? norm : []), ...(before ? [] : enter)],
     inputs: before ? [] : [branch.group],
     axes: [{ name: "row", size: value.shape[0]! }, { name: "column", size: value.shape[1]! }],
     units: value.shape[2]!,
+    number: (material, unit, [row = 0, column = 0]) => {
+      if (bent) return Math.max(0, normalOf(material, norm, unit, Math.max(...sumsAt(material, value, inner, unit, row, column))));
+      const { read, stride } = enteringRead(material);
+      return windowSum(material.weight(`${name}.convolution.weight`), unit, row, column, stride, read);
+    },
     make: (material, unit, [row = 0, column = 0]) => {
-      const read = before ? reader(before, material.seen(before)) : pixels(material, branch.group, enter);
-      const height = before ? before.shape[0]! : material.input(branch.group).shape[0]!;
-      const stride = Math.round(height / inner.shape[0]!) || 1;
+      const { read, stride } = enteringRead(material);
       const filter = (i: number, j: number) => window(material, `${name}.convolution.weight`, unit, i, j, stride, read);
       const operation = bent
         ? activation(material, value, inner, norm, unit, row, column, filter)
         : { ...filter(row, column), lines: [], says: says(filter(row, column).terms.length) };
-      const own = reader(value, material.seen(value))(row, column, unit);
-      return { ...operation, byHand: operation.lines.at(-1)?.value ?? sumOf(operation.terms), recorded: known(own) };
+      return { ...operation, byHand: operation.lines.at(-1)?.value ?? sumOf(operation.terms), recorded: recordedAt(value, material, row, column, unit) };
     },
   };
 }
@@ -65,29 +73,57 @@ function window(material: Material, weightName: string, unit: number, row: numbe
   return { terms, patches };
 }
 
+/** The same sum without its terms. */
+function windowSum(weight: Tensor, unit: number, row: number, column: number, stride: number, read: Read): number {
+  const [, channels, kernel] = weight.shape as [number, number, number];
+  const pad = Math.floor(kernel / 2);
+  let sum = 0;
+  let at = unit * channels * kernel * kernel;
+  for (let channel = 0; channel < channels; channel++) {
+    for (let i = 0; i < kernel; i++) {
+      for (let j = 0; j < kernel; j++) sum += weight.values[at++]! * read(row * stride + i - pad, column * stride + j - pad, channel);
+    }
+  }
+  return sum;
+}
+
+/** Places of the sums that one number behind the convolution comes from: itself, or four neighbors. */
+function placesOf(value: Value, inner: Value, row: number, column: number): [number, number][] {
+  const [high, wide] = inner.shape as [number, number];
+  if (high === value.shape[0] && wide === value.shape[1]) return [[row, column]];
+  const four = [0, 1].flatMap((i) => [0, 1].map((j): [number, number] => [2 * row + i, 2 * column + j]));
+  return four.filter(([i, j]) => i < high && j < wide);
+}
+
+function sumsAt(material: Material, value: Value, inner: Value, unit: number, row: number, column: number): number[] {
+  const read = reader(inner, material);
+  return placesOf(value, inner, row, column).map(([i, j]) => read(i, j, unit));
+}
+
+function normalOf(material: Material, norm: readonly string[], unit: number, sum: number): number {
+  const [weight, bias, mean, variance] = norm.map((name) => material.weight(name).values[unit]!) as [number, number, number, number];
+  return ((sum - mean) / Math.sqrt(variance + EPS)) * weight + bias;
+}
+
 function activation(
   material: Material, value: Value, inner: Value, norm: readonly string[], unit: number, row: number, column: number,
   filter: (row: number, column: number) => { terms: Term[]; patches: Patch[] },
 ): Omit<Operation, "byHand" | "recorded"> {
-  const read = reader(inner, material.seen(inner));
   const [weight, bias, mean, variance] = norm.map((name) => material.weight(name).values[unit]!) as [number, number, number, number];
-  const pooled = inner.shape[0]! > value.shape[0]! || inner.shape[1]! > value.shape[1]!;
-  const places = pooled
-    ? [0, 1].flatMap((i) => [0, 1].map((j) => [2 * row + i, 2 * column + j])).filter(([i, j]) => i! < inner.shape[0]! && j! < inner.shape[1]!)
-    : [[row, column]];
-  const sums = places.map(([i, j]) => {
-    const kept = read(i!, j!, unit);
-    return Number.isNaN(kept) ? sumOf(filter(i!, j!).terms) : kept;
-  });
+  const places = placesOf(value, inner, row, column);
+  const sums = sumsAt(material, value, inner, unit, row, column);
   const largest = sums.indexOf(Math.max(...sums));
-  const [i, j] = places[largest] as [number, number];
+  const [i, j] = places[largest] ?? places[0]!;
+  const sum = sums[largest] ?? NaN;
+  const pooled = places.length > 1;
   const lines: Line[] = [];
-  if (pooled) lines.push({ name: "largest of its neighbors", formula: `max(${sums.map((sum) => number(sum)).join(", ")})`, value: sums[largest]! });
-  const normal = ((sums[largest]! - mean) / Math.sqrt(variance + EPS)) * weight + bias;
-  lines.push({ name: "on a common scale", formula: `(${number(sums[largest]!)} ${added(-mean)}) / √${number(variance)} × ${number(weight)} ${added(bias)}`, value: normal });
+  if (pooled) lines.push({ name: "largest of its neighbors", formula: `max(${sums.map((one) => number(one)).join(", ")})`, value: sum });
+  const normal = normalOf(material, norm, unit, sum);
+  lines.push({ name: "on a common scale", formula: `(${number(sum)} ${added(-mean)}) / √${number(variance)} × ${number(weight)} ${added(bias)}`, value: normal });
   const bent = Math.max(0, normal);
   lines.push({ name: "below zero nothing (ReLU)", formula: `max(0, ${number(normal)})`, value: bent });
-  return { ...filter(i, j), lines, says: `${says(filter(i, j).terms.length)} Then ${pooled ? "the largest of four neighbors is kept, " : ""}it is put on a common scale, and bent.` };
+  const made = filter(i, j);
+  return { ...made, lines, says: `${says(made.terms.length)} Then ${pooled ? `the largest of ${places.length} neighbors is kept, ` : ""}it is put on a common scale, and bent.` };
 }
 
 /** The normalized pixels of the example; zero beyond the edge, and where nothing is. */

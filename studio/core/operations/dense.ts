@@ -2,9 +2,9 @@
 // and the last layer. src/pellucid/network: mlp.py, tabm.py, assemble.py.
 
 import { sigmoid } from "../answers";
-import type { Branch, Value } from "../inside";
+import { featureName, type Branch, type Value } from "../inside";
 import { added, number } from "../numbers";
-import { known, reader, sumOf, type Context, type Material, type Recipe, type Term } from "./operation";
+import { reader, recordedAt, sumOf, type Context, type Material, type Recipe, type Term } from "./operation";
 
 interface Entering {
   values: Value[];
@@ -45,10 +45,10 @@ export function neuron(context: Context): Recipe {
       const out = shared ? material.weight(`${name}.stretch_out`).values[member * width + unit]! : 1;
       const formula = shared ? `${number(total)} × ${number(out)} ${added(b)}` : `${number(total)} ${added(b)}`;
       const byHand = total * out + b;
-      const own = members > 1 ? reader(value, material.seen(value))(member, unit) : reader(value, material.seen(value))(unit);
+      const place = members > 1 ? [member, unit] : [unit];
       return {
         says: `${inputs} inputs, each multiplied by its weight${shared ? " and this member's own factor" : ""}, all added up, and the neuron's own start value.`,
-        terms, patches: [], byHand, recorded: known(own),
+        terms, patches: [], byHand, recorded: recordedAt(value, material, ...place),
         lines: [{ name: shared ? "this member's factor, and its start value" : "the neuron's start value (bias)", formula, value: byHand }],
       };
     },
@@ -63,11 +63,11 @@ function bent(value: Value, sum: Value, members: number): Recipe {
     units: value.shape.at(-1)!,
     make: (material, unit, [member = 0]) => {
       const place = members > 1 ? [member, unit] : [unit];
-      const x = reader(sum, material.seen(sum))(...place);
+      const x = reader(sum, material)(...place);
       const y = x * sigmoid(x);
       return {
         says: "The neuron's sum is bent: far below zero nothing passes, above it nearly all (SiLU).",
-        terms: [], patches: [], byHand: y, recorded: known(reader(value, material.seen(value))(...place)),
+        terms: [], patches: [], byHand: y, recorded: recordedAt(value, material, ...place),
         lines: [{ name: "bent (SiLU)", formula: `${number(x)} / (1 + e^${number(-x)})`, value: y }],
       };
     },
@@ -103,7 +103,7 @@ export function answer(context: Context): Recipe {
       const place = members > 1 ? [member, unit] : [unit];
       return {
         says: `${inputs} features, each multiplied by what it says for this answer, and all added up.`,
-        terms, patches: [], byHand: total + b, recorded: known(reader(value, material.seen(value))(...place)),
+        terms, patches: [], byHand: total + b, recorded: recordedAt(value, material, ...place),
         lines: [{ name: "the answer's start value (bias)", formula: `${number(total)} ${added(b)}`, value: total + b }],
       };
     },
@@ -111,7 +111,7 @@ export function answer(context: Context): Recipe {
 }
 
 function fromLayer(value: Value, material: Material, members: number, member: number): { name: string; value: number }[] {
-  const read = reader(value, material.seen(value));
+  const read = reader(value, material);
   const width = value.shape.at(-1)!;
   const pooled = value.what === "pooled";
   return Array.from({ length: width }, (_, i) => ({
@@ -131,16 +131,15 @@ function enteringOf({ inside }: Context): Entering {
         const value = last(branch);
         if (!value) {
           const { values } = material.input(branch.group);
-          const fits = branch.columns.length === values.length;
-          return Array.from(values, (one, i) => ({ name: fits ? branch.columns[i]! : `${branch.group} ${i + 1}`, value: one }));
+          return Array.from(values, (one, i) => ({ name: featureName(branch, i), value: one }));
         }
-        const read = reader(value, material.seen(value));
+        const read = reader(value, material);
         if (value.shape.length === 1) {
           return Array.from({ length: value.shape[0]! }, (_, i) => ({ name: `${branch.group}, ${i}`, value: read(i) }));
         }
         const [rows, width] = value.shape as [number, number];
         return Array.from({ length: rows * width }, (_, i) => ({
-          name: `${branch.columns.length === rows ? branch.columns[Math.floor(i / width)] : `${branch.group} ${Math.floor(i / width) + 1}`}, ${i % width}`,
+          name: `${featureName(branch, Math.floor(i / width))}, ${i % width}`,
           value: read(Math.floor(i / width), i % width),
         }));
       }),

@@ -2,14 +2,15 @@
 // src/pellucid/network: embed.py, numbers.py.
 
 import { added, number } from "../numbers";
+import { featureName } from "../inside";
 import type { Tensor } from "../safetensors";
-import { known, prefixOf, reader, sumOf, type Context, type Recipe, type Term } from "./operation";
+import { prefixOf, recordedAt, sumOf, type Context, type Recipe, type Term } from "./operation";
 
 /** A token or a category: one row of a table that was learned. */
 export function lookup(context: Context): Recipe {
-  const { branch, value } = context;
+  const { branch, value, manifest } = context;
   const ranked = (branch.part?.positions.length ?? 0) > 0;
-  const name = `${prefixOf(branch)}${ranked ? "embed" : "lookup"}.table.weight`;
+  const name = `${prefixOf(branch, manifest)}${ranked ? "embed" : "lookup"}.table.weight`;
   return {
     values: [value], weights: [name], inputs: [branch.group],
     axes: [{ name: ranked ? "position" : "column", size: value.shape[0]! }],
@@ -20,7 +21,7 @@ export function lookup(context: Context): Recipe {
       const entry = table.values[id * table.shape[1]! + unit]!;
       return {
         says: `${ranked ? "Token" : "Category"} number ${id}: its row of the table, as it is. The table is learned like all weights.`,
-        terms: [], patches: [], byHand: entry, recorded: known(reader(value, material.seen(value))(position, unit)),
+        terms: [], patches: [], byHand: entry, recorded: recordedAt(value, material, position, unit),
         lines: [{ name: `row ${id}, number ${unit}`, formula: `table[${id}, ${unit}]`, value: entry }],
       };
     },
@@ -29,8 +30,8 @@ export function lookup(context: Context): Recipe {
 
 /** A number along its own direction, from its own origin. */
 export function direction(context: Context): Recipe {
-  const { branch, value } = context;
-  const names = ["direction", "origin"].map((end) => `${prefixOf(branch)}vectors.${end}`);
+  const { branch, value, manifest } = context;
+  const names = ["direction", "origin"].map((end) => `${prefixOf(branch, manifest)}vectors.${end}`);
   return {
     values: [value], weights: names, inputs: [branch.group],
     axes: [{ name: "column", size: value.shape[0]! }],
@@ -38,10 +39,10 @@ export function direction(context: Context): Recipe {
     make: (material, unit, [column = 0]) => {
       const x = material.input(branch.group).values[column]!;
       const [way, origin] = names.map((name) => material.weight(name).values[column * value.shape[1]! + unit]!) as [number, number];
-      const terms: Term[] = [{ name: branch.columns[column] ?? `input ${column + 1}`, weight: way, factor: x }];
+      const terms: Term[] = [{ name: featureName(branch, column), weight: way, factor: x }];
       return {
         says: "The number moves along a direction of its own, from an origin of its own.",
-        terms, patches: [], byHand: way * x + origin, recorded: known(reader(value, material.seen(value))(column, unit)),
+        terms, patches: [], byHand: way * x + origin, recorded: recordedAt(value, material, column, unit),
         lines: [{ name: "from its origin", formula: `${number(way * x)} ${added(origin)}`, value: way * x + origin }],
       };
     },
@@ -50,8 +51,8 @@ export function direction(context: Context): Recipe {
 
 /** A number by its place among the training values: a straight line, and bends at the bins. */
 export function bins(context: Context): Recipe {
-  const { branch, value } = context;
-  const at = (end: string) => `${prefixOf(branch)}vectors.${end}`;
+  const { branch, value, manifest } = context;
+  const at = (end: string) => `${prefixOf(branch, manifest)}vectors.${end}`;
   const names = ["weight", "bias", "bends", "start", "slope", "low", "high"].map(at);
   return {
     values: [value], weights: names, inputs: [branch.group],
@@ -73,7 +74,7 @@ export function bins(context: Context): Recipe {
       const sum = sumOf(terms);
       return {
         says: "The range of the number is cut into parts with equally many training rows; a part below it counts 1, one above it 0.",
-        terms, patches: [], byHand: sum + bias, recorded: known(reader(value, material.seen(value))(column, unit)),
+        terms, patches: [], byHand: sum + bias, recorded: recordedAt(value, material, column, unit),
         lines: [{ name: "its start value (bias)", formula: `${number(sum)} ${added(bias)}`, value: sum + bias }],
       };
     },
@@ -83,7 +84,7 @@ export function bins(context: Context): Recipe {
 /** Floats at a position, or a small square of a picture, through a linear map. */
 export function project(context: Context): Recipe {
   const { branch, value, manifest } = context;
-  const prefix = `${prefixOf(branch)}embed.`;
+  const prefix = `${prefixOf(branch, manifest)}embed.`;
   const placed = manifest.parameters.some((one) => one.name === `${prefix}places`);
   const names = ["linear.weight", "linear.bias", "normalize.mean", "normalize.std"].map((end) => prefix + end);
   return {
@@ -109,7 +110,7 @@ export function project(context: Context): Recipe {
       if (placed) lines.push({ name: "where it was", formula: `${number(sum + b)} ${added(place)}`, value: sum + b + place });
       return {
         says: "The values at this position, on a common scale, through one linear map that is the same everywhere.",
-        terms, patches: [], lines, byHand: lines.at(-1)!.value, recorded: known(reader(value, material.seen(value))(position, unit)),
+        terms, patches: [], lines, byHand: lines.at(-1)!.value, recorded: recordedAt(value, material, position, unit),
       };
     },
   };

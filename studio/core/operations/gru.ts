@@ -4,7 +4,7 @@
 import { sigmoid } from "../answers";
 import type { Value } from "../inside";
 import { added, number } from "../numbers";
-import { isThere, known, nothing, prefixOf, reader, type Context, type Material, type Recipe, type Term } from "./operation";
+import { isThere, nothing, prefixOf, reader, recordedAt, type Context, type Material, type Recipe, type Term } from "./operation";
 
 export function gate(context: Context): Recipe {
   const { branch, value, manifest } = context;
@@ -12,7 +12,7 @@ export function gate(context: Context): Recipe {
   const before: Value | undefined = layer
     ? branch.values.find((one) => one.layer === `layer ${layer}`)
     : branch.values.find((one) => one.what === "embedding");
-  const name = `${prefixOf(branch)}network.layers.${layer}`;
+  const name = `${prefixOf(branch, manifest)}network.layers.${layer}`;
   const own = manifest.parameters.filter((one) => one.name.startsWith(`${name}.`)).map((one) => one.name);
   const hidden = value.shape[1]! / 2;
   return {
@@ -25,9 +25,10 @@ export function gate(context: Context): Recipe {
       const backward = unit >= hidden;
       const j = unit % hidden;
       const end = backward ? "_reverse" : "";
-      const outputs = reader(value, material.seen(value));
-      if (!isThere(branch, material, position)) return nothing(outputs(position, unit));
-      const inputs = before ? reader(before, material.seen(before)) : () => NaN;
+      const outputs = reader(value, material);
+      const recorded = recordedAt(value, material, position, unit);
+      if (!isThere(branch, material, position)) return nothing(recorded);
+      const inputs = before ? reader(before, material) : () => NaN;
       const earlier = backward ? position + 1 : position - 1;
       const memory = (k: number) => (earlier < 0 ? 0 : outputs(earlier, k + (backward ? hidden : 0)));
       const x = dots(material, `${name}.weight_ih_l0${end}`, `${name}.bias_ih_l0${end}`, j, hidden, (k) => inputs(position, k));
@@ -40,7 +41,7 @@ export function gate(context: Context): Recipe {
       return {
         says: `At each position a unit decides how much of its memory to keep. This one reads ${backward ? "from the end" : "from the beginning"}.`,
         terms: candidate(material, `${name}.weight_ih_l0${end}`, j, hidden, (k) => inputs(position, k)),
-        patches: [], byHand: next, recorded: known(outputs(position, unit)),
+        patches: [], byHand: next, recorded,
         lines: [
           { name: "forget (r): how much memory to look at", formula: `σ(${number(x[0]!)} ${added(h[0]!)})`, value: r },
           { name: "keep (z): how much memory stays", formula: `σ(${number(x[1]!)} ${added(h[1]!)})`, value: z },

@@ -7,11 +7,14 @@ import { answer, neuron } from "./dense";
 import { bins, direction, lookup, project } from "./entering";
 import { gate } from "./gru";
 import type { Context, Recipe } from "./operation";
-import { attention, contract, expand, pairs, pool } from "./positions";
+import { attention, contract, expand, gather, leave } from "./blocks";
+import { pairs, pool } from "./positions";
 import { phrase } from "./sequence";
 
 export type { Axis, Material, Operation, Patch, Recipe, Term } from "./operation";
+export { completed, everythingFor, isWhole, samplingOf } from "./again";
 export { missing } from "./operation";
+export type { AttentionRow } from "./transformer";
 
 type Maker = (context: Context) => Recipe;
 
@@ -33,11 +36,15 @@ function makerFor(manifest: Manifest, branch: Branch, value: Value): Maker | nul
   if (value.what === "tokens and pairs") return pairs;
   if (value.what === "step outputs") return gate;
   if (branch.family === "cnn" && value.layer.startsWith("block")) return phrase;
-  if (branch.family === "transformer" && value.layer.startsWith("block")) {
-    return value.what === "activation" ? expand : value.what === "output" ? contract : null;
-  }
+  if (branch.family === "transformer") return inBlock(value);
   if (["mlp", "tabm"].includes(branch.family) && value.layer.startsWith("layer")) return neuron;
   return null;
+}
+
+function inBlock(value: Value): Maker | null {
+  if (!value.layer.startsWith("block")) return value.what === "output" ? leave : null;
+  const makers: Record<string, Maker> = { "after attention": gather, activation: expand, output: contract };
+  return makers[value.what] ?? null;
 }
 
 function embedding(manifest: Manifest, branch: Branch): Maker | null {

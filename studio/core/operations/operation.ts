@@ -6,6 +6,7 @@ import type { Branch, Inside, Value } from "../inside";
 import type { Seen } from "../looks";
 import type { Manifest } from "../manifest";
 import type { Tensor } from "../safetensors";
+import type { AttentionRow } from "./transformer";
 
 export interface Term {
   name: string;
@@ -24,12 +25,14 @@ export interface Patch {
 
 export interface Operation {
   says: string;
-  /** weight × input; an input that was not kept is NaN. */
+  /** weight × input; an input that can't be known is NaN. */
   terms: Term[];
   patches: Patch[];
   /** What is done with the sum of the terms. */
   lines: Line[];
   byHand: number;
+  /** Of one head at one asking position; what was kept of its shares beside it. */
+  attention?: AttentionRow & { recorded: (number | null)[] };
   /** What the network had; null where this very number was not kept. */
   recorded: number | null;
 }
@@ -38,6 +41,8 @@ export interface Operation {
 export interface Axis {
   name: string;
   size: number;
+  /** What each place is called, where places have names. */
+  names?: string[];
 }
 
 export interface Material {
@@ -46,6 +51,8 @@ export interface Material {
   weight(name: string): Tensor;
   /** A group's encoded values of the chosen example. */
   input(group: string): { values: ArrayLike<number>; shape: number[] };
+  /** A number that was not kept, made again from those before it; see `again.ts`. */
+  again?(value: Value, place: readonly number[]): number;
 }
 
 /** How numbers of one watched value are made again. */
@@ -58,6 +65,8 @@ export interface Recipe {
   axes: Axis[];
   units: number;
   make(material: Material, unit: number, at: readonly number[]): Operation;
+  /** Only the number, where `make` would take long. */
+  number?(material: Material, unit: number, at: readonly number[]): number;
 }
 
 /** What all recipes know. */
@@ -68,22 +77,41 @@ export interface Context {
   value: Value;
 }
 
-/** Read a sampled value at a place of the whole one; NaN where it was not kept. */
-export function reader(value: Value, seen: Seen): (...place: number[]) => number {
-  const shape = seen.shape.length > value.shape.length ? seen.shape.slice(1) : seen.shape;
+export type Read = (...place: number[]) => number;
+
+/** Read a value at a place of the whole one: as it was kept, else made again; 0 outside of it. */
+export function reader(value: Value, material: Material): Read {
+  const kept = keptReader(value, material);
   return (...place) => {
-    let at = 0;
-    for (let axis = 0; axis < place.length; axis++) {
-      const stride = value.strides[axis]!;
-      if (place[axis]! < 0 || place[axis]! >= value.shape[axis]!) return 0;
-      if (place[axis]! % stride) return NaN;
-      at = at * shape[axis]! + place[axis]! / stride;
-    }
-    return seen.values[at]!;
+    const found = kept(...place);
+    return Number.isNaN(found) && material.again ? material.again(value, place) : found;
   };
 }
 
-/** The sum of all products; terms whose input was not kept are left out. */
+/** Read what was kept of a value; NaN where nothing was. */
+export function keptReader(value: Value, material: Material): Read {
+  const seen = material.seen(value);
+  const shape = seen.shape.length > value.shape.length ? seen.shape.slice(1) : seen.shape;
+  return (...place) => {
+    let at = 0;
+    let sampled = false;
+    for (let axis = 0; axis < place.length; axis++) {
+      const stride = value.strides[axis]!;
+      if (place[axis]! < 0 || place[axis]! >= value.shape[axis]!) return 0;
+      sampled ||= place[axis]! % stride > 0;
+      at = at * shape[axis]! + place[axis]! / stride;
+    }
+    return sampled ? NaN : seen.values[at]!;
+  };
+}
+
+/** What the network had at this place; null where it was not kept. */
+export function recordedAt(value: Value, material: Material, ...place: number[]): number | null {
+  const found = keptReader(value, material)(...place);
+  return Number.isNaN(found) ? null : found;
+}
+
+/** The sum of all products; terms whose input is not known are left out. */
 export function sumOf(terms: readonly Term[]): number {
   let sum = 0;
   for (const { weight, factor } of terms) {
@@ -96,9 +124,12 @@ export function missing(terms: readonly Term[]): number {
   return terms.filter((term) => Number.isNaN(term.factor)).length;
 }
 
-/** The parameter prefix of a part: "branches.file." or "across.". */
-export function prefixOf(branch: Branch): string {
-  return branch.part?.way === "" ? "across." : `branches.${branch.group.replaceAll(".", "∙") || "∙"}.`;
+/** The parameter prefix of a part: "branches.file.", "branches.file.branch." or "across.". */
+export function prefixOf(branch: Branch, manifest: Manifest): string {
+  if (branch.part?.way === "") return "across.";
+  const own = `branches.${branch.group.replaceAll(".", "∙") || "∙"}.`;
+  // A branch that becomes one position of the network across columns is wrapped once more.
+  return manifest.parameters.some((one) => one.name.startsWith(`${own}branch.`)) ? `${own}branch.` : own;
 }
 
 /** Whether anything stands at a position of a text; everywhere if the branch reads no tokens. */
@@ -107,14 +138,7 @@ export function isThere(branch: Branch, material: Material, position: number): b
 }
 
 /** What is said of a position behind the end of a text. */
-export function nothing(recorded: number): Operation {
+export function nothing(recorded: number | null): Operation {
   const lines = [{ name: "nothing is here", formula: "the text is shorter", value: 0 }];
-  return { says: "This place is behind the end of the text: it counts as zero.", terms: [], patches: [], lines, byHand: 0, recorded: known(recorded) };
+  return { says: "This place is behind the end of the text: it counts as zero.", terms: [], patches: [], lines, byHand: 0, recorded };
 }
-
-/** null if a number was not kept. */
-export function known(value: number): number | null {
-  return Number.isNaN(value) ? null : value;
-}
-
-

@@ -33,6 +33,12 @@ export class Working {
     }
   }
 
+  /** It is not even asked, for this reason. */
+  refuse(problem: Refusal): void {
+    this.forget();
+    this.problem = problem;
+  }
+
   /** What was asked before is of no interest any more. */
   forget(): void {
     this.number++;

@@ -2,7 +2,7 @@
 // a time; what was entered meanwhile is asked next, and nothing in between.
 
 import type { Explained } from "../../core/explanation";
-import { bodyOf, thin, type Cells, type Predicted } from "../../core/trying";
+import { bodyOf, thin, tooLarge, type Cells, type Predicted } from "../../core/trying";
 import { studio } from "../../ui/studio.svelte";
 import { Working } from "../shared/working.svelte";
 
@@ -91,10 +91,18 @@ export class Trial {
 
   private async ask(through: boolean): Promise<boolean> {
     if (!this.given) return false;
+    const large = tooLarge(this.files);
+    if (large) {
+      this.found = null;
+      this.work.refuse(large);
+      return false;
+    }
     const kept = studio.manifest?.weight_steps ?? [];
     if (through && (!kept.length || this.found?.rows !== 1)) return false;
     const more = through ? { steps: thin(kept, MOST_STEPS) } : {};
     const found = await this.work.ask<Predicted>("predict", bodyOf(this.cells, this.files, more));
+    // An answer to something else must not stand beside what was refused.
+    if (!found && this.work.problem) this.found = null;
     if (!found || this.again) return false;
     this.found = found;
     return found.answers[0] !== undefined && !found.answers[0].error;

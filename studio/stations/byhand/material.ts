@@ -1,22 +1,25 @@
-// What a recipe needs, fetched: values of the shown step, kept weights, and encoded inputs.
+// What a recipe needs, fetched: values of the shown step, kept weights, and encoded inputs. Numbers
+// between those that were kept are made again from what comes before them.
 
-import type { Material, Recipe } from "../../core/operations";
+import { completed, everythingFor, type Material, type Recipe } from "../../core/operations";
+import type { Value } from "../../core/inside";
 import type { Trace } from "../../core/trace";
 
 export async function materialFor(
   trace: Trace,
   recipe: Recipe,
+  recipeOf: (value: Value) => Recipe | null,
   step: number,
   weightStep: number,
   example: number,
 ): Promise<Material> {
-  const keys = recipe.values.map((value) => `activation/${value.tap}`);
+  const needed = everythingFor(recipe, recipeOf);
   const [look, weights, probe] = await Promise.all([
-    trace.look(step, keys, example),
-    recipe.weights.length ? trace.weights(weightStep, recipe.weights) : null,
-    recipe.inputs.length ? trace.probe() : null,
+    trace.look(step, needed.values.map((value) => `activation/${value.tap}`), example),
+    needed.weights.length ? trace.weights(weightStep, needed.weights) : null,
+    needed.inputs.length ? trace.probe() : null,
   ]);
-  return {
+  const material: Material = {
     seen: (value) => must(look.seen(`activation/${value.tap}`), value.tap),
     weight: (name) => must(weights?.tensors.get(name), name),
     input: (group) => {
@@ -26,6 +29,7 @@ export async function materialFor(
       return { values: Array.prototype.slice.call(tensor.values, example * size, (example + 1) * size) as number[], shape };
     },
   };
+  return completed(material, recipeOf);
 }
 
 function must<T>(found: T | null | undefined, name: string): T {

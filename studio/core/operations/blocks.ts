@@ -1,0 +1,155 @@
+// The numbers of a Transformer's block: who looks at whom, what is taken, the small network.
+// src/pellucid/network/transformer.py.
+
+import type { Value } from "../inside";
+import { added, number } from "../numbers";
+import { isWhole } from "./again";
+import { reader, recordedAt, sumOf, type Axis, type Context, type Recipe, type Term } from "./operation";
+import { attentionRow, blockOf, columnNames, matricesOf, normalized, through, valueOfBlock, wayInto, wayThrough } from "./transformer";
+
+/** Places of a sequence, or columns with their names. */
+function placeAxis(context: Context, name: string, size: number): Axis {
+  if (context.branch.part?.way !== "") return { name, size };
+  return { name: name.replace("position", "column"), size, names: columnNames(context) };
+}
+
+/** How much one position takes from another one: query · key, softmax; and all that it takes. */
+export function attention(context: Context): Recipe {
+  const { value } = context;
+  const block = blockOf(value);
+  const [heads, queries, keys] = value.shape as [number, number, number];
+  const into = wayInto(context, block);
+  return {
+    values: [value, ...into.values], weights: [...into.weights, matricesOf(context, block).ask], inputs: into.inputs,
+    axes: [placeAxis(context, "asking position", queries), placeAxis(context, "asked position", keys)],
+    units: heads,
+    make: (material, head, [query = 0, key = 0]) => {
+      const row = attentionRow(context, block, head, query, material);
+      const terms = Array.from(row.query, (one, i): Term => ({ name: `float ${i}`, weight: row.keys[key]![i]!, factor: one }));
+      const [product, fit, share] = [sumOf(terms), row.fits[key]!, row.shares[key]!];
+      const there = fit > -Infinity;
+      return {
+        says: "The asking position has a query, every position a key. Where they point the same way, the fit is high; softmax turns fits into shares. Routing, not reasons.",
+        terms, patches: [], byHand: share, recorded: recordedAt(value, material, head, query, key),
+        attention: { ...row, recorded: row.fits.map((_, i) => recordedAt(value, material, head, query, i)) },
+        lines: there
+          ? [
+              { name: `divided by √${row.query.length}, its length`, formula: `${number(product)} / ${number(Math.sqrt(row.query.length))}`, value: fit },
+              { name: "softmax: its share among all", formula: `e^${number(fit)} / Σ e^fit`, value: share },
+            ]
+          : [{ name: "nothing is here", formula: "the text is shorter", value: 0 }],
+      };
+    },
+  };
+}
+
+/** What the heads took, mapped together and added to what was there. */
+export function gather(context: Context): Recipe {
+  const { value } = context;
+  const block = blockOf(value);
+  const into = wayThrough(context, block);
+  const { gather: name } = matricesOf(context, block);
+  const [count, width] = value.shape as [number, number];
+  return {
+    ...into, values: [value, ...into.values],
+    axes: [placeAxis(context, "position", count)],
+    units: width,
+    number: (material, unit, [position = 0]) => through(context, block, material).after[position * width + unit]!,
+    make: (material, unit, [position = 0]) => {
+      const before = into.read(material).values[position * width + unit]!;
+      const heads = valueOfBlock(context, block, "attention").shape[0]!;
+      const taken = Array.from({ length: heads }, (_, head) => Array.from(attentionRow(context, block, head, position, material).taken));
+      const weight = material.weight(name).values;
+      const terms = taken.flatMap((floats, head) => floats.map((one, i): Term => ({ name: `head ${head}, float ${i}`, weight: weight[unit * width + head * floats.length + i]!, factor: one })));
+      const sum = sumOf(terms);
+      return {
+        says: "What each head took from the positions it looked at, multiplied by weights, added to what was there.",
+        terms, patches: [], byHand: sum + before, recorded: recordedAt(value, material, position, unit),
+        lines: [{ name: "added to what was there", formula: `${number(sum)} ${added(before)}`, value: sum + before }],
+      };
+    },
+  };
+}
+
+/** The small network at each position: its first half. */
+export function expand(context: Context): Recipe {
+  const { value } = context;
+  const block = blockOf(value);
+  const before = valueOfBlock(context, block, "after attention");
+  const { expand: name } = matricesOf(context, block);
+  const whole = isWhole(value) ? null : wayThrough(context, block);
+  const [count, hidden] = value.shape as [number, number];
+  return {
+    values: [value, before, ...(whole?.values ?? [])], weights: [name, ...(whole?.weights ?? [])], inputs: whole?.inputs ?? [],
+    axes: [placeAxis(context, "position", count)],
+    units: hidden,
+    number: (material, unit, [position = 0]) => through(context, block, material).hidden[position * hidden + unit]!,
+    make: (material, unit, [position = 0]) => {
+      const read = reader(before, material);
+      const width = before.shape[1]!;
+      const inputs = normalized(Float32Array.from({ length: width }, (_, i) => read(position, i)), width);
+      const weight = material.weight(name).values;
+      const terms = Array.from(inputs, (one, i): Term => ({ name: `feature ${i}`, weight: weight[unit * width + i]!, factor: one }));
+      const sum = sumOf(terms);
+      const bent = Math.max(0, sum) ** 2;
+      return {
+        says: "The position's features, brought to a common length, each multiplied by its weight, added up; below zero nothing, above it the square.",
+        terms, patches: [], byHand: bent, recorded: recordedAt(value, material, position, unit),
+        lines: [{ name: "below zero nothing, then squared", formula: `max(0, ${number(sum)})²`, value: bent }],
+      };
+    },
+  };
+}
+
+/** The small network's second half, added to what was there. */
+export function contract(context: Context): Recipe {
+  const { value } = context;
+  const block = blockOf(value);
+  const [hidden, before] = [valueOfBlock(context, block, "activation"), valueOfBlock(context, block, "after attention")];
+  const { contract: name } = matricesOf(context, block);
+  const whole = isWhole(value) ? null : wayThrough(context, block);
+  const [count, width] = value.shape as [number, number];
+  return {
+    values: [value, hidden, before, ...(whole?.values ?? [])], weights: [name, ...(whole?.weights ?? [])], inputs: whole?.inputs ?? [],
+    axes: [placeAxis(context, "position", count)],
+    units: width,
+    number: (material, unit, [position = 0]) => through(context, block, material).output[position * width + unit]!,
+    make: (material, unit, [position = 0]) => {
+      const read = reader(hidden, material);
+      const weight = material.weight(name).values;
+      const neurons = hidden.shape[1]!;
+      const terms = Array.from({ length: neurons }, (_, i): Term => ({ name: `neuron ${i}`, weight: weight[unit * neurons + i]!, factor: read(position, i) }));
+      const sum = sumOf(terms);
+      const x = reader(before, material)(position, unit);
+      return {
+        says: "What the small network found is added to what was there, so that nothing is lost on the way.",
+        terms, patches: [], byHand: sum + x, recorded: recordedAt(value, material, position, unit),
+        lines: [{ name: "added to what was there", formula: `${number(sum)} ${added(x)}`, value: sum + x }],
+      };
+    },
+  };
+}
+
+/** What leaves the last block: each position brought to a common length. */
+export function leave(context: Context): Recipe {
+  const { branch, value } = context;
+  const before = branch.values.filter((one): one is Value => one.what === "output" && one !== value).at(-1)!;
+  const [count, width] = value.shape as [number, number];
+  return {
+    values: [value, before], weights: [], inputs: [],
+    axes: [placeAxis(context, "position", count)],
+    units: width,
+    make: (material, unit, [position = 0]) => {
+      const read = reader(before, material);
+      const row = Float32Array.from({ length: width }, (_, i) => read(position, i));
+      const own = row[unit]!;
+      const made = normalized(row, width)[unit]!;
+      const length = own / made;
+      return {
+        says: "All features of a position are divided by their root mean square, so that no position is louder than another.",
+        terms: [], patches: [], byHand: made, recorded: recordedAt(value, material, position, unit),
+        lines: [{ name: "divided by the position's root mean square", formula: `${number(own)} / ${Number.isFinite(length) ? number(length) : "…"}`, value: made }],
+      };
+    },
+  };
+}
