@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from starlette.requests import Request
 
-from pellucid.data.readers.sniff import AUDIO, IMAGE
-from pellucid.errors import ConfigError, did_you_mean
+from pellucid.data.readers.sniff import AUDIO, IMAGE, TABLE, TEXT
+from pellucid.errors import ConfigError, PellucidError, did_you_mean
 from pellucid.interfaces.studio import upload
 from pellucid.interfaces.studio.guard import Refused
 from pellucid.interfaces.studio.orders import order_of
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 FILES = ("image", "audio")
 """Kinds of columns whose values are files: they have to be uploaded."""
+SUFFIXES = {"image": IMAGE, "audio": AUDIO}
+NAMES = {"image": "a picture", "audio": "a recording"}
+USUAL = {"image": ".png or .jpg", "audio": ".wav or .mp3"}
 WHOLE = "file"
 """Name of an upload that is not meant for one column."""
 
@@ -51,6 +55,8 @@ class Given:
         Raises:
             ConfigError: Nothing was given, or not what the columns take.
         """
+        for path in self.files.values():
+            _check_kind(path, columns)
         if self.value is None and len(self.files) == 1:
             ((name, path),) = self.files.items()
             names = [column.name for column in columns]
@@ -105,6 +111,31 @@ class Given:
         )
 
 
+def _check_kind(path: Path, columns: list[Column]) -> None:
+    """ConfigError if no input takes such a file, as far as its name says what it is."""
+    kinds = {column.modality for column in columns}
+    suffix = path.suffix.lower()
+    found = next((kind for kind, known in SUFFIXES.items() if suffix in known), None)
+    (only,) = kinds if len(columns) == 1 else ("",)
+    if found is None and only in NAMES and suffix in TABLE | TEXT:
+        # Its lines would be taken for names of files on this machine.
+        what = f"'{path.name}' is not {NAMES[only]}, which is what the model takes"
+    elif found is not None and found not in kinds:
+        names = [NAMES[kind] for kind in FILES if kind in kinds]
+        if not names:
+            names = ["a text"] if only == "text" else ["a row of " + _listed(columns)]
+        what = f"'{path.name}' is {NAMES[found]}, and the model takes {' and '.join(names)}"
+    else:
+        return
+    fix = f"choose a file such as {USUAL[only]}" if only in USUAL else "fill in the fields instead"
+    raise ConfigError(what, where=path.name, fix=fix)
+
+
+def _listed(columns: list[Column]) -> str:
+    names = [column.name for column in columns]
+    return ", ".join(names[:5]) + (" ..." if len(names) > 5 else "")
+
+
 def _cell(name: str, kind: str, value: Any) -> Any:
     if value is None or value == "":
         return None
@@ -153,7 +184,12 @@ async def given(request: Request) -> AsyncIterator[Given]:
     with tempfile.TemporaryDirectory(prefix="pellucid-studio-") as folder:
         if kind == "multipart/form-data":
             form = await upload.receive(request, Path(folder))
-            yield _read(order_of(form.fields.get("order", "{}")), form.by_name())
+            try:
+                yield _read(order_of(form.fields.get("order", "{}")), form.by_name())
+            except PellucidError as error:
+                # Where an upload lay for a moment helps nobody.
+                error.where = error.where.replace(f"{Path(folder)}{os.sep}", "")
+                raise
         elif kind in ("", "application/json", "text/plain"):
             yield _read(order_of(await request.body()), {})
         else:

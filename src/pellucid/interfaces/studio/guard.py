@@ -41,6 +41,10 @@ UPLOAD_BYTES = 4 * 2**30
 EXAMPLE_BYTES = 64 * 2**20
 ORDER_BYTES = 2**20
 """Most that a request may bring: data to learn from, one example, anything else."""
+FIXES = {
+    UPLOAD_BYTES: "give the folder's path instead: pellucid learn FOLDER",
+    EXAMPLE_BYTES: "give a smaller picture, or a shorter recording or table",
+}
 
 
 class Refused(PellucidError):
@@ -74,7 +78,7 @@ class Guard:
         try:
             answer = self._answer(scope)
             if answer is None:
-                limited = _limited(receive, Headers(scope=scope), most_bytes(scope))
+                limited = _limited(receive, Headers(scope=scope), scope)
                 await self.app(scope, limited, guarded)
             else:
                 await answer(scope, receive, guarded)
@@ -172,8 +176,9 @@ def _with_headers(send: Send) -> Send:
     return sending
 
 
-def _limited(receive: Receive, headers: Headers, most: int) -> Receive:
-    """The same body, up to `most` bytes; more is refused, whatever its length was said to be."""
+def _limited(receive: Receive, headers: Headers, scope: Scope) -> Receive:
+    """The same body, up to so many bytes; more is refused, whatever its length was said to be."""
+    most = most_bytes(scope)
     said = headers.get("content-length", "0")
     if not said.isdigit() or int(said) > most:
         raise _too_large(most)
@@ -195,5 +200,5 @@ def _too_large(most: int) -> Refused:
         413,
         f"that is more than the {most / 2**20:,.0f} MB that fit into one request",
         where="upload",
-        fix="give the folder's path instead: pellucid learn FOLDER",
+        fix=FIXES.get(most, "send less"),
     )
