@@ -1,4 +1,4 @@
-"""Linear models: logistic regression for answers, ridge regression for numbers.
+"""Linear models: logistic regression or a wide margin for answers, ridge regression for numbers.
 
 With TF-IDF for texts, HOG for pictures and MFCC statistics for sounds they are the classical
 method of the field. scikit-learn fits them; a matrix product predicts.
@@ -23,8 +23,10 @@ from pellucid.baselines.baseline import (
     worth_sharing,
 )
 from pellucid.baselines.features import FOR_LINEAR, Matrix, TableFeatures, left_out
+from pellucid.baselines.margin import STRENGTHS as MARGINS
+from pellucid.baselines.margin import factor, margins, scaled
 from pellucid.data.columns import Loaded
-from pellucid.learning.evaluate import Kind
+from pellucid.learning.evaluate import PRIMARY, Kind, score
 
 STRENGTHS = {
     ("answers", "dense"): (0.01, 0.1, 1.0, 10.0, 100.0),
@@ -97,25 +99,34 @@ class Linear(FittedBaseline):
     @classmethod
     def fit(cls, problem: Problem) -> Linear:
         smaller = problem.at_most(affordable_rows(problem))
-        strengths = STRENGTHS[
-            "numbers" if problem.kind == "regress" else "answers",
-            "sparse" if "text" in problem.modalities else "dense",
-        ]
-        by_strength = [np.full((problem.rows, problem.outputs), np.nan) for _ in strengths]
-        for learn, judge in smaller.folds:
-            fitted = fit_all(smaller, learn, strengths)
+        ways = ways_for(problem)
+        held = [np.full((problem.rows, problem.outputs), np.nan) for _ in ways]
+        sizes = np.ones((len(smaller.folds), len(ways)))
+        for fold, (learn, judge) in enumerate(smaller.folds):
+            fitted = fit_all(smaller, learn, ways)
             seen = fitted[0].matrix(problem.look(judge))
-            for found, one in zip(by_strength, fitted):
-                found[judge] = one.answers(seen)
-        best = settle(problem, by_strength)
+            for at, (way, one) in enumerate(zip(ways, fitted)):
+                if way.margin:
+                    sizes[fold, at] = one.enlarge(seen, problem.target[judge])
+                held[at][judge] = one.answers(seen)
+        best = chosen(problem, ways, held)
         if len(smaller.folds) == 1 and np.array_equal(learn, smaller.train):
             final = fitted[best]
         else:
-            [final] = fit_all(smaller, smaller.train, (strengths[best],))
-        final.name = NAMES.get(frozenset(problem.modalities), "") + model_name(problem.kind)
-        final.why = explain(problem, smaller, strengths, best)
-        final.out_of_fold = by_strength[best]
+            [final] = fit_all(smaller, smaller.train, (ways[best],))
+            final.weights, final.bias = scaled(
+                (final.weights, final.bias), float(np.median(sizes[:, best]))
+            )
+        final.name = NAMES.get(frozenset(problem.modalities), "") + ways[best].model
+        final.why = explain(problem, smaller, ways, best)
+        final.out_of_fold = held[best]
         return final
+
+    def enlarge(self, matrix: Matrix, target: np.ndarray) -> float:
+        """Make distances from a border logits, on rows that were not learned from; by how much."""
+        size = factor(np.asarray(matrix @ self.weights, np.float64) + self.bias, target)
+        self.weights, self.bias = scaled((self.weights, self.bias), size)
+        return size
 
     def predict_rows(self, loaded: dict[str, Loaded]) -> np.ndarray:
         return self.answers(self.matrix(loaded))
@@ -145,15 +156,51 @@ class Linear(FittedBaseline):
         )
 
 
-def model_name(kind: Kind) -> str:
-    return "ridge regression" if kind == "regress" else "logistic regression"
+@dataclass(frozen=True)
+class Way:
+    """One linear model to try. model: its name. strength: C or alpha. margin: a support vector
+    machine, else logistic or ridge regression."""
+
+    model: str
+    strength: float
+    margin: bool = False
 
 
-def explain(problem: Problem, smaller: Problem, strengths: tuple[float, ...], best: int) -> str:
+def ways_for(problem: Problem) -> tuple[Way, ...]:
+    """What is tried for this question and these features, the plainer model first."""
+    if problem.kind == "regress":
+        kind = "sparse" if "text" in problem.modalities else "dense"
+        return tuple(Way("ridge regression", each) for each in STRENGTHS["numbers", kind])
+    if "text" not in problem.modalities:
+        return tuple(Way("logistic regression", each) for each in STRENGTHS["answers", "dense"])
+    ways = [Way("logistic regression", each) for each in STRENGTHS["answers", "sparse"]]
+    if problem.kind == "classify":
+        ways += [Way("linear SVM", each, margin=True) for each in MARGINS]
+    return tuple(ways)
+
+
+def chosen(problem: Problem, ways: tuple[Way, ...], held: list[np.ndarray]) -> int:
+    """The best strength of each model by its log loss, then the model by the main figure, which is
+    what a support vector machine is good at; of equals the plainer one."""
+    names = list(dict.fromkeys(way.model for way in ways))
+    finalists = []
+    for name in names:
+        own = [at for at, way in enumerate(ways) if way.model == name]
+        finalists.append(own[settle(problem, [held[at] for at in own])])
+    if len(finalists) == 1:
+        return finalists[0]
+    rows, metric = judged(problem.folds), PRIMARY[problem.kind]
+    target = problem.target[rows]
+    return max(finalists, key=lambda at: score(problem.kind, metric, target, held[at][rows]))
+
+
+def explain(problem: Problem, smaller: Problem, ways: tuple[Way, ...], best: int) -> str:
     """Why it looks as it does: the strength, where it was chosen, and what was left out."""
     symbol = "alpha" if problem.kind == "regress" else "C"
     rows = len(np.unique(judged(problem.folds)))
-    text = f"{symbol} = {strengths[best]:g} was best of {len(strengths)} on {rows:,} held-out rows"
+    text = f"{symbol} = {ways[best].strength:g} was best of {len(ways)} on {rows:,} held-out rows"
+    if ways[best].margin:
+        text += "; logistic regression was right less often there"
     if len(smaller.train) < len(problem.train):
         text += f"; learned from {len(smaller.train):,} of {len(problem.train):,} rows to save time"
     return text + left_out(problem.columns, FOR_LINEAR)
@@ -166,7 +213,7 @@ def affordable_rows(problem: Problem) -> float:
     _, (dense, sparse) = TableFeatures.fit_blocks(problem.columns, sample, FOR_LINEAR)
     terms = 0 if sparse is None else sparse.nnz / rows
     several = len(problem.folds) > 1
-    fits = 4 * len(problem.folds) + several
+    fits = (6 if "text" in problem.modalities else 4) * len(problem.folds) + several
     outputs = 1 if problem.outputs == 2 else problem.outputs
     per_value = dense.shape[1] * SECONDS_PER_VALUE + terms * SECONDS_PER_NONZERO
     per_row = fits * per_value * (1 + outputs / 8)
@@ -175,14 +222,14 @@ def affordable_rows(problem: Problem) -> float:
     return problem.seconds / per_row
 
 
-def fit_all(problem: Problem, rows: np.ndarray, strengths: tuple[float, ...]) -> list[Linear]:
-    """One model for each strength, all with the same features."""
+def fit_all(problem: Problem, rows: np.ndarray, ways: tuple[Way, ...]) -> list[Linear]:
+    """One model for each way, all with the same features."""
     seen, target = problem.look(rows), problem.target[rows]
     features, (dense, sparse) = TableFeatures.fit_blocks(problem.columns, seen, FOR_LINEAR)
     scaler = Scaler.fit(dense)
     matrix = scaler.matrix(dense, sparse)
     with threads_for(dense.size if sparse is None else matrix.nnz):
-        solved = solve(problem.kind, matrix, target, problem.outputs, strengths)
+        solved = solve(problem.kind, matrix, target, problem.outputs, ways)
     return [
         Linear(
             kind=problem.kind,
@@ -196,15 +243,17 @@ def fit_all(problem: Problem, rows: np.ndarray, strengths: tuple[float, ...]) ->
 
 
 def solve(
-    kind: Kind, matrix: Matrix, target: np.ndarray, outputs: int, strengths: tuple[float, ...]
+    kind: Kind, matrix: Matrix, target: np.ndarray, outputs: int, ways: tuple[Way, ...]
 ) -> list[Solution]:
-    """Weights and bias for each strength."""
+    """Weights and bias for each way, in their order."""
+    plain = tuple(way.strength for way in ways if not way.margin)
     if kind == "regress":
-        return [ridge(matrix, target, strength) for strength in strengths]
+        return [ridge(matrix, target, strength) for strength in plain]
     if kind == "tags":
-        paths = [logistic(matrix, target[:, tag], 2, strengths) for tag in range(outputs)]
-        return [tags_together([path[at] for path in paths]) for at in range(len(strengths))]
-    return logistic(matrix, target, outputs, strengths)
+        paths = [logistic(matrix, target[:, tag], 2, plain) for tag in range(outputs)]
+        return [tags_together([path[at] for path in paths]) for at in range(len(plain))]
+    wide = [margins(matrix, target, outputs, way.strength) for way in ways if way.margin]
+    return logistic(matrix, target, outputs, plain) + wide
 
 
 def ridge(matrix: Matrix, target: np.ndarray, alpha: float) -> Solution:
@@ -222,7 +271,7 @@ def logistic(
     from sklearn.linear_model import LogisticRegression
 
     present = np.unique(target)
-    if len(present) == 1:
+    if len(present) == 1 or not strengths:
         bias = np.full(classes, -np.inf)
         bias[present] = 0.0
         return [(np.zeros((matrix.shape[1], classes)), bias)] * len(strengths)
