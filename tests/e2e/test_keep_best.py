@@ -54,6 +54,22 @@ def test_the_one_kept_is_named_and_its_score_is_the_runs(run: Trained) -> None:
     assert run.result()["low"] <= run.result()["score"] <= run.result()["high"]
 
 
+def test_mistakes_and_examples_are_those_of_the_one_kept(run: Trained) -> None:
+    kept, results = run.result()["kept"], run.results("test")
+    network, truth = results["probability"], results["target"]
+    values = network if kept == "network" else results[f"baseline.{kept}.probability"]
+    wrong = int((values.argmax(1) != truth).sum())
+    counts = np.array(run.summary["confusion"])
+    assert counts.sum() - np.trace(counts) == wrong
+    names, places = run.info["task"]["classes"], {row: i for i, row in enumerate(results["row"])}
+    for example in run.examples:
+        place = places[example["row"]]
+        assert example["answer"] == names[values[place].argmax()]
+        assert ("network" in example) == (kept != "network")
+        if "network" in example:
+            assert example["network"]["answer"] == names[network[place].argmax()]
+
+
 def test_both_together_give_the_mean_of_their_calibrated_answers(
     run: Trained, tmp_path: Path
 ) -> None:

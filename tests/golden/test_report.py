@@ -468,6 +468,79 @@ def test_it_says_whose_score_it_is_when_a_classical_method_was_kept(folder: Path
     assert "Kept for use: boosted trees." in text
 
 
+def keep_another(folder: Path, kind: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The run with trees kept: the truth, what they and what the network answered."""
+    run, writer = Run(folder), RunWriter(folder, resume=True)
+    field = "prediction" if kind == "regress" else "probability"
+    test = run.results("test")
+    network = test[field]
+    outputs = network.shape[1]
+    _, trees = exam_of(kind, outputs, TEST_ROWS, seed=3)
+    writer.save_result("test", test | {f"baseline.boosted trees.{field}": trees})
+    writer.save_json("summary", run.summary | {"kept": "boosted trees"})
+    network_said = [{"answer": "otherwise", "probability": 0.5}, {"answer": one_of(run)}]
+    examples = [
+        item | {"network": network_said[place % 2]} for place, item in enumerate(run.examples)
+    ]
+    writer.save_json("examples", examples)
+    own = {"temperature": 0.75, "half_widths": [0.8] * outputs}
+    writer.update(kept="boosted trees", kept_calibration=own, status="done")
+    return test["target"], trees, network
+
+
+def one_of(run: Run) -> Any:
+    return run.examples[0]["answer"]
+
+
+def test_answers_are_those_of_the_one_that_was_kept(folder: Path) -> None:
+    make_run(folder)
+    truth, trees, network = keep_another(folder, "classify")
+    text = write_report(Run(folder)).read_text(encoding="utf-8")
+    counts = [
+        int(count.replace("·", "0")) for count in re.findall(r'class="heat [^>]*>([\d·]+)<', text)
+    ]
+    assert counts == confusion("classify", truth, trees).ravel().tolist()
+    page = Page(text).text
+    assert "Here is how boosted trees answered them, as it was kept for use." in page
+    error = expected_calibration_error("classify", truth, trees, 3)
+    assert f"over 3 bins is {100 * error:.1f} %" in page
+    assert "calibrated with temperature 0.75" in page
+    own = confusion("classify", truth, network)
+    heads = re.search(r"found by the network</th>.*?<tbody>(.*?)</tbody>", text, re.DOTALL)
+    assert heads
+    shares = sorted(re.findall(r'<td class="number">([^<]*)</td></tr>', heads[1]))
+    expected = [100 * own[i, i] / own[i].sum() for i in range(len(own))]
+    assert shares == sorted(f"{share:.1f} %" for share in expected)
+
+
+def test_an_example_says_what_the_network_said_where_that_is_something_else(folder: Path) -> None:
+    make_run(folder)
+    keep_another(folder, "classify")
+    page = page_of(folder).text
+    shown = 21  # nine wrong, six unsure, six right; every second one was answered otherwise
+    assert page.count("the network: otherwise") == (shown + 1) // 2
+    assert f"the network: {one_of(Run(folder))}" not in page
+    assert "These are the network's answers." not in page
+
+
+def test_error_bars_are_those_of_the_one_that_was_kept(folder: Path) -> None:
+    make_run(folder, "regress")
+    truth, trees, _ = keep_another(folder, "regress")
+    text = page_of(folder).text
+    assert "± 0.8" in text
+    for share in (np.abs(trees - truth) <= 0.8).mean(0):
+        assert f"{100 * share:.1f} % of {TEST_ROWS}" in text
+
+
+def test_a_run_of_before_says_that_its_answers_are_the_networks(folder: Path) -> None:
+    make_run(folder)
+    run, writer = Run(folder), RunWriter(folder, resume=True)
+    writer.save_json("summary", run.summary | {"kept": "boosted trees"})
+    writer.update(kept="boosted trees", status="done")
+    said = "Here is how the network answered them; the answers of boosted trees are gone."
+    assert said in page_of(folder).text
+
+
 def test_confusion_and_classes_add_up(folder: Path) -> None:
     make_run(folder)
     text = write_report(Run(folder)).read_text(encoding="utf-8")

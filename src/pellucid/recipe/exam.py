@@ -132,7 +132,8 @@ def examine(
 
 
 def summary(prepared: Prepared, exam: Exam, kept: np.ndarray, kept_name: str) -> dict[str, Any]:
-    """Figures of the exam as `results/summary.json`."""
+    """Figures of the exam as `results/summary.json`: of the one that is kept, unless they say
+    otherwise."""
     task = prepared.task
     figures = metrics(task.kind, exam.truth, kept)
     standing = {item.name: item for item in (exam.verdict.network, *exam.verdict.baselines)}
@@ -162,7 +163,7 @@ def summary(prepared: Prepared, exam: Exam, kept: np.ndarray, kept_name: str) ->
     ).as_json()
     if task.kind in ("classify", "grades"):
         found["classes"] = getattr(task, "classes", [])
-        found["confusion"] = confusion(task.kind, exam.truth, exam.values).tolist()
+        found["confusion"] = confusion(task.kind, exam.truth, kept).tolist()
     return found
 
 
@@ -170,12 +171,19 @@ def _figure(standing: Standing) -> tuple[float, float, float]:
     return standing.score, standing.low, standing.high
 
 
-def worth_showing(prepared: Prepared, exam: Exam) -> list[dict[str, Any]]:
-    """Test rows that teach most: surely wrong, unsure, and right ones, with their drawings."""
+def worth_showing(prepared: Prepared, exam: Exam, kept: np.ndarray) -> list[dict[str, Any]]:
+    """Test rows that teach most: surely wrong, unsure, and right ones, with their drawings.
+
+    Args:
+        kept: Answers of the one that is kept; the network's stand beside if they are others.
+    """
     from pellucid.recipe.drawings import draw_row
 
-    chosen = _sorted_by_interest(prepared.task.kind, exam)
-    answers = prepared.task.answers(exam.values)
+    chosen = _sorted_by_interest(prepared.task.kind, exam.truth, kept)
+    answers = prepared.task.answers(kept)
+    if kept is not exam.values:
+        network = prepared.task.answers(exam.values)
+        answers = [{**mine, "network": its} for mine, its in zip(answers, network, strict=True)]
     targets = _said_targets(prepared, exam)
     shown = []
     for group, places in chosen.items():
@@ -195,23 +203,23 @@ def worth_showing(prepared: Prepared, exam: Exam) -> list[dict[str, Any]]:
     return shown
 
 
-def _sorted_by_interest(kind: str, exam: Exam) -> dict[str, list[int]]:
+def _sorted_by_interest(kind: str, truth: np.ndarray, values: np.ndarray) -> dict[str, list[int]]:
     if kind == "regress":
-        error = np.abs(exam.values - exam.truth).max(1)
+        error = np.abs(values - truth).max(1)
         order = np.argsort(-error, kind="stable")
         return {"wrong": order[:SHOWN].tolist(), "right": order[::-1][:SHOWN].tolist()}
     if kind == "tags":
-        wrong = ((exam.values >= 0.5) != (exam.truth > 0.5)).any(1)
-        sure = np.abs(exam.values - 0.5).min(1)
+        wrong = ((values >= 0.5) != (truth > 0.5)).any(1)
+        sure = np.abs(values - 0.5).min(1)
     else:
-        wrong = exam.values.argmax(1) != exam.truth
-        sure = exam.values.max(1)
+        wrong = values.argmax(1) != truth
+        sure = values.max(1)
     order = np.argsort(-sure, kind="stable")
     unsure = [int(i) for i in order[::-1]][:SHOWN]
     return {
         "wrong": [int(i) for i in order if wrong[i]][:SHOWN],
         "unsure": unsure,
-        "right": _each_class_in_turn([int(i) for i in order if not wrong[i]], exam.truth, unsure),
+        "right": _each_class_in_turn([int(i) for i in order if not wrong[i]], truth, unsure),
     }
 
 

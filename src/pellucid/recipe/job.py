@@ -373,11 +373,12 @@ def _write_end(
     truth = task.truth(prepared.target[torch.from_numpy(taught.held)])
     writer.save_result("valid", {"row": taught.held, "target": truth, field: taught.held_values})
     writer.save_json("summary", summary(prepared, exam, kept, kept_name))
-    writer.save_json("examples", worth_showing(prepared, exam))
+    writer.save_json("examples", worth_showing(prepared, exam, kept))
     writer.save_json("verdict", exam.verdict.as_json())
     writer.update(
         network={**taught.description, "chosen": taught.chosen, "networks": len(taught.members)},
         kept=kept_name,
         calibration=bundle.calibration.as_json(),
+        kept_calibration=bundle.calibration_of(bundle.kept).as_json(),
         baselines=[{"name": r.fitted.name, "why": r.fitted.why} for r in rivals],
     )

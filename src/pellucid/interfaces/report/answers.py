@@ -14,7 +14,7 @@ from pellucid.interfaces.report.facts import Facts
 from pellucid.interfaces.report.layout import note, section, table
 from pellucid.interfaces.report.markup import Child, Html, group, tag
 from pellucid.interfaces.report.words import MEANINGS, counted, cut, figure, name, number, percent
-from pellucid.learning.evaluate import Kind, per_target, two_dimensional
+from pellucid.learning.evaluate import Kind, confusion, per_target, two_dimensional
 
 LARGEST_TABLE = 20
 """Classes of which a whole confusion matrix is shown; of more, the most confused pairs."""
@@ -31,32 +31,56 @@ BINS, BIN_ROWS = 10, 20
 
 @dataclass(frozen=True)
 class Exam:
-    """The test rows: their truth, and what the network answered (shapes: `learning.evaluate`)."""
+    """The test rows: their truth, and what was answered (shapes: `learning.evaluate`).
+
+    who: whose answers these are. network: what the network said, where it is another.
+    """
 
     truth: np.ndarray
     answers: np.ndarray
+    who: str = "network"
+    network: np.ndarray | None = None
 
 
 def answers_section(facts: Facts, budget: pictures.Budget) -> Html:
     title = "Right and wrong"
-    if not facts.kind or facts.summary is None or facts.test is None or facts.answers is None:
+    exam = _exam(facts)
+    if not facts.kind or facts.summary is None or exam is None:
         why = "The run ended before its exam, so nothing is known about how good it is."
         return section("answers", title, note(why))
-    exam = Exam(facts.test["target"], facts.answers)
-    rows = len(exam.truth)
     return section(
         "answers",
         title,
         tag(
             "p",
-            f"{counted(rows, 'test row')} had been sealed before anything was learned. Here is how "
-            "the network answered them.",
+            f"{counted(len(exam.truth), 'test row')} had been sealed before anything was learned. "
+            "Here is how ",
+            _answered_by(facts, exam),
         ),
         _figures(facts.summary),
-        _by_kind(facts, facts.summary, exam),
-        _examples(facts, budget),
+        _by_kind(facts, exam),
+        _examples(facts, exam, budget),
         _coverage(facts, exam) if facts.kind == "regress" else _trust(facts, exam),
     )
+
+
+def _exam(facts: Facts) -> Exam | None:
+    """The kept one's answers; the network's if those are not there."""
+    if facts.test is None or facts.network_answers is None:
+        return None
+    truth = facts.test["target"]
+    if facts.kept == "network" or facts.answers is None:
+        return Exam(truth, facts.network_answers)
+    return Exam(truth, facts.answers, facts.kept, facts.network_answers)
+
+
+def _answered_by(facts: Facts, exam: Exam) -> Html:
+    if exam.network is not None:
+        beside = "What the network says stands beside it where the two differ."
+        return group(name(exam.who), " answered them, as it was kept for use. ", beside)
+    if facts.kept != "network":
+        return group("the network answered them; the answers of ", name(facts.kept), " are gone.")
+    return group("the network answered them.")
 
 
 def _figures(summary: dict[str, Any]) -> Html:
@@ -76,30 +100,31 @@ def _figures(summary: dict[str, Any]) -> Html:
     return table("Figures on the test rows", heads, rows, numbers=(1, 2) if other else (1,))
 
 
-def _by_kind(facts: Facts, summary: dict[str, Any], exam: Exam) -> Html | None:
-    if facts.kind in ("classify", "grades") and summary.get("confusion"):
-        confusion = np.array(summary["confusion"], dtype=np.int64)
-        classes = [str(label) for label in summary.get("classes") or facts.classes]
-        return group(_confusion(classes, confusion), _per_class(classes, confusion))
-    if facts.kind == "tags":
+def _by_kind(facts: Facts, exam: Exam) -> Html | None:
+    kind: Kind = facts.kind  # type: ignore[assignment]
+    if kind in ("classify", "grades"):
+        counts = confusion(kind, exam.truth, exam.answers)
+        others = None if exam.network is None else confusion(kind, exam.truth, exam.network)
+        return group(_confusion(facts.classes, counts), _per_class(facts.classes, counts, others))
+    if kind == "tags":
         return _per_tag(facts, exam)
-    return _numbers(facts, exam) if facts.kind == "regress" else None
+    return _numbers(facts, exam) if kind == "regress" else None
 
 
 # --- classes --------------------------------------------------------------------------------
 
 
-def _confusion(classes: list[str], confusion: np.ndarray) -> Html:
+def _confusion(classes: list[str], counts: np.ndarray) -> Html:
     if len(classes) > LARGEST_TABLE:
-        return _confused_pairs(classes, confusion)
-    totals = np.maximum(confusion.sum(1, keepdims=True), 1)
-    shares = confusion / totals
+        return _confused_pairs(classes, counts)
+    totals = np.maximum(counts.sum(1, keepdims=True), 1)
+    shares = counts / totals
     rows: list[list[Child]] = [
         [
             tag("span", name(label), class_="line-up" if len(label) <= 24 else None),
             *(_heat(count, share, i == j) for j, (count, share) in enumerate(zip(*line))),
         ]
-        for i, (label, line) in enumerate(zip(classes, zip(confusion.tolist(), shares.tolist())))
+        for i, (label, line) in enumerate(zip(classes, zip(counts.tolist(), shares.tolist())))
     ]
     # Many or long names stand upright, so that the columns stay narrow.
     upright = sum(max(4, len(label)) for label in classes) > WIDE
@@ -128,13 +153,13 @@ def _heat(count: int, share: float, right: bool) -> Html:
     return tag("span", f"{count:,}" if count else "·", class_=look, style=f"--share:{depth:.3f}")
 
 
-def _confused_pairs(classes: list[str], confusion: np.ndarray) -> Html:
-    wrong = confusion.copy()
+def _confused_pairs(classes: list[str], counts: np.ndarray) -> Html:
+    wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
     order = np.argsort(-wrong, axis=None, kind="stable")[:MOST_PAIRS]
     pairs = [divmod(int(place), len(classes)) for place in order]
     rows: list[list[Child]] = [
-        [name(classes[i]), name(classes[j]), f"{wrong[i, j]:,}", f"{confusion[i].sum():,}"]
+        [name(classes[i]), name(classes[j]), f"{wrong[i, j]:,}", f"{counts[i].sum():,}"]
         for i, j in pairs
         if wrong[i, j]
     ]
@@ -158,9 +183,10 @@ def _confused_pairs(classes: list[str], confusion: np.ndarray) -> Html:
     )
 
 
-def _per_class(classes: list[str], confusion: np.ndarray) -> Html:
-    """Found (recall) and right (precision), worst found first."""
-    hits, true, answered = np.diag(confusion), confusion.sum(1), confusion.sum(0)
+def _per_class(classes: list[str], counts: np.ndarray, others: np.ndarray | None) -> Html:
+    """Found (recall) and right (precision), worst found first; and what the network finds, where
+    others answered."""
+    hits, true, answered = np.diag(counts), counts.sum(1), counts.sum(0)
     order = sorted(
         range(len(classes)), key=lambda i: (hits[i] / true[i] if true[i] else 2.0, classes[i])
     )
@@ -168,6 +194,11 @@ def _per_class(classes: list[str], confusion: np.ndarray) -> Html:
         [name(classes[i]), f"{true[i]:,}", *_shares(int(hits[i]), int(true[i]), int(answered[i]))]
         for i in order[:MOST_CLASSES]
     ]
+    heads: list[Child] = ["class", "test rows", "found", "95 % interval", "right"]
+    if others is not None:
+        heads.append("found by the network")
+        for i, row in zip(order, rows):
+            row.append(percent(others[i, i] / true[i]) if true[i] else "–")
     more = len(classes) - len(rows)
     return group(
         tag("h3", "Class by class"),
@@ -176,12 +207,7 @@ def _per_class(classes: list[str], confusion: np.ndarray) -> Html:
             "Found: of the rows of a class, how many were recognized (recall). Right: of the "
             "answers of a class, how many were true (precision). The least found come first.",
         ),
-        table(
-            "Class by class",
-            ["class", "test rows", "found", "95 % interval", "right"],
-            rows,
-            numbers=(1, 2, 3, 4),
-        ),
+        table("Class by class", heads, rows, numbers=range(1, len(heads))),
         note(f"and {counted(more, 'class', 'classes')} found more often") if more > 0 else None,
     )
 
@@ -301,7 +327,7 @@ NUMBER_GROUPS = {
 }
 
 
-def _examples(facts: Facts, budget: pictures.Budget) -> Html | None:
+def _examples(facts: Facts, exam: Exam, budget: pictures.Budget) -> Html | None:
     titles = NUMBER_GROUPS if facts.kind == "regress" else GROUPS
     found = []
     for key, (title, said) in titles.items():
@@ -320,7 +346,12 @@ def _examples(facts: Facts, budget: pictures.Budget) -> Html | None:
                 tag("ul", cards, class_="cards"),
             )
         )
-    return group(tag("h3", "Examples from the test rows"), found) if found else None
+    if not found:
+        return None
+    # Runs of early versions kept what the network said, whoever was kept.
+    early = exam.network is not None and not any("network" in item for item in facts.examples)
+    whose = note("These are the network's answers.") if early else None
+    return group(tag("h3", "Examples from the test rows"), whose, found)
 
 
 def _card(facts: Facts, item: dict[str, Any], budget: pictures.Budget) -> Html:
@@ -335,9 +366,18 @@ def _card(facts: Facts, item: dict[str, Any], budget: pictures.Budget) -> Html:
         drawn,
         tag("p", mark, "answer ", _said(item.get("answer")), sure, class_="answer"),
         tag("p", "truth ", _said(item.get("target"))) if wrong or regress else None,
+        _networks_own(item),
         tag("p", name(item.get("place", "")), class_="place"),
         class_="card wrong" if wrong and not regress else "card",
     )
+
+
+def _networks_own(item: dict[str, Any]) -> Html | None:
+    """What the network says, where another was kept and answers otherwise."""
+    network = item.get("network")
+    if network is None or network.get("answer") == item.get("answer"):
+        return None
+    return tag("p", "the network: ", _said(network.get("answer")))
 
 
 def _said(value: Any) -> Html:
@@ -381,7 +421,7 @@ def _trust(facts: Facts, exam: Exam) -> Html:
             ),
             f"Each dot stands for about {counted(parts[0].rows, 'answer')} of similar sureness, "
             "with its 95 % interval. On the line, '80 % sure' is right eight times out of ten; "
-            "below it the network is too sure.",
+            "below it the answers are too sure.",
             "single",
         ),
     )
@@ -393,7 +433,7 @@ def _with_limits(right: float, rows: int) -> tuple[float, float, float]:
 
 
 def _temperature(facts: Facts) -> str:
-    temperature = (facts.info.get("calibration") or {}).get("temperature")
+    temperature = facts.calibration.get("temperature")
     if temperature is None or temperature == 1:
         return ""
     said = "too sure" if temperature > 1 else "not sure enough"
@@ -405,7 +445,7 @@ def _temperature(facts: Facts) -> str:
 
 def _coverage(facts: Facts, exam: Exam) -> Html:
     """How often the truth lay inside the error bars."""
-    widths = (facts.info.get("calibration") or {}).get("half_widths") or []
+    widths = facts.calibration.get("half_widths") or []
     truth, said = two_dimensional(exam.truth), two_dimensional(exam.answers)
     rows: list[list[Child]] = []
     for i, (target, half) in enumerate(zip(facts.targets, widths)):

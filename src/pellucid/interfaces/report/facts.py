@@ -82,10 +82,32 @@ class Facts:
         return [column for column in self.columns if column.get("role") == "input"]
 
     @property
-    def answers(self) -> np.ndarray | None:
+    def kept(self) -> str:
+        """Who answers unless told otherwise: "network", or the name of another."""
+        return str((self.summary or {}).get("kept", "network"))
+
+    @property
+    def network_answers(self) -> np.ndarray | None:
         """The network's answers on the test rows, float64 `(rows, outputs)`."""
-        field = "prediction" if self.kind == "regress" else "probability"
-        return None if self.test is None else self.test.get(field)
+        return None if self.test is None else self.test.get(self._field)
+
+    @property
+    def answers(self) -> np.ndarray | None:
+        """The answers of the one that was kept, in the same shape; None if they are not there."""
+        if self.kept == "network" or self.test is None:
+            return self.network_answers
+        return self.test.get(f"baseline.{self.kept}.{self._field}")
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """What makes the answers of the one that was kept honest; empty if it is not known."""
+        if self.kept == "network":
+            return self.info.get("calibration") or {}
+        return self.info.get("kept_calibration") or {}
+
+    @property
+    def _field(self) -> str:
+        return "prediction" if self.kind == "regress" else "probability"
 
     @property
     def last_step(self) -> int:
