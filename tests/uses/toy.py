@@ -18,6 +18,7 @@ from pellucid.evidence.finding import Chart, Finding, Line, Picture, Table
 from pellucid.learning.evaluate import rmse
 from pellucid.learning.recipes import Recipe
 from pellucid.network.tap import tap
+from pellucid.recipe.drawings import png
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.task import Objective
 from pellucid.uses.use import Answerer, Course, Exam, Examples, Judged, Reading, Source
@@ -123,7 +124,7 @@ class ToyCourse(Course):
         self.middle = float(target[self.examples.train].mean())
 
     def recipe(self) -> Recipe:
-        return Recipe("mlp", (Size(8, 1), Size(16, 1)), (5, 30), 16, 5e-3, why="a small one")
+        return Recipe("mlp", (Size(8, 1), Size(16, 1)), (5, 80), 16, 2e-2, why="a small one")
 
     def build(self, plan: Plan) -> nn.Module:
         return Net(next(iter(plan.sizes.values())).width)
@@ -152,7 +153,7 @@ class ToyCourse(Course):
             judged.append(Judged(name, rmse(*errors[0]), valid, 0.1, 0.01, 100))
         chart = Chart("errors", "point", "error", (Line("all", (0.0, 1.0), (1.0, 0.5)),))
         boxes = [{"label": "<b>", "x": 0, "y": 0, "width": 1, "height": 1, "probability": 0.5}]
-        pixel = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+        pixel = png(np.zeros((1, 1, 1), np.uint8))
         drawings = {
             "boxes": {"png": pixel, "width": 1, "height": 1, "boxes": boxes},
             "matrix": {"rows": ["a"], "columns": ["<i>", "c"], "values": [[0.2, 0.8]]},
