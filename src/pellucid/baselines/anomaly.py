@@ -304,9 +304,7 @@ class Neighbors(Detector):
             reference = x[np.sort(rng.choice(len(x), MOST_REFERENCES, replace=False))]
         # Many neighbors, so that a few strange training rows don't vouch for each other.
         count = min(len(reference) - 1, max(5, int(math.sqrt(len(reference)) / 2)))
-        return cls(
-            {"reference": reference.astype(np.float32), "count": np.array([max(1, count)])}
-        )
+        return cls({"reference": reference.astype(np.float32), "count": np.array([max(1, count)])})
 
     def score(self, x: np.ndarray) -> np.ndarray:
         """A row that is itself among the references is not its own neighbor."""
@@ -404,7 +402,8 @@ class FittedStrangeness:
         """The method that `state` described."""
         kinds = {kind.name: kind for kind in PLAIN}
         detectors = [
-            kinds[name](strip(arrays, f"{number}.")) for number, name in enumerate(json["detectors"])
+            kinds[name](strip(arrays, f"{number}."))
+            for number, name in enumerate(json["detectors"])
         ]
         view = View.restore(State(json["view"], strip(arrays, "view."), texts))
         sizes = [(float(middle), float(spread)) for middle, spread in json["sizes"]]
@@ -466,7 +465,9 @@ def fit_strangeness(
         seconds=viewed + sum(taken for *_, taken in joined),
     )
     fitted.append(together)
-    few = {name: values.take(np.arange(min(MEASURED_ROWS, len(x)))) for name, values in loaded.items()}
+    few = {
+        name: values.take(np.arange(min(MEASURED_ROWS, len(x)))) for name, values in loaded.items()
+    }
     for one in fitted:
         started = time.perf_counter()
         one.score(few)

@@ -22,7 +22,7 @@ from pellucid.data.modalities import MODALITIES
 from pellucid.data.target import Question, find_targets, read_question, target_values
 from pellucid.errors import ConfigError, DataError, did_you_mean
 
-__all__ = ["Candidate", "Recognized", "recognize", "target_values"]
+__all__ = ["Candidate", "Recognized", "recognize", "recognize_inputs", "target_values"]
 
 IGNORE = "ignore"
 _POSSIBLE = 0.3  # readings less sure than this are not worth showing
@@ -111,6 +111,25 @@ def recognize(table: RawTable, settings: Settings) -> Recognized:
         found.columns.append(column)
     _drop_copies(table, settings, found)
     _check_leaks(table, settings, found)
+    _keep_something(table, found)
+    found.group = _find_group(table, settings, found)
+    return found
+
+
+def recognize_inputs(table: RawTable, settings: Settings) -> Recognized:
+    """Find each column's modality and role where nothing is to be predicted: no column is a target.
+
+    Raises:
+        ConfigError: A setting names a column or modality that is not there.
+        DataError: No column is left to learn from.
+    """
+    _check_settings(table, settings)
+    readings = {name: rank_readings(raw) for name, raw in table.columns.items()}
+    _read_families_alike(table, readings)
+    found = Recognized([], [], "", "")
+    for name, raw in table.columns.items():
+        found.columns.append(_read_input(table, raw, settings, readings[name], found))
+    _drop_copies(table, settings, found)
     _keep_something(table, found)
     found.group = _find_group(table, settings, found)
     return found
@@ -470,7 +489,7 @@ def _keep_something(table: RawTable, found: Recognized) -> None:
     if not spared and lost:
         raise DataError(
             f"the files that column '{lost[0].name}' names are not there, and no other column is "
-            f"left to learn '{', '.join(found.targets)}' from",
+            f"left to learn {_asked(found)}from",
             where=f"{table.name}; {lost[0].why}",
             fix="put the files where the names say, as seen from the folder of the table",
         )
@@ -479,7 +498,7 @@ def _keep_something(table: RawTable, found: Recognized) -> None:
             f"{column.name}: {column.why}" for column in found.columns if column.role == "ignored"
         )
         raise DataError(
-            f"no column is left to learn '{', '.join(found.targets)}' from",
+            f"no column is left to learn {_asked(found)}from",
             where=f"{table.name}; {reasons or 'there is no other column'}",
             fix="add columns that say something about the target"
             + (", or keep one with --as NAME=KIND" if "to keep it" in reasons else ""),
@@ -489,6 +508,11 @@ def _keep_something(table: RawTable, found: Recognized) -> None:
         column.role = "input"
         column.why = f"{reason}; kept, because nothing else is left"
         found.warnings.append(f"column '{column.name}' is all there is to learn from: {reason}")
+
+
+def _asked(found: Recognized) -> str:
+    """The targets inside a sentence; '' where nothing is to be predicted."""
+    return f"'{', '.join(found.targets)}' " if found.targets else ""
 
 
 # --- other readings and groups --------------------------------------------------------------

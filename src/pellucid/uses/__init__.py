@@ -15,7 +15,10 @@ from pellucid.data.target import TASK_NAMES
 from pellucid.errors import ConfigError, did_you_mean
 from pellucid.recipe.watcher import Watcher
 from pellucid.recording.run import Run
-from pellucid.uses import job
+from pellucid.uses import (
+    anomaly,  # noqa: F401  (registers)
+    job,
+)
 from pellucid.uses.use import COURSES, SURE, Course, Reading, Source
 
 __all__ = ["COURSES", "Course", "Reading", "Source", "asked", "learn", "resume"]

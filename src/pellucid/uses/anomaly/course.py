@@ -1,0 +1,449 @@
+"""Anomaly detection without labels, told top to bottom: see `uses/use.py: Course`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pellucid.baselines.anomaly import FittedStrangeness, fit_strangeness
+from pellucid.config import Plan, Settings, Size
+from pellucid.data.columns import Column, Loaded
+from pellucid.data.dataset import encode, entry_of
+from pellucid.data.duplicates import find_duplicates
+from pellucid.data.ledger import Ledger
+from pellucid.data.modalities import MODALITIES
+from pellucid.data.recognize import recognize_inputs
+from pellucid.data.split import clusters_of, split_rows
+from pellucid.errors import DataError
+from pellucid.evidence.worth.verdict import CONSTANT
+from pellucid.learning.evaluate import auc_of
+from pellucid.learning.recipes import Recipe
+from pellucid.network.autoencoder import RowAutoencoder
+from pellucid.recipe.drawings import as_json
+from pellucid.recipe.watcher import Watcher
+from pellucid.tasks.anomaly import HiddenCells, HiddenPatches
+from pellucid.uses.anomaly.answerer import AnomalyAnswerer, to_cpu
+from pellucid.uses.anomaly.findings import Answered, findings
+from pellucid.uses.anomaly.planted import Planted, plant
+from pellucid.uses.anomaly.promise import Promise
+from pellucid.uses.anomaly.score import (
+    FIELDS,
+    PLAIN,
+    Beyond,
+    Scorer,
+    in_order,
+    network_of,
+    objective_of,
+    target_of,
+)
+from pellucid.uses.anomaly.source import Found, layout_of, read_source
+from pellucid.uses.use import Course, Exam, Examples, Judged, Reading, Source, use
+
+PLANTED_METRIC = "AUC on planted anomalies"
+MOST_JUDGED = 2_000
+"""Validation rows from which anomalies are planted to compare methods."""
+REFERENCES = 300
+SHOWN = 6
+
+ROWS = Recipe(
+    family="autoencoder",
+    sizes=(Size(64, 2, 0.0), Size(128, 3, 0.0)),
+    epochs=(10, 100),
+    steps=(300, 1_500),
+    batch=256,
+    rate=2e-3,
+    weight_decay=0.01,
+    weights_a_row=100,
+    why="guesses hidden cells from the others: what is normal is what can be guessed",
+)
+PATCHES = Recipe(
+    family="autoencoder",
+    sizes=(Size(16, 1, 0.0), Size(32, 1, 0.0)),
+    epochs=(5, 100),
+    steps=(200, 1_500),
+    batch=64,
+    rate=2e-3,
+    weight_decay=0.01,
+    why="guesses hidden patches from what is around them: a defect could not have been guessed",
+)
+
+
+@dataclass
+class Method:
+    """One contender: how it scores the held rows, the planted anomalies and the exam."""
+
+    name: str
+    why: str
+    score: Any
+    seconds: float
+    ms_per_row: float
+    bytes: int
+    valid_score: float = float("nan")
+    promise: Promise | None = None
+
+
+@use
+class Anomaly(Course):
+    kind: ClassVar[str] = "anomaly"
+    title: ClassVar[str] = "anomaly detection without labels"
+    metric: ClassVar[str] = "AUC"
+    answerer: ClassVar[type[AnomalyAnswerer]] = AnomalyAnswerer
+    objective: HiddenCells | HiddenPatches
+
+    @classmethod
+    def recognize(cls, source: Source) -> Reading | None:
+        """By itself only where a folder holds nothing to learn from but what is normal."""
+        if source.settings.target is not None or source.path is None:
+            return None
+        why = layout_of(source.path)
+        return None if why is None else Reading(0.9, why)
+
+    def __init__(self, source: Source, settings: Settings, watcher: Watcher) -> None:
+        self.settings = settings
+        found = read_source(source.given, settings, source.test)
+        table = found.table
+        recognized = recognize_inputs(table, settings)
+        columns, left_out = _inputs(recognized.inputs(), table.name)
+        ledger = Ledger(table.places, table.refused)
+        for row, how in table.repaired.items():
+            ledger.repair(row, how)
+        watcher.stage("decoding")
+        self.loaded = _load(found, columns, ledger, watcher)
+        self.strange, self.kinds = found.strange, found.kinds
+        notes = [*found.notes, *left_out, *recognized.warnings]
+        notes += self._split(found, columns, ledger)
+        train, valid, test = (ledger.rows(part) for part in ("train", "valid", "test"))
+        self.columns = [
+            replace(one, fitted=_fitted(one, self.loaded[one.name].take(train))) for one in columns
+        ]
+        self.beyond = None
+        if any(column.modality == "number" for column in self.columns):
+            self.beyond = Beyond.of(self.columns, self.part(train))
+        used = np.concatenate([train, valid, test])
+        dataset = encode(self.columns, self.part(used), torch.empty(len(used), 0))
+        learn = torch.arange(len(train))
+        self.objective = objective_of(self.columns, dataset, learn)
+        dataset = replace(dataset, target=target_of(dataset.inputs, self.objective))
+        self.used = used
+        self.examples = Examples(
+            name=table.name,
+            fingerprint=table.fingerprint,
+            target="what is normal, and where an example departs from it",
+            dataset=dataset,
+            modalities={entry_of(column).group: column.modality for column in self.columns},
+            places=[str(table.places[row]) for row in used],
+            train=np.arange(len(train)),
+            valid=np.arange(len(train), len(train) + len(valid)),
+            test=np.arange(len(train) + len(valid), len(used)),
+            ledger=ledger,
+            draw=lambda number: self.draw(int(used[number])),
+            columns=[
+                *(column.as_json() for column in self.columns),
+                *(one.as_json() for one in recognized.columns if one.role != "input"),
+            ],
+            notes=notes,
+        )
+        self.methods: list[Method] = []
+        self.fitted: list[FittedStrangeness] = []
+        self.labeled = self._labeled(test)
+        if not self.labeled:
+            # Said wherever the figure is said: it is not about real anomalies.
+            vars(self)["metric"] = PLANTED_METRIC
+
+    # --- rows ---------------------------------------------------------------------------------
+
+    def part(self, rows: np.ndarray) -> dict[str, Loaded]:
+        """These rows of every input column."""
+        names = [column.name for column in self.columns]
+        return {name: self.loaded[name].take(rows) for name in names}
+
+    def draw(self, row: int) -> dict[str, Any]:
+        """Column -> drawing of one row of the table."""
+        return {
+            column.name: as_json(MODALITIES[column.modality].draw(self.loaded[column.name], row))
+            for column in self.columns
+        }
+
+    def _labeled(self, test: np.ndarray) -> bool:
+        """Whether the exam has rows of both kinds."""
+        return bool((self.strange[test] == 1).any() and (self.strange[test] == 0).any())
+
+    def _split(self, found: Found, columns: list[Column], ledger: Ledger) -> list[str]:
+        """Give every row its part. Labels decide nothing, except where folders hold what is only
+        for the exam."""
+        rows = ledger.usable()
+        if len(rows) < 10:
+            raise DataError(
+                f"only {len(rows)} of {len(found.table):,} examples can be used: "
+                f"{ledger.reasons_in_words() or 'there are no more'}",
+                where=found.table.name,
+                fix="give at least ten normal examples; a hundred before p-values mean much",
+            )
+        given = None if found.table.split is None else found.table.split[rows].copy()
+        sealed = np.zeros(len(rows), dtype=bool)
+        if found.kinds is not None:
+            sealed = found.strange[rows] == 1
+        usable = {name: values.take(rows) for name, values in self.loaded.items()}
+        duplicates = find_duplicates(columns, usable, len(rows))
+        clusters = clusters_of(len(rows), duplicates.keys)
+        rest = np.flatnonzero(~sealed)
+        if not len(rest):
+            raise DataError(
+                "no normal example can be used",
+                where=found.table.name,
+                fix="give examples of what is normal",
+            )
+        split = split_rows(
+            np.zeros(len(rest), dtype=np.int64),
+            clusters=clusters[rest],
+            given=None if given is None else given[rest],
+            seed=self.settings.seed,
+        )
+        parts = np.full(len(rows), "test", dtype=object)
+        parts[rest] = split.split
+        if split.folds:
+            # One network, so no turns: a fifth or a fourth of the rows checks it.
+            for fold in split.folds[: max(1, len(split.folds) // 4)]:
+                parts[rest[fold]] = "valid"
+        ledger.assign(rows, parts)
+        for name in ("train", "valid", "test"):
+            if not (parts == name).any():
+                raise DataError(
+                    f"there are too few examples: nothing is left for {name}",
+                    where=f"{found.table.name}, {len(rows):,} usable examples",
+                    fix="give more normal examples",
+                )
+        held = int((parts == "valid").sum())
+        return [
+            *(why for why in split.why if "networks take turns" not in why),
+            f"{held:,} rows that are not learned from are held back: p-values rest on them",
+            *([duplicates.why] if duplicates.why else []),
+            *(
+                [f"{int(sealed.sum()):,} examples of other folders: exam only"]
+                if sealed.any()
+                else []
+            ),
+        ]
+
+    # --- learning -----------------------------------------------------------------------------
+
+    def recipe(self) -> Recipe:
+        return ROWS if isinstance(self.objective, HiddenCells) else PATCHES
+
+    def build(self, plan: Plan) -> nn.Module:
+        size = next(iter(plan.sizes.values()))
+        network = network_of(self.columns, self.objective, size)
+        if isinstance(network, RowAutoencoder):
+            learn = torch.from_numpy(self.examples.train)
+            sample = learn[:: max(1, len(learn) // 5_000)]
+            network.prepare(self.examples.dataset.take(sample).inputs)
+        return network
+
+    def score(self, output: Tensor) -> float:
+        """Not known while learning: no anomaly is looked at before the exam."""
+        return float("nan")
+
+    def finish(self, model: nn.Module, seconds: float, watcher: Watcher) -> AnomalyAnswerer:
+        started = time.perf_counter()
+        size = model.size
+        assert isinstance(size, Size)
+        scorer = Scorer(self.columns, to_cpu(model), self.objective, size, self.beyond)
+        valid = self.part(self.rows("valid"))
+        promise = Promise.of(scorer.score(valid))
+        per_row = (time.perf_counter() - started) / len(promise.held)
+        weights = sum(value.numel() * value.element_size() for value in model.state_dict().values())
+        network = Method("network", "", scorer.score, 0.0, 1000 * per_row, weights)
+        network.promise = promise
+        self.methods.append(network)
+        train = self.rows("train")
+        rng = np.random.default_rng(self.settings.seed)
+        some = np.sort(rng.choice(train, min(REFERENCES, len(train)), replace=False))
+        reference = {} if scorer.is_field else self.part(some)
+        layouts = {column.name: self.loaded[column.name].layout for column in self.columns}
+        self.answering = AnomalyAnswerer(scorer, layouts, promise, reference)
+        return self.answering
+
+    def rows(self, part: str) -> np.ndarray:
+        """int64: rows of the table in this part."""
+        return self.examples.ledger.rows(part)
+
+    # --- judging ------------------------------------------------------------------------------
+
+    def compete(self, seconds: float, watcher: Watcher) -> None:
+        self.fitted = fit_strangeness(
+            self.columns, self.part(self.rows("train")), seconds, self.settings.seed
+        )
+        valid = self.part(self.rows("valid"))
+        for one in self.fitted:
+            method = Method(one.name, one.why, one.score, one.seconds, one.ms_per_row, one.bytes)
+            method.promise = Promise.of(one.score(valid))
+            self.methods.append(method)
+        held = self.rows("valid")
+        rng = np.random.default_rng([self.settings.seed, 3])
+        held = np.sort(rng.choice(held, min(MOST_JUDGED, len(held)), replace=False))
+        normal = self.part(held)
+        planted = plant(self.columns, normal, self.settings.seed)
+        truth = np.repeat([0, 1], [len(held), len(planted.kinds)])
+        once = np.ones((1, len(truth)))
+        for method in self.methods:
+            scores = np.concatenate([method.score(normal), method.score(planted.loaded)])
+            method.valid_score = float(auc_of(truth, scores)(once)[0])
+        best = max(range(len(self.fitted)), key=lambda n: self.methods[1 + n].valid_score)
+        self.answering.classical = self.fitted[best]
+        self.answering.classical_promise = self.methods[1 + best].promise
+
+    def exam(self, answerer: Any, seconds: float, watcher: Watcher) -> Exam:
+        test = self.rows("test")
+        values = self.part(test)
+        normal = test if not self.labeled else test[self.strange[test] == 0]
+        rng = np.random.default_rng([self.settings.seed, 5])
+        parents = np.sort(rng.choice(normal, min(MOST_JUDGED, len(normal)), replace=False))
+        planted = plant(self.columns, self.part(parents), self.settings.seed + 1)
+        answered = []
+        for method in self.methods:
+            assert method.promise is not None
+            answered.append(
+                Answered(
+                    method.name,
+                    method.promise,
+                    method.score(values),
+                    method.score(planted.loaded),
+                    method.valid_score,
+                )
+            )
+        truth, units, groups = self._units(test, parents, planted)
+        judged = [
+            Judged(
+                method.name,
+                auc_of(truth, units(one)),
+                method.valid_score,
+                method.seconds,
+                method.ms_per_row,
+                method.bytes,
+                method.why,
+            )
+            for method, one in zip(self.methods, answered, strict=True)
+        ]
+        constant = Judged(
+            CONSTANT, auc_of(truth, np.zeros(len(truth))), 0.5, 0.0, 0.0, 0, "all are alike"
+        )
+        truth_of_rows = self.strange[test] if self.labeled else None
+        found, figures = findings(
+            answered, truth_of_rows, planted, parents, test, self._kinds(test), self.answering
+        )
+        found += self._strangest(test, answered[0])
+        return Exam(
+            units=len(truth),
+            unit="test rows" if self.labeled else "test rows, half of them with planted anomalies",
+            network=judged[0],
+            classical=[constant, *judged[1:]],
+            constant=CONSTANT,
+            groups=groups,
+            figures=figures,
+            findings=found,
+            shown=self._shown(test, answered[0]),
+        )
+
+    def _units(self, test: np.ndarray, parents: np.ndarray, planted: Planted) -> Any:
+        """Truth of the exam's units, how to take a method's scores of them, and which units are
+        not independent: an anomaly and the row it was planted in."""
+        if self.labeled:
+            known = ~np.isnan(self.strange[test])
+            return (
+                self.strange[test][known].astype(np.int64),
+                lambda one: one.scores[known],
+                None,
+            )
+        place = np.searchsorted(test, parents)
+        truth = np.repeat([0, 1], [len(parents), len(parents)])
+        groups = np.concatenate([parents, parents[planted.parents]])
+        return truth, lambda one: np.concatenate([one.scores[place], one.planted]), groups
+
+    def _kinds(self, test: np.ndarray) -> np.ndarray | None:
+        """What the folder of each row of the exam is called; None if folders say nothing."""
+        return None if self.kinds is None else self.kinds[test]
+
+    def _strangest(self, test: np.ndarray, network: Answered) -> list[Any]:
+        """Where the strangest example of the exam is strange, as a finding."""
+        row = int(test[np.argmax(network.scores)])
+        one = self.part(np.array([row]))
+        where = self.answering.where(one, "network", seconds=3.0)
+        place = str(self.examples.ledger.places[row])
+        return [where.finding(place, self.columns, one)]
+
+    def _shown(self, test: np.ndarray, network: Answered) -> list[dict[str, Any]]:
+        """The strangest and the most usual examples of the exam."""
+        order = np.argsort(-network.scores, kind="stable")
+        p_values = network.promise.p_values(network.scores)
+        strange = network.promise.strange(network.scores)
+        chosen = [*order[:SHOWN].tolist(), *order[-2:].tolist()]
+        shown = []
+        for place in dict.fromkeys(chosen):
+            row = int(test[place])
+            known = self.strange[row]
+            target = None if np.isnan(known) else "anomaly" if known else "normal"
+            answer = "anomaly" if strange[place] else "normal"
+            right = target is None or target == answer
+            shown.append(
+                {
+                    "row": row,
+                    "place": str(self.examples.ledger.places[row]),
+                    "split": "test",
+                    "group": "right" if right else "wrong",
+                    "target": target,
+                    "answer": answer,
+                    "score": float(network.scores[place]),
+                    "p_value": float(p_values[place]),
+                    "drawings": self.draw(row),
+                }
+            )
+        return shown
+
+
+def _inputs(columns: list[Column], name: str) -> tuple[list[Column], list[str]]:
+    """The columns that can be guessed from each other, or the one picture, sound or series."""
+    plain = in_order([column for column in columns if column.modality in PLAIN])
+    fields = [column for column in columns if column.modality in FIELDS]
+    chosen = plain if plain else fields[:1]
+    others = [column.name for column in columns if column not in chosen]
+    if not chosen:
+        shown = ", ".join(f"'{column.name}' ({column.modality})" for column in columns)
+        raise DataError(
+            f"no column can be checked for anomalies: {shown}",
+            where=name,
+            fix="give numbers, categories, dates, or pictures, sounds or series",
+        )
+    notes = []
+    if others:
+        notes.append(f"not looked at: {', '.join(others)} (of another kind than the others)")
+    return chosen, notes
+
+
+def _load(
+    found: Found, columns: list[Column], ledger: Ledger, watcher: Watcher
+) -> dict[str, Loaded]:
+    loaded = {}
+    for column in columns:
+        values = MODALITIES[column.modality].load_beside(
+            found.table.columns[column.name], progress=watcher.progress, others=len(columns) - 1
+        )
+        for row, why in values.problems.items():
+            ledger.set_aside(row, why if len(columns) == 1 else f"{column.name}: {why}")
+        for row, how in values.repairs.items():
+            ledger.repair(row, how)
+        loaded[column.name] = values
+    return loaded
+
+
+def _fitted(column: Column, loaded: Loaded) -> dict[str, Any]:
+    """How the column is encoded, learned from training rows."""
+    fitted = MODALITIES[column.modality].fit(loaded)
+    if column.modality == "series":
+        # A series at another level than all others is strange: none is normalized by itself.
+        fitted["per_row"] = False
+    return fitted

@@ -1,0 +1,405 @@
+"""Where in an example the strangeness is: what would make it normal?
+
+Each piece (a column, a patch, a stretch) is repaired by itself: replaced with what is usual there.
+How much the score falls is what the piece counts. Whether that is faithful is tested: repairing
+the pieces in this order must lower the score faster than repairing them in random orders.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, product
+from typing import Any
+
+import numpy as np
+
+from pellucid.data.columns import Column, Loaded
+from pellucid.data.modalities import MODALITIES
+from pellucid.data.modalities.audio import Clips
+from pellucid.evidence.finding import Chart, Finding, Line, Picture, Table
+from pellucid.recipe.drawings import as_json, png
+from pellucid.tasks.anomaly import HiddenPatches
+from pellucid.uses.anomaly.promise import Promise
+from pellucid.uses.anomaly.score import Scorer, smoothed
+
+NEAREST = 15
+"""Training rows, alike in the other columns, whose middle is what is usual."""
+ORDERS, STAGES = 20, 8
+SHOWN = 8
+BATCH = 64
+
+Strangeness = Callable[[dict[str, Loaded]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Where:
+    """Which pieces make one example strange.
+
+    names: of the pieces. places: column numbers, (start, end) steps, or (top, left, bottom, right).
+    values: by how much the score falls if that piece alone is repaired. usual: what was put there
+    instead, in words; '' for pictures and the like. guided, random: the score as pieces are
+    repaired, the most important first and in random order (mean); over `shares` of them.
+    faithful: whether guided falls faster than 95 % of random orders.
+    """
+
+    who: str
+    score: float
+    p_value: float
+    strange: bool
+    modality: str
+    names: list[str]
+    places: list[tuple[int, ...]]
+    values: np.ndarray
+    usual: list[str]
+    shares: np.ndarray
+    guided: np.ndarray
+    random: np.ndarray
+    gain: float
+    chance: float
+    cells: np.ndarray
+    expected: np.ndarray | None
+
+    @property
+    def faithful(self) -> bool:
+        return len(self.names) > 1 and self.gain > 0 and self.gain >= self.chance - 1e-9
+
+    def order(self) -> np.ndarray:
+        return np.argsort(-self.values, kind="stable")
+
+    def finding(self, place: str, columns: Sequence[Column], loaded: dict[str, Loaded]) -> Finding:
+        """What a person should see."""
+        order = self.order()
+        best = int(order[0])
+        total = max(float(self.guided[0] - self.guided.min()), 1e-12)
+        answer = "an anomaly" if self.strange else "normal"
+        often = 1000 * self.p_value
+        usual = f", where {self.usual[best]} is usual" if self.usual[best] else ""
+        sentence = (
+            f"{place} is {answer}: of 1,000 normal examples about {often:.3g} look as strange."
+            f" What stands out most is {self.names[best]}{usual}."
+        )
+        rows = tuple(
+            (
+                self.names[piece],
+                self.usual[piece] or None,
+                float(self.values[piece]),
+                f"{max(0.0, float(self.values[piece])) / total:.0%}",
+            )
+            for piece in order[:SHOWN].tolist()
+        )
+        table = Table(
+            "What makes it strange",
+            ("piece", "usual", "score falls by", "of what repairing can do"),
+            rows,
+        )
+        chart = Chart(
+            "Repairing piece after piece",
+            "pieces repaired, share",
+            "score",
+            (
+                Line("the strangest first", tuple(self.shares), tuple(self.guided)),
+                Line("in random order", tuple(self.shares), tuple(self.random)),
+            ),
+        )
+        test = (
+            f"Repairing the pieces it names first lowers the score faster than random orders do "
+            f"(gain {self.gain:.2f}; chance alone reaches {self.chance:.2f})."
+            if self.faithful
+            else f"Not to be trusted: repairing what it names first lowers the score no faster "
+            f"than random orders do (gain {self.gain:.2f}; chance alone reaches {self.chance:.2f})."
+        )
+        return Finding(
+            "where",
+            "Where it is strange",
+            sentence,
+            notes=(
+                f"Answered by {self.who}, score {self.score:.4g}.",
+                test,
+                "A piece is repaired by putting there what is usual beside the other pieces."
+                " It says where the example differs, not what caused it.",
+            ),
+            figures={
+                "score": self.score,
+                "p_value": self.p_value,
+                "answer": "anomaly" if self.strange else "normal",
+                "pieces": self.names,
+                "places": self.places,
+                "values": self.values,
+                "gain": self.gain,
+                "chance": self.chance,
+                "faithful": self.faithful,
+            },
+            tables=(table,),
+            charts=(chart,),
+            pictures=self._pictures(columns, loaded),
+        )
+
+    def _pictures(
+        self, columns: Sequence[Column], loaded: dict[str, Loaded]
+    ) -> tuple[Picture, ...]:
+        """The example with its strangest pieces marked, and how strange each place is."""
+        if self.modality == "":
+            return ()
+        name = columns[0].name
+        whole = as_json(MODALITIES[self.modality].draw(loaded[name], 0))
+        if self.modality == "series":
+            return (Picture("The series", {"example": whole}),)
+        heat = {"kind": "image", "data": _grey(self.cells)}
+        if self.modality == "audio":
+            heat["data"] = _grey(self.cells.T[::-1])
+            return (
+                Picture("The sound, and where it is strange", {"example": whole, "where": heat}),
+            )
+        threshold = max(0.3 * float(self.values.max()), 1e-12)
+        marked = [piece for piece in self.order()[:4].tolist() if self.values[piece] >= threshold]
+        boxes = [
+            {"label": "strange", "x": left, "y": top, "width": right - left, "height": bottom - top}
+            for top, left, bottom, right in (self.places[piece] for piece in marked)
+        ]
+        drawings = {"example": {"kind": "boxes", "data": {**whole["data"], "boxes": boxes}}}
+        if self.expected is not None:
+            pixels = np.clip(np.rint(self.expected), 0, 255).astype(np.uint8)
+            drawings["as expected"] = {"kind": "image", "data": _image(pixels)}
+        drawings["where"] = heat
+        return (Picture("What it is, what was expected, and where they differ", drawings),)
+
+
+def explain_row(
+    scorer: Scorer,
+    score: Strangeness,
+    promise: Promise,
+    who: str,
+    loaded: dict[str, Loaded],
+    reference: dict[str, Loaded],
+    seconds: float,
+) -> Where:
+    """Repair one decoded row piece by piece.
+
+    Args:
+        score: Of whoever answers; also of a classical method.
+        reference: Decoded training rows that say what is usual (tables).
+        seconds: About how long it may take; fewer random orders are tried if it is short.
+    """
+    repair: _Repair = (
+        _FieldRepair(scorer, loaded) if scorer.is_field else _CellRepair(scorer, loaded, reference)
+    )
+    count = len(repair.names)
+    started = time.perf_counter()
+    none, single = np.zeros((1, count), dtype=bool), np.eye(count, dtype=bool)
+    found = _asked(score, repair, np.concatenate([none, single]))
+    whole, values = float(found[0]), found[0] - found[1:]
+    pace = (time.perf_counter() - started) / (count + 1)
+    order = np.argsort(-values, kind="stable")
+    stages = np.unique(np.linspace(0, count, min(STAGES, count) + 1).round().astype(int))
+    left = seconds - (time.perf_counter() - started)
+    orders = int(np.clip(left / max(pace * len(stages), 1e-9), 5, ORDERS))
+    rng = np.random.default_rng(0)
+    tried = [order, *(rng.permutation(count) for _ in range(orders))]
+    versions = np.concatenate([_stages(one, stages, count) for one in tried])
+    courses = _asked(score, repair, versions).reshape(len(tried), len(stages))
+    shares = stages / count
+    change = max(float(np.ptp(courses)), 1e-12)
+    areas = np.trapezoid(courses, shares, axis=1) / change
+    gains = areas[1:].mean() - areas
+    cells = scorer.cells(loaded)[0]
+    if scorer.is_field:
+        assert isinstance(scorer.objective, HiddenPatches)
+        cells = smoothed(cells, scorer.objective.patch)
+    return Where(
+        who=who,
+        score=whole,
+        p_value=float(promise.p_values(np.array([whole]))[0]),
+        strange=bool(promise.strange(np.array([whole]))[0]),
+        modality=scorer.columns[0].modality if scorer.is_field else "",
+        names=repair.names,
+        places=repair.places,
+        values=values,
+        usual=repair.usual,
+        shares=shares,
+        guided=courses[0],
+        random=courses[1:].mean(0),
+        gain=float(gains[0]),
+        chance=float(np.quantile(gains[1:], 0.95)),
+        cells=cells,
+        expected=repair.expected,
+    )
+
+
+def _stages(order: np.ndarray, stages: np.ndarray, count: int) -> np.ndarray:
+    """bool `(stages, pieces)`: the first so many of the order repaired."""
+    rank = np.empty(count, dtype=np.int64)
+    rank[order] = np.arange(count)
+    return rank < stages[:, None]
+
+
+def _asked(score: Strangeness, repair: _Repair, versions: np.ndarray) -> np.ndarray:
+    parts = [
+        score(repair.repaired(versions[at : at + BATCH])) for at in range(0, len(versions), BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+class _Repair:
+    """names, places, usual: of the pieces, as in `Where`. expected: a whole picture as the network
+    would have it."""
+
+    names: list[str]
+    places: list[tuple[int, ...]]
+    usual: list[str]
+    expected: np.ndarray | None = None
+
+    def repaired(self, pieces: np.ndarray) -> dict[str, Loaded]:
+        """The example in `(versions,)`, each with the pieces `(versions, pieces)` made usual."""
+        raise NotImplementedError
+
+
+class _CellRepair(_Repair):
+    """Columns of a row; usual is the middle of training rows that are alike in the others."""
+
+    def __init__(
+        self, scorer: Scorer, loaded: dict[str, Loaded], reference: dict[str, Loaded]
+    ) -> None:
+        self.loaded, self.columns = loaded, scorer.columns
+        cells = scorer.cells(loaded)[0]
+        apart = np.stack(
+            [_apart(column, reference[column.name], loaded[column.name]) for column in self.columns]
+        )
+        self.new: dict[str, Any] = {}
+        self.names, self.places, self.usual = [], [], []
+        # What is strange itself must not choose whom the row is compared with.
+        trusted = cells <= np.median(cells)
+        for place, column in enumerate(self.columns):
+            others = trusted.copy()
+            others[place] = False
+            if not others.any():
+                others = np.arange(len(self.columns)) != place
+            distance = apart[others].sum(0) if others.any() else np.zeros(apart.shape[1])
+            nearest = np.argsort(distance, kind="stable")[:NEAREST]
+            value = _middle(column, np.asarray(reference[column.name].values)[nearest])
+            self.new[column.name] = value
+            self.names.append(f"'{column.name}' ({_said(column, loaded[column.name].values[0])})")
+            self.places.append((place,))
+            self.usual.append(_said(column, value))
+
+    def repaired(self, pieces: np.ndarray) -> dict[str, Loaded]:
+        rows = np.zeros(len(pieces), dtype=np.int64)
+        found = {}
+        for place, column in enumerate(self.columns):
+            one = self.loaded[column.name].take(rows)
+            values = np.array(one.values, copy=True)
+            values[pieces[:, place]] = self.new[column.name]
+            found[column.name] = Loaded(values, one.layout)
+        return found
+
+
+def _apart(column: Column, reference: Loaded, one: Loaded) -> np.ndarray:
+    """How far `(references,)` training rows are from this row in one column, about 0 to 1."""
+    known, value = np.asarray(reference.values), one.values[0]
+    if column.modality == "category":
+        return np.array([other != value for other in known], dtype=np.float64)
+    numbers = known.astype(np.float64) if known.dtype.kind != "M" else known.astype(np.int64) * 1.0
+    mine = float(np.asarray(value).astype(np.int64) if known.dtype.kind == "M" else value)
+    there = numbers[np.isfinite(numbers)]
+    if not len(there) or not np.isfinite(mine):
+        return np.zeros(len(known))
+    spread = float(np.quantile(there, 0.9) - np.quantile(there, 0.1)) or float(np.ptp(there)) or 1.0
+    return np.minimum(np.abs(np.nan_to_num(numbers, nan=np.inf) - mine) / spread, 1.0)
+
+
+def _middle(column: Column, values: np.ndarray) -> Any:
+    """The usual one of these values."""
+    if column.modality == "category":
+        return Counter(values.tolist()).most_common(1)[0][0]
+    if values.dtype.kind == "M":
+        return np.sort(values)[len(values) // 2]
+    there = values[np.isfinite(values)]
+    return float(np.median(there)) if len(there) else np.nan
+
+
+def _said(column: Column, value: Any) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return "missing"
+    if column.modality == "number":
+        return f"{float(value):.5g}"
+    return str(value)
+
+
+class _FieldRepair(_Repair):
+    """Patches of a picture or sound, stretches of a series; usual is what the network expects."""
+
+    def __init__(self, scorer: Scorer, loaded: dict[str, Loaded]) -> None:
+        assert isinstance(scorer.objective, HiddenPatches)
+        self.column = scorer.columns[0]
+        self.loaded = loaded[self.column.name]
+        self.new = _decoded(self.column, scorer.expected(loaded), self.loaded)[0]
+        self.expected = self.new if self.column.modality == "image" else None
+        positions = scorer.objective.positions
+        bounds = [
+            [*range(0, length, side), length]
+            for length, side in zip(positions, scorer.objective.patch, strict=True)
+        ]
+        spans = [list(pairwise(one)) for one in bounds]
+        if len(spans) == 1:
+            self.places = [*spans[0]]
+            self.names = [f"steps {start + 1}–{end}" for start, end in spans[0]]
+        else:
+            self.places = [
+                (top, left, bottom, right) for (top, bottom), (left, right) in product(*spans)
+            ]
+            self.names = [_named(self.column.modality, place) for place in self.places]
+        self.usual = [""] * len(self.names)
+
+    def repaired(self, pieces: np.ndarray) -> dict[str, Loaded]:
+        values = np.repeat(_values(self.loaded)[:1], len(pieces), axis=0)
+        for version, chosen in zip(values, pieces, strict=True):
+            for piece in np.flatnonzero(chosen):
+                place = self.places[piece]
+                part = (
+                    (slice(*place),)
+                    if len(place) == 2
+                    else (slice(place[0], place[2]), slice(place[1], place[3]))
+                )
+                version[part] = self.new[part]
+        if isinstance(self.loaded.values, Clips):
+            nobody = np.full(len(pieces), None, dtype=object)
+            return {self.column.name: Loaded(Clips(values, nobody), self.loaded.layout)}
+        return {self.column.name: Loaded(values, self.loaded.layout)}
+
+
+def _values(loaded: Loaded) -> np.ndarray:
+    return loaded.values.mel if isinstance(loaded.values, Clips) else np.asarray(loaded.values)
+
+
+def _decoded(column: Column, expected: np.ndarray, loaded: Loaded) -> np.ndarray:
+    """Encoded values `(rows, *positions, channels)` back in the units of decoded ones; what is
+    padding stays padding."""
+    values, fitted = _values(loaded), column.fitted
+    if column.modality == "image":
+        return np.clip(np.rint(expected), 0, 255).astype(np.uint8)
+    if column.modality == "audio":
+        mean, std = np.asarray(fitted["mean"]), np.asarray(fitted["std"])
+        found = expected * std[:, None] + mean[:, None]
+    else:
+        found = expected * np.asarray(fitted["std"]) + np.asarray(fitted["mean"])
+    return np.where(np.isnan(values), np.nan, found).astype(values.dtype)
+
+
+def _named(modality: str, place: tuple[int, ...]) -> str:
+    top, left, bottom, right = place
+    down, across = ("frames", "bands") if modality == "audio" else ("rows", "columns")
+    return f"{down} {top + 1}–{bottom}, {across} {left + 1}–{right}"
+
+
+def _grey(values: np.ndarray) -> dict[str, Any]:
+    """A map as a picture: dark is usual, light is strange."""
+    there = values[np.isfinite(values)]
+    low, high = (float(there.min()), float(there.max())) if len(there) else (0.0, 1.0)
+    scaled = np.nan_to_num((values - low) / ((high - low) or 1.0))
+    return _image((255 * scaled).astype(np.uint8)[..., None])
+
+
+def _image(pixels: np.ndarray) -> dict[str, Any]:
+    return {"png": png(pixels), "height": pixels.shape[0], "width": pixels.shape[1]}
