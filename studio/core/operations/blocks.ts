@@ -1,7 +1,6 @@
 // The numbers of a Transformer's block: who looks at whom, what is taken, the small network.
 // src/pellucid/network/transformer.py.
 
-import type { Value } from "../inside";
 import { added, number } from "../numbers";
 import { isWhole } from "./again";
 import { reader, recordedAt, sumOf, type Axis, type Context, type Recipe, type Term } from "./operation";
@@ -133,22 +132,20 @@ export function contract(context: Context): Recipe {
 /** What leaves the last block: each position brought to a common length. */
 export function leave(context: Context): Recipe {
   const { branch, value } = context;
-  const before = branch.values.filter((one): one is Value => one.what === "output" && one !== value).at(-1)!;
+  const blocks = branch.values.filter((one) => one.form === "attention").length;
+  const way = wayInto(context, blocks + 1);
   const [count, width] = value.shape as [number, number];
   return {
-    values: [value, before], weights: [], inputs: [],
+    ...way, values: [value, ...way.values],
     axes: [placeAxis(context, "position", count)],
     units: width,
     make: (material, unit, [position = 0]) => {
-      const read = reader(before, material);
-      const row = Float32Array.from({ length: width }, (_, i) => read(position, i));
-      const own = row[unit]!;
-      const made = normalized(row, width)[unit]!;
-      const length = own / made;
+      const row = way.read(material).values.subarray(position * width, (position + 1) * width);
+      const [own, made] = [row[unit]!, normalized(row, width)[unit]!];
       return {
         says: "All features of a position are divided by their root mean square, so that no position is louder than another.",
         terms: [], patches: [], byHand: made, recorded: recordedAt(value, material, position, unit),
-        lines: [{ name: "divided by the position's root mean square", formula: `${number(own)} / ${Number.isFinite(length) ? number(length) : "…"}`, value: made }],
+        lines: [{ name: "divided by the position's root mean square", formula: `${number(own)} / ${made ? number(own / made) : "…"}`, value: made }],
       };
     },
   };

@@ -1,10 +1,10 @@
 // How values enter: rows of a table, or floats through a linear map.
 // src/pellucid/network: embed.py, numbers.py.
 
-import { added, number } from "../numbers";
 import { featureName } from "../inside";
+import { added, number } from "../numbers";
 import type { Tensor } from "../safetensors";
-import { prefixOf, recordedAt, sumOf, type Context, type Recipe, type Term } from "./operation";
+import { nothing, prefixOf, recordedAt, sumOf, type Axis, type Context, type Recipe, type Term } from "./operation";
 
 /** A token or a category: one row of a table that was learned. */
 export function lookup(context: Context): Recipe {
@@ -13,7 +13,7 @@ export function lookup(context: Context): Recipe {
   const name = `${prefixOf(branch, manifest)}${ranked ? "embed" : "lookup"}.table.weight`;
   return {
     values: [value], weights: [name], inputs: [branch.group],
-    axes: [{ name: ranked ? "position" : "column", size: value.shape[0]! }],
+    axes: [ranked ? { name: "position", size: value.shape[0]! } : columnAxis(context)],
     units: value.shape[1]!,
     make: (material, unit, [position = 0]) => {
       const id = material.input(branch.group).values[position]!;
@@ -28,13 +28,44 @@ export function lookup(context: Context): Recipe {
   };
 }
 
+const PAIRS = 2 ** 16;
+const HASH = [1_000_003, 7_919] as const;
+
+/** A token and its right neighbor: a row of a table that is found by a hash of both. */
+export function pair(context: Context): Recipe {
+  const { branch, value, manifest } = context;
+  const name = `${prefixOf(branch, manifest)}embed.pairs.weight`;
+  return {
+    values: [value], weights: [name], inputs: [branch.group],
+    axes: [{ name: "position", size: value.shape[0]! }],
+    units: value.shape[1]!,
+    make: (material, unit, [position = 0]) => {
+      const ids = material.input(branch.group).values;
+      const [own, right] = [ids[position]!, ids[position + 1] ?? 0];
+      const recorded = recordedAt(value, material, position, unit);
+      if (!own || !right) return { ...nothing(recorded), says: "Nothing follows here: there is no pair." };
+      const row = (own * HASH[0] + right * HASH[1]) % PAIRS;
+      const table = material.weight(name);
+      const entry = table.values[row * table.shape[1]! + unit]!;
+      return {
+        says: `Tokens ${own} and ${right} next to each other: a rule finds their row of a table with ${PAIRS} rows, so that no list of pairs is needed.`,
+        terms: [], patches: [], byHand: entry, recorded,
+        lines: [
+          { name: "which row", formula: `(${own} × ${HASH[0]} + ${right} × ${HASH[1]}) mod ${PAIRS}`, value: row },
+          { name: `row ${row}, number ${unit}`, formula: `table[${row}, ${unit}]`, value: entry },
+        ],
+      };
+    },
+  };
+}
+
 /** A number along its own direction, from its own origin. */
 export function direction(context: Context): Recipe {
   const { branch, value, manifest } = context;
   const names = ["direction", "origin"].map((end) => `${prefixOf(branch, manifest)}vectors.${end}`);
   return {
     values: [value], weights: names, inputs: [branch.group],
-    axes: [{ name: "column", size: value.shape[0]! }],
+    axes: [columnAxis(context)],
     units: value.shape[1]!,
     make: (material, unit, [column = 0]) => {
       const x = material.input(branch.group).values[column]!;
@@ -56,7 +87,7 @@ export function bins(context: Context): Recipe {
   const names = ["weight", "bias", "bends", "start", "slope", "low", "high"].map(at);
   return {
     values: [value], weights: names, inputs: [branch.group],
-    axes: [{ name: "column", size: value.shape[0]! }],
+    axes: [columnAxis(context)],
     units: value.shape[1]!,
     make: (material, unit, [column = 0]) => {
       const read = (end: string) => material.weight(at(end)).values;
@@ -132,4 +163,10 @@ function cut(positions: readonly number[], cells: number, patch: number, patches
     const [row, column] = [top + Math.floor(i / wide), left + (i % wide)];
     return row < height && column < width ? row * width + column : -1;
   });
+}
+
+/** Columns of a table, under their names. */
+function columnAxis({ branch, value }: Context): Axis {
+  const size = value.shape[0]!;
+  return { name: "column", size, names: Array.from({ length: size }, (_, i) => featureName(branch, i)) };
 }

@@ -4,7 +4,7 @@ import type { Branch, Inside, Value } from "../inside";
 import type { Manifest } from "../manifest";
 import { convolution } from "./convolution";
 import { answer, neuron } from "./dense";
-import { bins, direction, lookup, project } from "./entering";
+import { bins, direction, lookup, pair, project } from "./entering";
 import { gate } from "./gru";
 import type { Context, Recipe } from "./operation";
 import { attention, contract, expand, gather, leave } from "./blocks";
@@ -33,6 +33,7 @@ function makerFor(manifest: Manifest, branch: Branch, value: Value): Maker | nul
   if (value.what === "pooled") return pool;
   if (value.what === "embedding") return embedding(manifest, branch);
   if (value.what === "number vectors") return bins;
+  if (value.what === "pairs") return pair;
   if (value.what === "tokens and pairs") return pairs;
   if (value.what === "step outputs") return gate;
   if (branch.family === "cnn" && value.layer.startsWith("block")) return phrase;

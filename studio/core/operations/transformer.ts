@@ -68,8 +68,14 @@ export function wayThrough(context: Context, block: number): Way {
   return { ...into, weights: [...into.weights, ...Object.values(matricesOf(context, block))] };
 }
 
-/** What enters a block. */
+/** What enters a block; one behind the last: what leaves it. */
 export function wayInto(context: Context, block: number): Way {
+  const way = freshWay(context, block);
+  const key = `${prefixOf(context.branch, context.manifest)} into ${block}`;
+  return { ...way, read: (material) => once(entered, material, key, () => way.read(material)) };
+}
+
+function freshWay(context: Context, block: number): Way {
   if (block > 1) {
     const before = valueOfBlock(context, block - 1, "output");
     if (isWhole(before)) return { values: [before], weights: [], inputs: inputsOf(context), read: (material) => recorded(context, before, material) };
@@ -156,15 +162,21 @@ export function columnNames({ inside }: Context): string[] {
 
 // --- through a block ------------------------------------------------------------------------------
 
-const kept = new WeakMap<Material, Map<string, Through>>();
-
-/** What a block makes of what enters it; made once for each material. */
+/** What a block makes of what enters it. */
 export function through(context: Context, block: number, material: Material): Through {
-  const found = kept.get(material) ?? new Map<string, Through>();
-  kept.set(material, found);
-  const name = matricesOf(context, block).ask;
-  const made = found.get(name) ?? compute(context, block, material);
-  found.set(name, made);
+  return once(passed, material, matricesOf(context, block).ask, () => compute(context, block, material));
+}
+
+type Known<T> = WeakMap<Material, Map<string, T>>;
+const entered: Known<Positions> = new WeakMap();
+const passed: Known<Through> = new WeakMap();
+
+/** Made once for each material. */
+function once<T>(known: Known<T>, material: Material, key: string, make: () => T): T {
+  const found = known.get(material) ?? new Map<string, T>();
+  known.set(material, found);
+  let made = found.get(key);
+  if (made === undefined) found.set(key, (made = make()));
   return made;
 }
 

@@ -3,6 +3,7 @@
 
 import { completed, everythingFor, type Material, type Recipe } from "../../core/operations";
 import type { Value } from "../../core/inside";
+import type { Tensor } from "../../core/safetensors";
 import type { Trace } from "../../core/trace";
 
 export async function materialFor(
@@ -19,17 +20,24 @@ export async function materialFor(
     needed.weights.length ? trace.weights(weightStep, needed.weights) : null,
     needed.inputs.length ? trace.probe() : null,
   ]);
+  const inputs = new Map<string, { values: number[]; shape: number[] }>();
   const material: Material = {
     seen: (value) => must(look.seen(`activation/${value.tap}`), value.tap),
     weight: (name) => must(weights?.tensors.get(name), name),
     input: (group) => {
-      const tensor = must(probe?.tensors.get(`inputs/${group}`), group);
-      const shape = tensor.shape.slice(1);
-      const size = shape.reduce((product, n) => product * n, 1);
-      return { values: Array.prototype.slice.call(tensor.values, example * size, (example + 1) * size) as number[], shape };
+      const known = inputs.get(group) ?? ofExample(must(probe?.tensors.get(`inputs/${group}`), group), example);
+      inputs.set(group, known);
+      return known;
     },
   };
   return completed(material, recipeOf);
+}
+
+/** The part of encoded inputs that belongs to one example. */
+function ofExample(tensor: Tensor, example: number): { values: number[]; shape: number[] } {
+  const shape = tensor.shape.slice(1);
+  const size = shape.reduce((product, n) => product * n, 1);
+  return { values: Array.prototype.slice.call(tensor.values, example * size, (example + 1) * size) as number[], shape };
 }
 
 function must<T>(found: T | null | undefined, name: string): T {
