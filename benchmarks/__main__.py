@@ -1,4 +1,4 @@
-"""All measurements: `python -m benchmarks [loop|startup|memory|quality|evidence|peers|all]`.
+"""All measurements: `python -m benchmarks [loop|startup|studio|memory|quality|evidence|peers|all]`.
 
 Without a word, the tables are printed from the saved results, and `docs/benchmarks.md` is written.
 """
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from benchmarks.measured import Disturbed
 
-PARTS = ("startup", "loop", "memory", "quality", "evidence", "peers")
+PARTS = ("startup", "studio", "loop", "memory", "quality", "evidence", "peers")
 """From quick to long."""
 
 
@@ -38,7 +38,9 @@ def main(arguments: Sequence[str]) -> int:
 def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     found.add_argument("part", nargs="?", default="", choices=("", *PARTS, "all"))
-    found.add_argument("--sets", default="", help="names, with commas; not for loop, startup")
+    found.add_argument(
+        "--sets", default="", help="names, with commas; not for loop, startup, studio"
+    )
     found.add_argument("--seeds", type=int, default=3, help="for quality and peers")
     found.add_argument("--time", default="3m", help="for quality and peers: time of each run")
     found.add_argument("--fresh", action="store_true", help="measure again what is there already")
@@ -58,6 +60,10 @@ def measure(part: str, sets: list[str], options: argparse.Namespace) -> None:
         from benchmarks import startup
 
         startup.run(anyway=options.anyway)
+    elif part == "studio":
+        from benchmarks import studio
+
+        studio.run(anyway=options.anyway)
     elif part == "memory":
         from benchmarks import memory
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import evidence, loop, memory, quality, startup
+from benchmarks import evidence, loop, memory, quality, startup, studio
 from benchmarks.measured import RESULTS, ROOT, percent, saved
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -30,8 +30,8 @@ YES, NO, OPEN = "yes", "**no**", "-"
 def page(folder: Path = RESULTS) -> str:
     """All figures as Markdown."""
     parts = [INTRODUCTION]
-    parts += [quality_part(folder), loop_part(folder), startup_part(folder), memory_part(folder)]
-    parts += [evidence_part(folder), peers_part(folder)]
+    parts += [quality_part(folder), loop_part(folder), startup_part(folder), studio_part(folder)]
+    parts += [memory_part(folder), evidence_part(folder), peers_part(folder)]
     return "\n".join(parts)
 
 
@@ -184,6 +184,41 @@ def startup_row(found: dict[str, Any]) -> list[str]:
         str(len(seconds)),
         percent(found["foreign"]),
     ]
+
+
+def studio_part(folder: Path) -> str:
+    text = """\
+## The studio
+
+The same run of a table, alone and with a studio and a browser open on it, in turn. Compared is the
+processor time of the process that learns. A step is on the screen when the page shows its number.
+"""
+    result = saved("studio", folder)
+    if result is None:
+        return f"{text}\nNot measured yet.\n"
+    added, most = studio.slowed(result)
+    usual, late = studio.usual_age(result)
+    alone, watched = (median(result["seconds"][way]) for way in ("alone", "watched"))
+    rows = [
+        [
+            "watching adds to learning",
+            f"<= {most:.3g} s",
+            f"{added:+.2f} s ({alone:.1f} s alone, {watched:.1f} s watched)",
+            YES if added <= most else NO,
+            f"{len(result['seconds']['alone'])} runs each",
+            percent(result["foreign"]),
+        ],
+        [
+            "from a step to the screen",
+            f"<= {studio.TICK_GOAL_MS} ms",
+            f"{usual:.0f} ms, 95 % below {late:.0f} ms",
+            YES if late <= studio.TICK_GOAL_MS else NO,
+            f"{len(result['ages_ms'])} changes",
+            percent(result["foreign"]),
+        ],
+    ]
+    heads = ("what", "goal", "median", "reached", "of", "others")
+    return "\n".join([text, markdown(heads, rows), "", *where([result]), ""])
 
 
 def memory_part(folder: Path) -> str:

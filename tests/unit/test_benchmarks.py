@@ -16,7 +16,7 @@ import torch
 
 pytest.importorskip("benchmarks", reason="run from the repository with 'python -m pytest'")
 
-from benchmarks import evidence, loop, measured, memory, peers, quality, startup, table
+from benchmarks import evidence, loop, measured, memory, peers, quality, startup, studio, table
 from benchmarks.__main__ import main
 from benchmarks.loop import Case, Job, bare, bare_torch
 from benchmarks.measured import Disturbed, Load, foreign_share
@@ -26,6 +26,7 @@ from pellucid.data.dataset import Batch
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import train
 from pellucid.learning.optimizer import Optimizer
+from pellucid.recording.steps import STEP, append_steps
 
 AROUND = {
     "date": "2026-01-02 03:04 UTC",
@@ -237,12 +238,28 @@ def test_peers_learn() -> None:
     assert peers.wrong(rows, peers.lightgbm(rows, 0)) < 0.2
 
 
+# --- the studio -------------------------------------------------------------------------------
+
+
+def test_the_age_of_a_step_is_told_from_when_its_rows_came_to_the_disk(tmp_path: Path) -> None:
+    """Rows 1 to 4 are written together, 5 and 6 two seconds later; the run's clock says how long
+    before that each step was made."""
+    rows = np.zeros(6, STEP)
+    rows["step"], rows["seconds"] = np.arange(1, 7), [1, 2, 3, 4, 5, 6]
+    (tmp_path / "run.json").write_text('{"schema": 1}')
+    append_steps(tmp_path / "steps.bin", rows)
+    written = [(100.0, 4), (102.0, 6)]
+    seen = [[99_000, "step 0 of 0"], [100_200, "step 1 of 4"], [100_300, "step 3 of 3"]]
+    seen += [[102_250, "step 5 of 5"], [103_000, "step 6 of 7"]]  # the last: not on the disk
+    assert studio.ages(seen, written, tmp_path) == pytest.approx([200, 1300, 1250])
+
+
 # --- the page ---------------------------------------------------------------------------------
 
 
 def test_the_page_says_what_is_missing(tmp_path: Path) -> None:
     text = table.page(tmp_path)
-    assert text.count("ot measured yet") == len(quality.GOALS) + len(evidence.PARTS) + 4
+    assert text.count("ot measured yet") == len(quality.GOALS) + len(evidence.PARTS) + 5
 
 
 def test_the_page_is_made_of_saved_results(tmp_path: Path) -> None:
@@ -254,7 +271,12 @@ def test_the_page_is_made_of_saved_results(tmp_path: Path) -> None:
     help_ = {"seconds": [0.05, 0.07, 0.06], "peak_mb": [11], "foreign": 0.0}
     starts = [{"name": "pellucid --help", **help_}]
     measured.save("startup", {**AROUND, "measured": starts, "torch_imported": False}, tmp_path)
+    watched = {"alone": [20.0, 21.0, 22.0], "watched": [22.0, 21.5, 20.0]}
+    seen = {"steps": 9, "seconds": watched, "ages_ms": [150.0, 200.0, 420.0], "foreign": 0.0}
+    measured.save("studio", {**AROUND, **seen}, tmp_path)
     page = table.page(tmp_path)
+    assert "| <= 3 s | +0.50 s (21.0 s alone, 21.5 s watched) | yes | 3 runs each | 0% |" in page
+    assert "| <= 300 ms | 200 ms, 95 % below" in page
     letter = next(line for line in page.splitlines() if line.startswith("| letter"))
     assert "0.9500 ± 0.0000" in letter
     assert "**no**" in letter  # 0.95 < 0.965
