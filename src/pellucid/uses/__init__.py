@@ -17,6 +17,7 @@ from pellucid.recipe.watcher import Watcher
 from pellucid.recording.run import Run
 from pellucid.uses import (
     anomaly,  # noqa: F401  (registers)
+    forecast,  # noqa: F401
     job,
 )
 from pellucid.uses.use import COURSES, SURE, Course, Reading, Source

@@ -76,7 +76,7 @@ class Spacing:
             wanted = months.astype("datetime64[D]") + (self.day - 1)
             return np.minimum(wanted, last).astype("datetime64[us]")
         if self.kind == "workdays":
-            days = np.busday_offset("1970-01-05", ticks + int(self.origin))
+            days = np.busday_offset(np.datetime64("1970-01-05"), ticks + int(self.origin))
             return days.astype("datetime64[us]")
         return ((ticks * self.size + self.origin) * 1e6).round().astype("datetime64[us]")
 

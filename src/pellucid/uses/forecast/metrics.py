@@ -1,0 +1,68 @@
+"""How good is a forecast? In units of each series' usual error, so that all series count alike.
+
+MASE: mean absolute error of the middle, divided by that of the seasonal naive forecast on the part
+to learn from (Hyndman and Koehler 2006); below 1 is better than repeating the last season was.
+Weighted quantile loss: twice the pinball loss of all quantiles over the sum of what came (as in
+the GluonTS and M5 evaluations). Coverage: how often what came lies within the interval.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.tasks.forecast import QUANTILES
+
+
+def window_errors(truth: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """float64 `(windows,)`: the mean absolute error over the known steps of scaled values, MASE."""
+    return np.asarray(np.nanmean(np.abs(truth - middle), axis=1))
+
+
+def step_errors(truth: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """float64 `(horizon,)`: MASE of each step ahead; NaN where nothing is known."""
+    missed = np.abs(truth - middle)
+    known = ~np.isnan(missed)
+    return np.asarray(
+        np.where(known, missed, 0.0).sum(0) / np.where(known.any(0), known.sum(0), np.nan)
+    )
+
+
+def weighted_quantile_loss(truth: np.ndarray, quantiles: np.ndarray) -> float:
+    """Of `(windows, horizon)` and `(windows, horizon, quantiles)` in the series' own units."""
+    share = np.array(QUANTILES)
+    missed = truth[..., None] - quantiles
+    pinball = 2 * np.maximum(share * missed, (share - 1) * missed)
+    total = np.nansum(np.abs(truth))
+    return float(np.nansum(pinball) / len(QUANTILES) / total) if total > 0 else float("nan")
+
+
+def inside(truth: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """float64: 1 where what came lies within the interval, 0 outside, NaN where it is unknown."""
+    return np.where(np.isnan(truth), np.nan, ((truth >= low) & (truth <= high)).astype(np.float64))
+
+
+def conformal(scores: np.ndarray, share: float, *, shrinks: bool = True) -> np.ndarray:
+    """How far to move the ends of an interval so that `share` of such scores stays inside.
+
+    scores: `(windows, horizon)`, how far the truth was outside (negative: inside); NaN is unknown.
+    Each step has its own correction where at least 20 windows know it, else all steps share one.
+    shrinks: whether an interval may become narrower than it was; not where there are few windows.
+
+    Returns:
+        float64 `(horizon,)`: the `(n + 1) * share / n` quantile (Vovk and others 2005; for
+        quantiles Romano and others 2019).
+    """
+    everything = _upper(scores[~np.isnan(scores)], share)
+    found = np.full(scores.shape[1], everything)
+    for step in range(scores.shape[1]):
+        known = scores[~np.isnan(scores[:, step]), step]
+        if len(known) >= 20:
+            found[step] = _upper(known, share)
+    return found if shrinks else np.maximum(found, 0.0)
+
+
+def _upper(scores: np.ndarray, share: float) -> float:
+    if not len(scores):
+        return 0.0
+    rank = int(np.ceil((len(scores) + 1) * share))
+    return float(np.sort(scores)[min(rank, len(scores)) - 1])
