@@ -85,6 +85,7 @@ def record(
     metric: Callable[[Tensor], float] | None = None,
     answers: Answering | None = None,
     control: Control | None = None,
+    now: Callable[[], float] = perf_counter,
 ) -> Generator[Step, None, None]:
     """Write down every step, and pass it on.
 
@@ -105,15 +106,17 @@ def record(
         answers: What is kept of the output on the validation rows.
         control: Hears who wants to pause or stop; everything is on the disk in a pause, and pauses
             count as no time.
+        now: Seconds by which costs are measured, where there is no control to say them.
     """
-    began = perf_counter()
+    now = now if control is None else control.clock
+    began = now()
     rows = _Rows(folder, metric, answers, fold=fold, start=start)
     clock = Clock(trained=rows.seconds_before)
     observer = None
     if probe is not None:
         observer = Observer(
             folder, model, probe, loss, fold=fold, steps=plan.steps, clock=clock, floor=budget,
-            start=start,
+            start=start, now=now,
         )  # fmt: skip
 
     def flush() -> None:
@@ -121,10 +124,10 @@ def record(
         if observer:
             observer.flush()
 
-    step, now = None, perf_counter
+    step = None
     if control is not None:
-        steps, now = control.over(steps, flush), control.clock
-    clock.spent += perf_counter() - began
+        steps = control.over(steps, flush)
+    clock.spent += now() - began
     try:
         asked = now()
         for step in steps:
@@ -134,9 +137,9 @@ def record(
             clock.spent += now() - received
             yield step
             asked = now()
-        _finish(step, observer, clock)
+        _finish(step, observer, clock, now)
     except GeneratorExit:
-        _finish(step, observer, clock)
+        _finish(step, observer, clock, now)
         raise
     finally:
         # After any other error the weights may be half updated: nothing is looked at then.
@@ -146,12 +149,14 @@ def record(
             _report_cost(folder, budget, clock, looks)
 
 
-def _finish(step: Step | None, observer: Observer | None, clock: Clock) -> None:
+def _finish(
+    step: Step | None, observer: Observer | None, clock: Clock, now: Callable[[], float]
+) -> None:
     if step is None or observer is None:
         return
-    began = perf_counter()
+    began = now()
     observer.finish(step.number, step.learner.best_number, step.learner.best)
-    clock.spent += perf_counter() - began
+    clock.spent += now() - began
 
 
 def _report_cost(folder: Path, budget: float, clock: Clock, looks: int) -> None:

@@ -207,6 +207,7 @@ class Observer:
         clock: What training and recording took so far.
         floor: Seconds that recording may always cost; above that 1 % of the training time.
         start: Updates that were made before (a resumed run).
+        now: Seconds by which costs are measured.
     """
 
     def __init__(
@@ -221,7 +222,9 @@ class Observer:
         clock: Clock,
         floor: float,
         start: int,
+        now: Callable[[], float] = perf_counter,
     ) -> None:
+        self.now = now
         self.folder, self.model, self.probe, self.loss = folder, model, probe, loss
         schedule = look_schedule(steps)
         keep = start if start else -1
@@ -234,7 +237,7 @@ class Observer:
         self._parts: list[Part] = []
         self._before: dict[str, Tensor] = {}
         self._before_step = -1
-        self._flushed, self._flush_cost = perf_counter(), 0.0
+        self._flushed, self._flush_cost = now(), 0.0
         clock.spent += self.looks.cost_seconds
         if start not in self.looks:
             self._look(start)
@@ -276,13 +279,13 @@ class Observer:
         self.looks.flush()
 
     def _look(self, step: int) -> None:
-        started = perf_counter()
+        started = self.now()
         size = self._see(step, look(self.model, self.probe, self.loss))
         index = self.pace.index.get(step)
         if index is not None and (step == 0 or index % self._weights_apart == 0):
             state = self.model.state_dict()
             write_weights(self.folder / "weights", step, state, exact=step == 0)
-        self.pace.looked(step, perf_counter() - started, size)
+        self.pace.looked(step, self.now() - started, size)
 
     def _see(self, step: int, sight: Sight) -> int:
         weights = sight.parts["weight"]
@@ -311,11 +314,11 @@ class Observer:
 
     def _flush_sometimes(self) -> None:
         """Let others see what is new after 2 s, or less often where flushing is slow."""
-        now = perf_counter()
-        if now - self._flushed > max(2.0, 1000 * self._flush_cost):
+        began = self.now()
+        if began - self._flushed > max(2.0, 1000 * self._flush_cost):
             self.flush()
-            self._flushed = perf_counter()
-            self._flush_cost = self._flushed - now
+            self._flushed = self.now()
+            self._flush_cost = self._flushed - began
 
 
 def _weights_apart(model: nn.Module, looks: int) -> int:
