@@ -17,6 +17,7 @@ from pellucid.recipe.watcher import Watcher
 from pellucid.recording.run import Run
 from pellucid.uses import (
     anomaly,  # noqa: F401  (registers)
+    detect,  # noqa: F401
     forecast,  # noqa: F401
     job,
 )

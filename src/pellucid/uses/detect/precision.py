@@ -188,9 +188,10 @@ def match_picture(
     shared = overlap(boxes, things, crowd)
     hits = np.zeros((len(overlaps), len(boxes)), dtype=bool)
     neither = np.zeros_like(hits)
+    near = np.flatnonzero(shared.max(1, initial=0.0) >= overlaps.min() - 1e-9)
     for level, least in enumerate(overlaps):
         taken = np.zeros(len(things), dtype=bool)
-        for number in range(len(boxes)):
+        for number in near:  # all others are far from everything
             mine = _best(shared[number], least, taken, crowd, outside)
             if mine is None:
                 continue
