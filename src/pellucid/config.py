@@ -71,6 +71,7 @@ class Settings:
         missing: Words that mean "no value", besides the usual ones.
         pretrained: Let installed pretrained weights compete (kept only if validation says so).
         without: Rows to leave out; all others stay in the part that they would be in with them.
+        start: Folder of a published language model, in Hugging Face's layout, to start from.
         horizon: Steps into the future that a forecast is asked for; None lets the data decide.
         known: Columns whose future is known when a forecast is made (holidays, planned prices).
     """
@@ -92,6 +93,7 @@ class Settings:
     missing: tuple[str, ...] = ()
     pretrained: bool = True
     without: LeftOut | None = None
+    start: str | None = None
     horizon: int | None = None
     known: tuple[str, ...] = ()
 

@@ -55,7 +55,7 @@ def plain_text(text: str) -> str:
 
 
 def _signatures(texts: Sequence[str]) -> np.ndarray:
-    """uint64 `(texts, BANDS * HASHES)`: the smallest value of each of so many hashes of the runs."""
+    """uint64 `(texts, BANDS * HASHES)`: the smallest value of each hash over the runs."""
     found = [_runs(text) for text in texts]
     starts = np.cumsum([0, *map(len, found[:-1])])
     runs = np.concatenate(found)

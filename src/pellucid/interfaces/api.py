@@ -35,6 +35,7 @@ def learn(
     record: bool = True,
     pretrained: bool = True,
     without: str | Path | None = None,
+    start: str | Path | None = None,
     horizon: int | None = None,
     known: tuple[str, ...] = (),
     plan: str | Path | None = None,
@@ -79,6 +80,7 @@ def learn(
         record=record,
         pretrained=pretrained,
         without=None if without is None else read_left_out(without, plan),
+        start=None if start is None else str(start),
         horizon=horizon,
         known=tuple(known),
     )

@@ -42,6 +42,8 @@ EFFORT = {"quick": 0.4, "normal": 1.0, "thorough": 2.0}
 FEW_ROWS = 2_000
 """Tables with fewer rows to learn from count as small."""
 MEASURE_SECONDS = 0.12
+SLOW_SECONDS = 1.0
+"""Steps that take so long are measured fewer times: what they vary by is little beside them."""
 STEPS_SHARE = 0.85
 """Part of the time for steps; the rest is for planning, looks at validation rows, small delays."""
 FEWEST_STEPS = 20
@@ -300,7 +302,8 @@ def _step_seconds(data: Ingredients, plan: Plan) -> float:
     for step in train(Learner(model, plan), data.dataset, data.task, data.rows, nothing):
         now = time.perf_counter()
         times.append(now - before)
-        if step.number >= 5 and now - started > MEASURE_SECONDS:
+        enough = 5 if now - started < SLOW_SECONDS else 3
+        if step.number >= enough and now - started > MEASURE_SECONDS:
             break
         before = now
     return sorted(times[2:])[len(times[2:]) // 2]

@@ -34,21 +34,19 @@ class Memory:
     """What the places so far were found to be: keys and values of every block.
 
     keys, values: one `(batch, heads, places, floats)` a block; None before the first token.
-    most: places that are kept; older ones are forgotten. seen: places so far, forgotten ones too.
+    seen: places so far.
     """
 
-    def __init__(self, blocks: int, most: int) -> None:
+    def __init__(self, blocks: int) -> None:
         self.keys: list[Tensor | None] = [None] * blocks
         self.values: list[Tensor | None] = [None] * blocks
-        self.most = most
         self.seen = 0
 
     def extend(self, block: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Add the keys and values of new places; all that are kept, the new ones last."""
+        """Add the keys and values of new places; all of them, the new ones last."""
         old_key, old_value = self.keys[block], self.values[block]
         if old_key is not None and old_value is not None:
             key, value = torch.cat([old_key, key], 2), torch.cat([old_value, value], 2)
-        key, value = key[:, :, -self.most :], value[:, :, -self.most :]
         self.keys[block], self.values[block] = key, value
         return key, value
 
@@ -100,7 +98,7 @@ class Decoder(nn.Module):
 
     def memory(self) -> Memory:
         """An empty memory for `next_scores`."""
-        return Memory(len(self.blocks), self.context)
+        return Memory(len(self.blocks))
 
     def next_scores(self, tokens: Tensor, memory: Memory) -> Tensor:
         """Scores of what follows these further tokens `(batch, new)`: `(batch, vocabulary)`."""

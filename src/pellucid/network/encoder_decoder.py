@@ -97,7 +97,7 @@ class EncoderDecoder(nn.Module):
 
     def memory(self) -> Memory:
         """An empty memory for `write`."""
-        return Memory(len(self.writers), self.places[1])
+        return Memory(len(self.writers))
 
     def _vectors(self, tokens: Tensor) -> Tensor:
         return self.dropout(normalize(self.embedding(tokens)))

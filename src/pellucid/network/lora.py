@@ -44,9 +44,3 @@ class Frozen(nn.Module):
         if self.down is None or self.up is None:
             return found
         return found + SCALE * F.linear(F.linear(x, self.down), self.up)
-
-    def merged(self) -> Tensor:
-        """The one matrix `(out, in)` that does the same."""
-        if self.down is None or self.up is None:
-            return self.weight
-        return self.weight + SCALE * self.up.detach() @ self.down.detach()

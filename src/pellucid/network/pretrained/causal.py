@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -108,27 +107,12 @@ class Pretrained(nn.Module):
 
     def memory(self) -> Memory:
         """An empty memory for `next_scores`."""
-        return Memory(len(self.blocks), self.context)
+        return Memory(len(self.blocks))
 
     def next_scores(self, tokens: Tensor, memory: Memory) -> Tensor:
         """Scores of what follows these further tokens `(batch, new)`: `(batch, vocabulary)`."""
         scores: Tensor = self.head(self.features(tokens, memory)[:, -1])
         return scores
-
-    @torch.no_grad()
-    def published(self) -> Weights:
-        """The weights with what was learned added to them, by their published names; each matrix
-        as the family's files store it."""
-        names = _GPT2 if self.shape.family == "gpt2" else _LLAMA
-        weights = {names["embedding"]: self.embedding, **self.norm.published(names["norm"])}
-        if self.places is not None:
-            weights[names["places"]] = self.places
-        if not self.shape.tied:
-            weights["lm_head.weight"] = self.head.weight
-        for block in self.blocks:
-            assert isinstance(block, LlamaBlock | Gpt2Block)
-            weights |= block.published()
-        return weights
 
     def describe(self) -> dict[str, Any]:
         """The network as a person would list it, frozen weights apart."""
@@ -154,22 +138,19 @@ class Norm(nn.Module):
             return F.rms_norm(x, (x.shape[-1],), self.weight, self.epsilon)
         return F.layer_norm(x, (x.shape[-1],), self.weight, self.bias, self.epsilon)
 
-    def published(self, name: str) -> Weights:
-        found = {f"{name}.weight": self.weight}
-        return found if self.bias is None else {**found, f"{name}.bias": self.bias}
-
 
 class LlamaBlock(nn.Module):
     """Attention in which several queries share a key, then a gated small network."""
 
     def __init__(self, number: int, shape: Shape, weights: Weights, rank: int) -> None:
         super().__init__()
-        self.number, self.shape, self.name = number, shape, f"model.layers.{number}"
-        self.first = Norm(weights, f"{self.name}.input_layernorm", shape)
-        self.second = Norm(weights, f"{self.name}.post_attention_layernorm", shape)
+        self.number, self.shape = number, shape
+        own = f"model.layers.{number}"
+        self.first = Norm(weights, f"{own}.input_layernorm", shape)
+        self.second = Norm(weights, f"{own}.post_attention_layernorm", shape)
         self.maps = nn.ModuleDict()
         for ours, theirs in _LLAMA_MAPS.items():
-            name = f"{self.name}.{theirs}"
+            name = f"{own}.{theirs}"
             bias = weights.get(f"{name}.bias")
             self.maps[ours] = Frozen(weights[f"{name}.weight"], bias, rank)
 
@@ -192,29 +173,19 @@ class LlamaBlock(nn.Module):
         found: Tensor = x + self.maps["narrow"](hidden)
         return found
 
-    def published(self) -> Weights:
-        found = self.first.published(f"{self.name}.input_layernorm")
-        found |= self.second.published(f"{self.name}.post_attention_layernorm")
-        for ours, theirs in _LLAMA_MAPS.items():
-            part = self.maps[ours]
-            assert isinstance(part, Frozen)
-            found[f"{self.name}.{theirs}.weight"] = part.merged()
-            if part.bias is not None:
-                found[f"{self.name}.{theirs}.bias"] = part.bias
-        return found
-
 
 class Gpt2Block(nn.Module):
     """GPT-2's block; its files store matrices the other way round, `(in, out)`."""
 
     def __init__(self, number: int, shape: Shape, weights: Weights, rank: int) -> None:
         super().__init__()
-        self.number, self.shape, self.name = number, shape, f"h.{number}"
-        self.first = Norm(weights, f"{self.name}.ln_1", shape)
-        self.second = Norm(weights, f"{self.name}.ln_2", shape)
+        self.number, self.shape = number, shape
+        own = f"h.{number}"
+        self.first = Norm(weights, f"{own}.ln_1", shape)
+        self.second = Norm(weights, f"{own}.ln_2", shape)
         self.maps = nn.ModuleDict()
         for ours, theirs in _GPT2_MAPS.items():
-            name = f"{self.name}.{theirs}"
+            name = f"{own}.{theirs}"
             turned = weights[f"{name}.weight"].T.contiguous()
             self.maps[ours] = Frozen(turned, weights[f"{name}.bias"], rank)
 
@@ -228,17 +199,6 @@ class Gpt2Block(nn.Module):
         x = x + self.maps["gather"](taken.transpose(1, 2).flatten(2))
         hidden = F.gelu(self.maps["widen"](self.second(x)), approximate="tanh")
         found: Tensor = x + self.maps["narrow"](tap(f"{name} / activation", hidden))
-        return found
-
-    def published(self) -> Weights:
-        found = self.first.published(f"{self.name}.ln_1")
-        found |= self.second.published(f"{self.name}.ln_2")
-        for ours, theirs in _GPT2_MAPS.items():
-            part = self.maps[ours]
-            assert isinstance(part, Frozen)
-            assert part.bias is not None
-            found[f"{self.name}.{theirs}.weight"] = part.merged().T.contiguous()
-            found[f"{self.name}.{theirs}.bias"] = part.bias
         return found
 
 
@@ -271,7 +231,8 @@ def _heads(x: Tensor, heads: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Start:
-    """What a local folder holds. tokenizer: the JSON of the `tokenizers` package."""
+    """What a local folder holds. weights: rounded to 16 bits, as a bundle keeps them, in 32 bits to
+    compute with. tokenizer: the JSON of the `tokenizers` package."""
 
     folder: Path
     shape: Shape
@@ -301,7 +262,8 @@ def read_start(folder: str | Path) -> Start:
     try:
         weights = {name: value for file in files for name, value in load_file(file).items()}
         found = {
-            name.removeprefix("transformer."): value.float() for name, value in weights.items()
+            name.removeprefix("transformer."): value.half().float()
+            for name, value in weights.items()
         }
         Pretrained(shape, found, 8, rank=0)
     except (KeyError, SafetensorError, OSError, RuntimeError, AttributeError) as error:
