@@ -19,6 +19,8 @@ export function numbersOfColumns(
 ): Map<string, [what: string, value: number][]> {
   const told = probe?.numbers?.[group] ?? columns.map((column): [string, string] => [column, ""]);
   const found = new Map<string, [string, number][]>();
+  // An older run does not tell which columns enter as several numbers.
+  if (!probe?.numbers?.[group] && values.length !== columns.length) return found;
   told.forEach(([column, what], place) => {
     const before = found.get(column) ?? [];
     if (place < values.length) found.set(column, [...before, [what, values[place]!]]);

@@ -27,6 +27,12 @@ export interface FindingChart {
   marks: [number, string][];
 }
 
+/** Something to look at: name -> drawing; core/use.ts has the kinds that examples don't have. */
+export interface FindingPicture {
+  title: string;
+  drawings: Record<string, { kind: string; data: unknown }>;
+}
+
 export interface Finding {
   part: string;
   title: string;
@@ -38,4 +44,6 @@ export interface Finding {
   charts: FindingChart[];
   known: boolean;
   seconds: number;
+  /** Not in older runs. */
+  pictures?: FindingPicture[];
 }

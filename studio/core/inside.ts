@@ -101,7 +101,8 @@ function columnsOf(part: NetworkPart, manifest: Manifest): Pick<Branch, "modalit
   const categories = part.part === "categories";
   const several = inputs.filter((one) => SHARED.includes(one.modality) && (one.modality === "category") === categories);
   const columns = several.map((one) => one.name);
-  return { modality: categories ? "category" : "number", columns, features: featureNames(part.part, columns, manifest.probe) };
+  const single = several.every((one) => ["number", "category"].includes(one.modality));
+  return { modality: categories ? "category" : "number", columns, features: featureNames(part.part, single ? columns : [], manifest.probe) };
 }
 
 /** What a place of a table's group is called. */

@@ -32,6 +32,8 @@ export interface Task {
   kind: "classify" | "grades" | "tags" | "regress";
   target: string;
   metric: string;
+  /** What a use is called by people. */
+  title?: string;
   why?: string;
   classes?: string[];
   tags?: string[];
@@ -112,6 +114,10 @@ export interface Manifest {
   alive: boolean;
   source: { name: string; path?: string };
   task: Task;
+  /** Which use the run is about (core/use.ts); null: rows that are answered with a class or number. */
+  use?: string | null;
+  /** The findings of a use, in reading order. */
+  findings?: string[] | null;
   classes: string[];
   columns: Column[];
   columns_total?: number;

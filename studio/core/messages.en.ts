@@ -70,6 +70,17 @@ export const MESSAGES = {
   "attention.taken": "Each position also offers a value of {floats} numbers. The asking position takes all of them, each times its share.",
   "attention.taken.spoken": "Values times shares of {count} positions, and their sum in the last row.",
   "attention.float": "A row for each position, the last one is the sum. Click a column to see its sum with numbers.",
+  // --- what a unit listens to --------------------------------------------------------------------
+  "listens.title": "What unit {unit} listens to",
+  "listens.single": "Its weights: right, it grows with this input; left, it shrinks.",
+  "listens.together": "How long its weights on each input are, taken together: an input enters as several numbers.",
+  "listens.members": "Of the first member.",
+  "listens.limit": "{shown} of {total}, the strongest.",
+  "gates.title": "The gates of unit {unit}, position by position",
+  "gates.forward": "Read from the beginning to the end. On average it keeps {keep} of its memory at a position. Blue: open, or above zero.",
+  "gates.backward": "This unit reads from the end to the beginning. On average it keeps {keep} of its memory at a position. Blue: open, or above zero.",
+  "gates.spoken": "Gates and memory of unit {unit} at {positions} positions.",
+  "features.hand": "How one of its numbers is made, by hand",
   // --- data -------------------------------------------------------------------------------------
   "data.what": "{rows} {things} from {source}. The network is shown {columns} of each and learns to answer “{target}”: {kind}.",
   "data.one": "one column",

@@ -75,6 +75,10 @@ export const ROOM_MESSAGES = {
   "diagnostics.again": "With the same data, seed, versions and number of threads, the same weights come out on a CPU, to the last bit.",
   "diagnostics.python": "The same numbers in Python",
   // --- findings -----------------------------------------------------------------------------------
+  "use.lead": "This run is about {title}: {target}. Here is what it found, on examples that were sealed while it learned.",
+  "use.data": "{rows, plural, one {# row} other {# rows}} of {source}. The question is {title}: {target}.",
+  "use.notyet": "It has found nothing yet: that comes at the end, when the sealed examples are opened.",
+  "use.ask": "To ask it something",
   "findings.lead": "{known, plural, =0 {No study was made yet} one {# study was made} other {# studies were made}} of {all}. Each answers one question in a sentence; open it to see what it rests on.",
   "findings.looks": "It asks the sealed rows once more, which is counted.",
   "findings.wait": "Studies are made of a model that has learned: wait until learning has ended.",

@@ -1,7 +1,9 @@
 // The pages of a run: one component each, one line each.
 
 import type { Component } from "svelte";
+import type { Manifest } from "../core/manifest";
 import { ROOMS, type Depth, type Place } from "../core/state";
+import { toldByFindings } from "../core/use";
 import Blame from "./Blame.svelte";
 import Check from "./Check.svelte";
 import Data from "./Data.svelte";
@@ -37,6 +39,13 @@ export const PAGES: Record<Place, Page> = {
   findings: { title: "Findings", component: lazy(() => import("./Findings.svelte")) },
   diagnostics: { title: "Diagnostics", component: lazy(() => import("./Diagnostics.svelte")) },
 };
+
+const FOUND = lazy(() => import("./use/Found.svelte"));
+
+/** What shows a place of a run; a use tells its answers by its findings. */
+export function pageOf(manifest: Manifest | null, place: Place): Component {
+  return toldByFindings(manifest, place) ? FOUND : PAGES[place].component;
+}
 
 /** Below the chapters; diagnostics only where somebody asks for numbers. */
 export function shownRooms(depth: Depth): Place[] {

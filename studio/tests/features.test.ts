@@ -16,6 +16,11 @@ describe("numbers of a table", () => {
     expect(featureNames("scalars", ["area", "sold"], null)).toEqual(["area", "sold"]);
   });
 
+  it("of an older run stand nowhere if it does not tell which is whose", () => {
+    expect(numbersOfColumns("scalars", ["area", "sold"], null, [1, 2, 3]).size).toBe(0);
+    expect(numbersOfColumns("scalars", ["area", "sold"], null, [1, 2]).get("sold")).toEqual([["", 2]]);
+  });
+
   it("stand under their columns", () => {
     const found = numbersOfColumns("scalars", ["area", "sold"], probe, [0.5, 0, 1, -1]);
     expect(found.get("area")).toEqual([["", 0.5], ["missing", 0]]);

@@ -6,11 +6,17 @@ import { featureName, type Branch, type Value } from "../inside";
 import { added, number } from "../numbers";
 import { reader, recordedAt, sumOf, type Context, type Material, type Recipe, type Term } from "./operation";
 
+interface Factor {
+  name: string;
+  of: string;
+  value: number;
+}
+
 interface Entering {
   values: Value[];
   inputs: string[];
   /** All that enters the network across columns, side by side. */
-  read: (material: Material) => { name: string; value: number }[];
+  read: (material: Material) => Factor[];
 }
 
 export function neuron(context: Context): Recipe {
@@ -37,6 +43,7 @@ export function neuron(context: Context): Recipe {
       const stretch = shared ? material.weight(`${name}.stretch_in`).values : null;
       const terms = Array.from({ length: inputs }, (_, i): Term => ({
         name: factors[i]?.name ?? `input ${i + 1}`,
+        of: factors[i]?.of ?? "",
         weight: weight.values[unit * inputs + i]!,
         factor: (factors[i]?.value ?? NaN) * (stretch ? stretch[member * inputs + i]! : 1),
       }));
@@ -110,14 +117,14 @@ export function answer(context: Context): Recipe {
   };
 }
 
-function fromLayer(value: Value, material: Material, members: number, member: number): { name: string; value: number }[] {
+function fromLayer(value: Value, material: Material, members: number, member: number): Factor[] {
   const read = reader(value, material);
   const width = value.shape.at(-1)!;
   const pooled = value.what === "pooled";
-  return Array.from({ length: width }, (_, i) => ({
-    name: pooled ? `${i < width / 2 ? "mean" : "maximum"} of feature ${i % (width / 2)}` : `neuron ${i}`,
-    value: members > 1 ? read(member, i) : read(i),
-  }));
+  return Array.from({ length: width }, (_, i) => {
+    const name = pooled ? `${i < width / 2 ? "mean" : "maximum"} of feature ${i % (width / 2)}` : `neuron ${i}`;
+    return { name, of: name, value: members > 1 ? read(member, i) : read(i) };
+  });
 }
 
 /** What the branches made of their columns, in their order; plain numbers enter as they are. */
@@ -131,15 +138,16 @@ function enteringOf({ inside }: Context): Entering {
         const value = last(branch);
         if (!value) {
           const { values } = material.input(branch.group);
-          return Array.from(values, (one, i) => ({ name: featureName(branch, i), value: one }));
+          return Array.from(values, (one, i) => ({ name: featureName(branch, i), of: featureName(branch, i), value: one }));
         }
         const read = reader(value, material);
         if (value.shape.length === 1) {
-          return Array.from({ length: value.shape[0]! }, (_, i) => ({ name: `${branch.group}, ${i}`, value: read(i) }));
+          return Array.from({ length: value.shape[0]! }, (_, i) => ({ name: `${branch.group}, ${i}`, of: branch.group, value: read(i) }));
         }
         const [rows, width] = value.shape as [number, number];
         return Array.from({ length: rows * width }, (_, i) => ({
           name: `${featureName(branch, Math.floor(i / width))}, ${i % width}`,
+          of: featureName(branch, Math.floor(i / width)),
           value: read(Math.floor(i / width), i % width),
         }));
       }),

@@ -12,6 +12,8 @@ export interface Term {
   name: string;
   weight: number;
   factor: number;
+  /** The column or neuron that the input belongs to, where it is one of several numbers of it. */
+  of?: string;
 }
 
 /** A small window of the input and the weights that lie on it, one pair for each input feature. */
