@@ -40,7 +40,7 @@ DRAWN_BYTES = 40_000
 AS_WRITTEN = (
     *("source", "task", "rows", "labels", "plan", "network", "recording", "kept", "notes"),
     *("warnings", "versions", "timing", "looks_at_test", "settings", "started", "seconds"),
-    *("stage", "problem", "without", "fingerprint", "seed", "threads"),
+    *("stage", "problem", "without", "fingerprint", "seed", "threads", "use", "findings"),
 )
 """Fields of `run.json` that the manifest repeats."""
 ALWAYS = ("steps", "loss", "exponents", "statistics")
