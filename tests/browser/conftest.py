@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import wave
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -235,13 +236,27 @@ class Window:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
+    microphone = [
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={write_tone(tmp_path_factory.mktemp('microphone'))}",
+    ]
     with sync_playwright() as play:
-        launched = play.chromium.launch(executable_path=chromium(), args=FLAGS)
+        launched = play.chromium.launch(executable_path=chromium(), args=[*FLAGS, *microphone])
         yield launched
         launched.close()
+
+
+def write_tone(folder: Path) -> Path:
+    """What the browser takes for its microphone: three seconds of a low tone."""
+    time = np.arange(3 * 48_000) / 48_000
+    samples = (10_000 * np.sin(2 * np.pi * 300 * time)).astype("<i2")
+    with wave.open(str(folder / "tone.wav"), "wb") as file:
+        file.setparams((1, 2, 48_000, len(samples), "NONE", ""))
+        file.writeframes(samples.tobytes())
+    return folder / "tone.wav"
 
 
 @pytest.fixture
