@@ -71,7 +71,9 @@ class Means:
 
     def surprises(self, history: np.ndarray, ratings: np.ndarray, there: np.ndarray) -> np.ndarray:
         """float64 `(rows, past)`: how much better than expected each past item was liked."""
-        expected = self.center + self.item_bias[history] + self.habit(history, ratings, there)[:, None]
+        expected = (
+            self.center + self.item_bias[history] + self.habit(history, ratings, there)[:, None]
+        )
         return (ratings - expected) * there
 
     def rate(
@@ -113,6 +115,15 @@ class ItemNeighbors:
     @property
     def bytes(self) -> int:
         return self.alike.nbytes
+
+    def vectors(self, width: int) -> np.ndarray:
+        """float32 `(items, width)` whose products are nearly `alike`: its largest eigenvectors."""
+        values, vectors = np.linalg.eigh(self.alike.astype(np.float64))
+        kept = min(width, len(values))
+        found = vectors[:, ::-1][:, :kept] * np.sqrt(np.maximum(values[::-1][:kept], 0.0))
+        largest = np.abs(found).argmax(0)
+        signed: np.ndarray = found * np.sign(found[largest, np.arange(kept)])
+        return signed.astype(np.float32)
 
     def rate(
         self, item: np.ndarray, history: np.ndarray, ratings: np.ndarray, there: np.ndarray
@@ -302,9 +313,7 @@ def _most_used(item: np.ndarray, items: int) -> np.ndarray:
     return np.sort(used[counts[used] > 0])
 
 
-def _strongest(
-    weights: np.ndarray, used: np.ndarray, items: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _strongest(weights: np.ndarray, used: np.ndarray, items: int) -> tuple[np.ndarray, np.ndarray]:
     """For each past item the other items with the largest weights, of either sign."""
     kept = min(KEPT_PAIRS, len(used))
     place = np.argpartition(-np.abs(weights), kept - 1, axis=1)[:, :kept]

@@ -173,6 +173,18 @@ def parser() -> argparse.ArgumentParser:
     _add_json(predict)
     predict.set_defaults(run=_predict, parser=predict)
 
+    recommend = verbs.add_parser("recommend", help="what to recommend to one user, and why")
+    recommend.add_argument("run_folder", metavar="RUN")
+    recommend.add_argument("--user", required=True, help="name of the user, as in the data")
+    recommend.add_argument("--top", type=int, default=10, help="length of the list (default: 10)")
+    recommend.add_argument(
+        "--model",
+        choices=("network", "baseline"),
+        help="who makes the list (default: who made better ones on validation events)",
+    )
+    _add_json(recommend)
+    recommend.set_defaults(run=_recommend, parser=recommend)
+
     explain = verbs.add_parser("explain", help="why it answers so: one example, piece by piece")
     explain.add_argument("run_folder", metavar="RUN")
     explain.add_argument(
@@ -191,6 +203,23 @@ def parser() -> argparse.ArgumentParser:
     explain.add_argument("--html", metavar="FILE", help="write a page with pictures and marks")
     _add_json(explain)
     explain.set_defaults(run=_explain, parser=explain)
+
+    chat = verbs.add_parser("chat", help="talk with a language model, or let it go on with a text")
+    chat.add_argument("run_folder", metavar="RUN")
+    chat.add_argument("--prompt", metavar="TEXT", help="say one answer and end")
+    chat.add_argument("--tokens", type=int, default=200, help="most tokens of an answer")
+    chat.add_argument(
+        "--temperature", type=float, default=0.8, help="0: always the likeliest; more: bolder"
+    )
+    chat.add_argument(
+        "--top-p", type=float, default=0.95, help="draw among the likeliest of this share"
+    )
+    chat.add_argument("--seed", type=int, default=0, help="same seed, same answer")
+    chat.add_argument(
+        "--stop", metavar="WORDS", action="append", default=[], help="end before these words"
+    )
+    _add_json(chat)
+    chat.set_defaults(run=_chat, parser=chat)
 
     check = verbs.add_parser("check", help="what would be learned from this data, without learning")
     check.add_argument("source")
@@ -289,6 +318,11 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--order", metavar="COLUMN", help="times: the exam is then the latest part")
     verb.add_argument("--split", metavar="COLUMN", help="column that says train, valid or test")
     verb.add_argument(
+        "--start",
+        metavar="FOLDER",
+        help="language models: start from a local model in Hugging Face's layout",
+    )
+    verb.add_argument(
         "--horizon", type=int, metavar="STEPS", help="forecasts: how many steps into the future"
     )
     verb.add_argument(
@@ -360,6 +394,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
         missing=tuple(options.missing),
         pretrained=not options.no_pretrained,
         without=_left_out(options),
+        start=options.start,
         horizon=options.horizon,
         known=tuple(options.known),
     )
@@ -482,6 +517,14 @@ def _predict(options: argparse.Namespace) -> int:
     return 0
 
 
+def _recommend(options: argparse.Namespace) -> int:
+    from pellucid.interfaces.recommend import recommend, show
+
+    found = recommend(options.run_folder, options.user, options.top, options.model)
+    show(found, as_json=options.json)
+    return 0
+
+
 def _explain(options: argparse.Namespace) -> int:
     from pellucid.export.bundle import Bundle
     from pellucid.uses.answerers import use_of
@@ -535,6 +578,21 @@ def _explain_use(options: argparse.Namespace) -> int:
         print(json.dumps(finding.as_json(), ensure_ascii=False), flush=True)
     else:
         show_finding(finding)
+    return 0
+
+
+def _chat(options: argparse.Namespace) -> int:
+    from pellucid.interfaces.chat import chat
+    from pellucid.uses.generate.sampling import Manner
+
+    manner = Manner(
+        tokens=options.tokens,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        seed=options.seed,
+        stop=tuple(options.stop),
+    )
+    chat(options.run_folder, options.prompt, manner, as_json=options.json)
     return 0
 
 

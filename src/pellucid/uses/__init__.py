@@ -19,7 +19,10 @@ from pellucid.uses import (
     anomaly,  # noqa: F401  (registers)
     detect,  # noqa: F401
     forecast,  # noqa: F401
+    generate,  # noqa: F401
     job,
+    recommend,  # noqa: F401
+    verify,  # noqa: F401
 )
 from pellucid.uses.use import COURSES, SURE, Course, Reading, Source
 

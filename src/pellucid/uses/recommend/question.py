@@ -1,0 +1,93 @@
+"""The two questions of a recommendation, as the course asks them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from pellucid.config import Plan
+from pellucid.learning.recipes import Recipe
+from pellucid.recipe.watcher import Watcher
+from pellucid.tasks.task import Objective
+from pellucid.uses.recommend.answerer import Memory, Recommender
+from pellucid.uses.recommend.log import Features, Log
+from pellucid.uses.use import Exam, Examples
+
+
+class Question(ABC):
+    """What a network over a log is to become good at. metric: the figure that is reported first."""
+
+    metric: str
+    objective: Objective
+
+    @abstractmethod
+    def __init__(self, log: Log) -> None: ...
+
+    @abstractmethod
+    def examples(self) -> Examples:
+        """The log as examples."""
+
+    @abstractmethod
+    def recipe(self) -> Recipe: ...
+
+    @abstractmethod
+    def build(self, plan: Plan) -> nn.Module: ...
+
+    @abstractmethod
+    def score(self, output: Tensor) -> float: ...
+
+    @abstractmethod
+    def finish(self, model: nn.Module, seconds: float) -> Recommender: ...
+
+    @abstractmethod
+    def compete(self, seconds: float, watcher: Watcher) -> None: ...
+
+    @abstractmethod
+    def exam(self, answerer: Recommender, seconds: float) -> Exam: ...
+
+
+def memory_of(log: Log) -> Memory:
+    """What a model keeps of a log: names, features, and what everybody did up to its end."""
+    roles = log.roles
+    return Memory(
+        columns={"user": roles.user, "item": roles.item, "rating": roles.rating},
+        users=log.users,
+        items=log.items,
+        titles=log.titles,
+        item=log.item,
+        rating=np.empty(0) if log.rating is None else log.rating,
+        starts=log.starts,
+        seen=np.bincount(log.item[log.part == 0], minlength=len(log.items)) > 0,
+        of_items=log.of_items.values,
+        of_users=log.of_users.values,
+        item_features=log.of_items.names,
+    )
+
+
+def column_facts(log: Log) -> list[dict[str, Any]]:
+    """How each column was understood, as `Column.as_json` says it."""
+    roles = log.roles
+    found = []
+    named = {roles.user: "who", roles.item: "what", roles.rating: "how it was liked",
+             roles.time: "when"}  # fmt: skip
+    for name in log.table.columns:
+        role = "ignored"
+        if name in named:
+            role = "target" if name == (roles.rating or roles.item) else "input"
+        why = named.get(name, "says nothing about an item or a user that holds for all events")
+        known = [one for one in (log.of_items, log.of_users) if _stands_in(name, one)]
+        if known:
+            role, why = (
+                "input",
+                "known of every " + ("item" if known[0] is log.of_items else "user"),
+            )
+        modality = "category" if name in (roles.user, roles.item) else "number"
+        found.append({"name": name, "modality": modality, "role": role, "why": why, "fitted": {}})
+    return found
+
+
+def _stands_in(name: str, features: Features) -> bool:
+    return any(one == name or one.startswith(f"{name}: ") for one in features.names)

@@ -1,0 +1,479 @@
+"""Recommendation: recognition, losses, networks, classical methods, the job, answers, reasons."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pellucid.baselines.recommend import ItemNeighbors, LeastSquares, Means, ease, used_together
+from pellucid.config import Settings, Size
+from pellucid.data.columns import RawColumn, RawTable
+from pellucid.errors import ConfigError, DataError
+from pellucid.interfaces.cli import main
+from pellucid.network.factors import Factors
+from pellucid.network.sequential import NextItem
+from pellucid.network.tap import watch
+from pellucid.recipe import Watcher
+from pellucid.recording.run import Run
+from pellucid.tasks.recommend import NextItems
+from pellucid.uses import asked, learn
+from pellucid.uses.answerers import load_answerer
+from pellucid.uses.recommend.answerer import Recommender
+from pellucid.uses.recommend.lists import moments_of, quality, top_of
+from pellucid.uses.recommend.log import Log, Roles, make_log, read_log, understand
+from pellucid.uses.use import Source
+
+USERS, ITEMS = 40, 24
+
+
+def events(seed: int = 0) -> list[tuple[str, str, int, int]]:
+    """Two kinds of people and of things; people walk through the things of their kind in order."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for user in range(USERS):
+        kind = user % 2
+        here = int(rng.integers(ITEMS // 2))
+        for step in range(14):
+            own = rng.random() < 0.9
+            item = 2 * ((here + step) % (ITEMS // 2)) + (kind if own else 1 - kind)
+            rating = int(np.clip(round((4.5 if own else 1.5) + 0.4 * rng.normal()), 1, 5))
+            rows.append((f"u{user}", f"i{item}", rating, 10 * step + user % 7))
+    return rows
+
+
+def write(folder: Path, rows: list[tuple[str, str, int, int]], rated: bool = True) -> Path:
+    path = folder / "log.csv"
+    header = "user_id,item_id,rating,timestamp" if rated else "user_id,item_id,timestamp"
+    lines = [f"{u},{i},{r},{t}" if rated else f"{u},{i},{t}" for u, i, r, t in rows]
+    path.write_text("\n".join([header, *lines]) + "\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def rated(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("rated")
+    source = write(folder, events())
+    (folder / "items.csv").write_text(
+        "item_id,title,kind\n"
+        + "".join(f"i{n},Thing {n},{'even' if n % 2 == 0 else 'odd'}\n" for n in range(ITEMS))
+    )
+    (folder / "ratings.csv").write_text(source.read_text())
+    source.unlink()
+    return learn(folder, Settings(effort="quick", seed=1), Watcher(), out=folder / "a.run")
+
+
+@pytest.fixture(scope="module")
+def clicked(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("clicked")
+    source = write(folder, events(), rated=False)
+    return learn(source, Settings(effort="quick"), Watcher(), out=folder / "b.run")
+
+
+# --- recognition ------------------------------------------------------------------------------
+
+
+def table(**columns: Sequence[object]) -> RawTable:
+    made = {}
+    for name, cells in columns.items():
+        numbers = all(isinstance(cell, int | float) for cell in cells)
+        kept = np.array(cells, dtype=float if numbers else object)
+        made[name] = RawColumn(name, kept)
+    return RawTable("t", made, [f"t line {row}" for row in range(len(kept))])
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (("userId", "movieId", "rating", "timestamp"), "movieId"),
+        (("customer", "product_id", "stars", "date"), "product_id"),
+        (("User-ID", "ISBN", "Book-Rating", "when"), "ISBN"),
+        (("member_no", "track", "score", "ts"), "track"),
+    ],
+)
+def test_columns_are_known_by_their_names(names: tuple[str, ...], expected: str) -> None:
+    rows = events()
+    columns = dict(zip(names, ([row[place] for row in rows] for place in range(4)), strict=True))
+    roles = understand(table(**columns))
+    assert isinstance(roles, Roles)
+    assert (roles.user, roles.item) == (names[0], expected)
+    assert roles.time is not None
+
+
+def test_a_log_is_taken_by_itself_and_ordinary_tables_are_not(tmp_path: Path) -> None:
+    path = write(tmp_path, events())
+    found = asked(Source(path, Settings()))
+    assert found is not None
+    assert found[0] == "recommend"
+    assert asked(Source(path, Settings(target="rating"))) is None
+    houses = tmp_path / "houses.csv"
+    houses.write_text(
+        "item,price,rating\n" + "".join(f"i{n},{n * 7 % 90},{n % 5}\n" for n in range(300))
+    )
+    once = tmp_path / "survey.csv"
+    once.write_text(
+        "user,product,rating,age\n"
+        + "".join(f"u{n},p{n % 3},{n % 5},{n % 70}\n" for n in range(300))
+    )
+    for ordinary in (houses, once):
+        assert asked(Source(ordinary, Settings())) is None
+
+
+def test_research_layouts_are_read_with_what_is_known_of_items_and_users(tmp_path: Path) -> None:
+    rows = events()
+    (tmp_path / "u.data").write_text(
+        "".join(f"{u[1:]}\t{i[1:]}\t{r}\t{t}\n" for u, i, r, t in rows)
+    )
+    flags = "|".join(["0"] * 17)
+    (tmp_path / "u.item").write_bytes(
+        "".join(
+            f"{n}|Fílm {n}|01-Jan-1995|||{n % 2}|{1 - n % 2}|{flags}\n" for n in range(ITEMS)
+        ).encode("latin-1")
+    )
+    log = read_log(Source(tmp_path, Settings()), Settings())
+    assert log.titles[3] == "Fílm 3"
+    assert {"unknown", "Action"} <= set(log.of_items.names)
+    assert len(log.users) == USERS
+    recbole = tmp_path / "r"
+    recbole.mkdir()
+    (recbole / "r.inter").write_text(
+        "user_id:token\titem_id:token\trating:float\ttimestamp:float\n"
+        + "".join(f"{u}\t{i}\t{r}\t{t}\n" for u, i, r, t in rows)
+        + "broken line\n"
+    )
+    (recbole / "r.item").write_text(
+        "item_id:token\tclass:token_seq\n" + "".join(f"i{n}\tA{n % 2} B\n" for n in range(ITEMS))
+    )
+    log = read_log(Source(recbole, Settings()), Settings())
+    assert log.of_items.names == ["class: A0", "class: A1", "class: B"]
+    assert [item.place for item in log.ledger.refused] == ["r.inter line 562"]
+    log.ledger.check()
+
+
+# --- fates and parts --------------------------------------------------------------------------
+
+
+def small_log(rows: list[tuple[str, str, int, int]], seed: int = 0) -> Log:
+    columns = dict(
+        zip(
+            ("user", "item", "rating", "time"),
+            ([row[place] for row in rows] for place in range(4)),
+            strict=True,
+        )
+    )
+    made = table(**columns)
+    roles = understand(made)
+    assert isinstance(roles, Roles)
+    return make_log(made, roles, None, None, seed)
+
+
+def test_every_row_has_a_fate_and_the_future_is_the_exam() -> None:
+    rows = [*events(), ("u0", "i0", 1, 500), ("u0", "i0", 5, 501)]
+    log = small_log(rows)
+    log.ledger.check()
+    counts = log.ledger.counts()
+    assert sum(counts.values()) == len(rows)
+    assert counts["set_aside"] >= 1, "who rated twice meant the later rating"
+    assert log.time[log.part == 0].max() < log.time[log.part == 1].min()
+    assert log.time[log.part == 1].max() < log.time[log.part == 2].min()
+    for event in range(len(log)):
+        start, end = log.starts[log.user[event]], log.before[event]
+        assert (log.time[start:end] < log.time[event]).all()
+        assert (log.user[start:end] == log.user[event]).all()
+
+
+def test_moments_know_nothing_later_and_hold_only_new_known_items() -> None:
+    log = small_log(events())
+    known = set(log.item[log.part == 0].tolist())
+    for part in (1, 2):
+        moments = moments_of(log, part)
+        assert len(moments)
+        for user, history, truth, end in zip(
+            moments.user, moments.histories, moments.truths, moments.ends, strict=True
+        ):
+            assert not set(truth.tolist()) & set(history.tolist())
+            assert set(truth.tolist()) <= known
+            assert log.time[log.starts[user] : end].max() < log.time[end]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (events()[:10], "too few"),
+        ([(u, "i1", r, t) for u, _, r, t in events()], "too few"),
+    ],
+)
+def test_too_little_is_said(rows: list[tuple[str, str, int, int]], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        small_log(rows)
+
+
+def test_bad_input_says_what_where_and_how_to_mend_it(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b\n" + "".join(f"{n},{n % 3}\n" for n in range(50)))
+    with pytest.raises(DataError) as caught:
+        read_log(Source(path, Settings()), Settings())
+    assert "no column is named like a user" in caught.value.what
+    assert "name these columns" in caught.value.fix
+    source = write(tmp_path, events())
+    with pytest.raises(ConfigError) as wrong:
+        read_log(Source(source, Settings(target="timestamp")), Settings(target="timestamp"))
+    assert "'item_id' (what comes next?)" in wrong.value.fix
+
+
+# --- metrics, losses, networks ----------------------------------------------------------------
+
+
+def test_quality_of_a_list_by_hand() -> None:
+    discount = 1 / np.log2(np.arange(2, 12))
+    ndcg, recall = quality(np.array([7, 1, 9]), np.array([1, 9, 4]))
+    assert ndcg == pytest.approx((discount[1] + discount[2]) / discount[:3].sum())
+    assert recall == pytest.approx(2 / 3)
+    assert quality(np.arange(10), np.arange(10)) == pytest.approx((1.0, 1.0))
+    assert top_of(np.array([0.1, 0.9, 0.5, 0.7]), np.array([1]), 2).tolist() == [3, 2]
+
+
+def test_next_items_loss_is_the_mean_over_later_items_of_asked_places() -> None:
+    task = NextItems(items=4, window=2, most=4)
+    output = torch.randn(1, 3, 4)
+    target = torch.tensor([[2, -1, 0, 1]])  # the second place is not asked
+    log = output.log_softmax(-1)[0]
+    by_hand = -(log[0, 2] + (log[2, 0] + log[2, 1]) / 2) / 2
+    assert torch.allclose(task.loss(output, target), by_hand.reshape(1))
+    best = output[0, 2].argsort(descending=True)
+    assert task.kept(output, target)[0].tolist() == best.tolist()
+
+
+def awake(network: NextItem) -> NextItem:
+    """Blocks begin as the identity; these do something."""
+    with torch.no_grad():
+        for name, weight in network.blocks.named_parameters():
+            if "gather" in name or "contract" in name:
+                weight.normal_()
+    return network
+
+
+def next_network() -> NextItem:
+    torch.manual_seed(0)
+    return NextItem(Size(16, 2), torch.randn(6, 3), torch.zeros(6), torch.randn(6, 4))
+
+
+def test_no_place_sees_what_comes_later() -> None:
+    network = awake(next_network()).eval()
+    history = torch.tensor([[1, 2, 3, 4, 5]])
+    changed = torch.tensor([[1, 2, 3, 6, 0]])
+    before, after = network({"history": history}), network({"history": changed})
+    assert torch.allclose(before[:, :3], after[:, :3], atol=1e-5)
+    assert not torch.allclose(before[:, 3], after[:, 3], atol=1e-3)
+    with watch() as seen:
+        watched = network({"history": history})
+    assert torch.allclose(watched, before, atol=1e-5)
+    attention = seen["block 1 / attention"]
+    assert torch.equal(attention, attention.tril())
+
+
+def factors_network(items: int = 5) -> Factors:
+    torch.manual_seed(0)
+    log_items = torch.tensor([0, 1, 2, 3, 0, 4])
+    ratings = torch.tensor([1.0, -0.4, 0.5, 0.2, -0.5, 1.5])
+    seen = torch.tensor([True, True, True, True, False])
+    return Factors(
+        Size(8, 1), torch.randn(items, 2), torch.randn(2, 1), log_items, ratings, seen, 3,
+        torch.zeros(items), torch.randn(items, 4),
+    )  # fmt: skip
+
+
+def test_a_rating_is_answered_from_earlier_ones_only_and_never_from_itself() -> None:
+    network = factors_network().eval()
+    pair = torch.tensor([[2, 0, 0, 2]])  # item 2, user 0, after two events
+    whole = network({"pair": pair})
+    network.log_ratings[2:] = 9.0  # itself and later ones
+    assert torch.equal(network({"pair": pair}), whole)
+    later = torch.tensor([[2, 0, 0, 4]])
+    network.log_items[2], before = 2, network({"pair": later})
+    network.log_ratings[2] = -9.0  # the same item's own rating is no evidence
+    assert torch.equal(network({"pair": later}), before)
+    network.log_ratings[0] = 9.0
+    assert not torch.equal(network({"pair": pair}), whole)
+    every = network.rate_all(
+        torch.tensor([0]), torch.tensor([[0, 1]]), torch.tensor([[9.0, -0.4]]),
+        torch.ones(1, 2, dtype=torch.bool),
+    )  # fmt: skip
+    assert every.shape == (1, 5)
+    assert torch.allclose(every[0, 2], network({"pair": pair})[0], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["factors", "next"])
+def test_gradients_reach_every_weight(kind: str) -> None:
+    if kind == "next":
+        network: NextItem | Factors = awake(next_network())
+        inputs = {"history": torch.tensor([[1, 2, 3]])}
+    else:
+        network = factors_network()
+        with torch.no_grad():
+            network.item_features.weight.normal_()
+        inputs = {"pair": torch.tensor([[2, 0, 0, 2]])}
+    network(inputs).square().sum().backward()
+    for name, weight in network.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.abs().sum() > 0, name
+    assert network.describe()["parameters"] == sum(p.numel() for p in network.parameters())
+
+
+# --- classical methods ------------------------------------------------------------------------
+
+
+def test_ease_is_the_constrained_least_squares_solution() -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.random((30, 6)) < 0.4).astype(float)
+    user, item = np.nonzero(x)
+    together, used = used_together(user, item, 30, 6)
+    assert np.allclose(together, x.T @ x)
+    method = ease(together, used, 6, penalty=2.0)
+    weights = np.zeros((6, 6))
+    for past in range(6):
+        weights[past, method.other[past]] += method.weight[past]
+    for target in range(6):  # each column is a ridge regression without the item itself
+        others = [one for one in range(6) if one != target]
+        a = x[:, others]
+        ridge = np.linalg.solve(a.T @ a + 2.0 * np.eye(5), a.T @ x[:, target])
+        assert np.allclose(weights[others, target], ridge, atol=1e-5)
+        assert weights[target, target] == 0
+    history = np.array([0, 3])
+    assert np.allclose(method.score(history), weights[0] + weights[3])
+    assert np.allclose(method.parts(history, 2), [weights[0, 2], weights[3, 2]])
+
+
+def test_methods_for_ratings_find_tastes() -> None:
+    log = small_log(events())
+    assert log.rating is not None
+    learn_from = log.events(0)
+    user, item, rating = log.user[learn_from], log.item[learn_from], log.rating[learn_from]
+    means = Means.fit(item, rating, len(log.items))
+    by_hand = rating[item == 3].sum() - means.center * (item == 3).sum()
+    assert means.item_bias[3] == pytest.approx(by_hand / ((item == 3).sum() + 10))
+    neighbors = ItemNeighbors.fit(means, user, item, rating, len(log.users))
+    squares = LeastSquares.fit(means, user, item, rating, len(log.users), 5.0)
+    even, odd = (log.items.index(f"i{n}") for n in (6, 7))
+    history = np.array([[log.items.index(f"i{n}") for n in (0, 2, 4, 1, 3)]])
+    ratings, there = np.array([[5.0, 4.0, 5.0, 1.0, 2.0]]), np.ones((1, 5), dtype=bool)
+    for method in (neighbors, squares):
+        liked = method.rate(np.array([even]), history, ratings, there)[0]
+        disliked = method.rate(np.array([odd]), history, ratings, there)[0]
+        assert liked > disliked + 0.1
+    together = neighbors.alike.astype(float)
+    vectors = neighbors.vectors(len(log.items)).astype(float)
+    positive = np.linalg.eigvalsh(together) > 0
+    assert positive.any()
+    assert np.abs(vectors @ vectors.T - together).mean() < np.abs(together).mean()
+
+
+# --- the whole job ----------------------------------------------------------------------------
+
+
+def test_ratings_are_learned_and_say_how_good_they_are(rated: Run) -> None:
+    assert rated.status == "done"
+    assert rated.info["use"] == "recommend"
+    verdict = rated.verdict
+    scores = {one["name"]: one["score"] for one in verdict["baselines"]}
+    assert set(scores) == {"user and item means", "item neighbors", "matrix factorization"}
+    assert verdict["network"]["score"] < scores["user and item means"] - 0.05
+    found = {part: rated.finding(part) for part in rated.info["findings"]}
+    assert set(found) == {"ratings", "lists", "because", "items"}
+    assert found["because"]["figures"]["share"] > 0.6
+    assert 0.5 < found["ratings"]["figures"]["interval coverage"] <= 1
+    points = found["items"]["pictures"][0]["drawings"]["map"]["data"]
+    assert set(points["groups"]) == {"even", "odd"}
+    assert found["items"]["figures"]["same group as nearest"] > 0.6
+
+
+def test_ratings_are_answered_with_intervals_and_notes(rated: Run) -> None:
+    answerer = load_answerer(rated.path)
+    assert isinstance(answerer, Recommender)
+    asked_for = {"user_id": ["u0", "u1", "nobody", "u0"], "item_id": ["i2", "i2", "i2", "new"]}
+    lines = answerer.predict(asked_for)
+    assert [line["row"] for line in lines] == [0, 1, 2, 3]
+    for line in lines:
+        assert 1 <= line["low"] <= line["answer"] <= line["high"] <= 5
+    assert lines[0]["answer"] > lines[1]["answer"] + 0.3, "even users like even things"
+    assert "not known" in lines[2]["note"]
+    assert "no rating to learn from" in lines[3]["note"]
+    assert answerer.predict({"user_id": [None], "item_id": ["i1"]})[0]["error"]["code"] == "data"
+    with pytest.raises(DataError, match="'item_id'"):
+        answerer.predict({"user_id": ["u0"], "thing": ["i2"]})
+    assert "[" in answerer.readable(lines[0])
+    baseline = answerer.predict(asked_for, "baseline")
+    assert baseline[0]["answer"] != lines[0]["answer"]
+
+
+def test_a_saved_model_answers_the_same(rated: Run, clicked: Run) -> None:
+    for run in (rated, clicked):
+        first = load_answerer(run.path)
+        folder = run.path.parent / "again"
+        folder.mkdir(exist_ok=True)
+        head = first.save(folder)
+        second = Recommender.load(folder, json.loads(json.dumps(head)))
+        asked_for = {"user_id": ["u3", "u8"], "item_id": ["i2", "i5"]}
+        for model in ("network", "baseline"):
+            assert first.predict(asked_for, model) == second.predict(asked_for, model)
+
+
+def test_what_comes_next_is_learned(clicked: Run) -> None:
+    assert clicked.info["task"]["metric"] == "NDCG@10"
+    verdict = clicked.verdict
+    popularity = next(one for one in verdict["baselines"] if one["name"] == "popularity")
+    assert verdict["network"]["score"] > popularity["score"] + 0.1
+    answerer = load_answerer(clicked.path)
+    lines = answerer.predict({"user_id": ["u3", "u4"]})
+    assert len(lines[0]["answer"]) == 10
+    placed = answerer.predict({"user_id": ["u3"], "item_id": [lines[0]["answer"][0]]})
+    assert placed[0]["answer"] == 1
+
+
+def test_recommend_on_the_command_line(
+    rated: Run, clicked: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run in (rated, clicked):
+        assert main(["recommend", str(run.path), "--user", "u2", "--top", "4", "--json"]) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["user"] == "u2"
+        assert len(found["items"]) == 4
+        assert {"item", "score", "why"} <= set(found["items"][0])
+        answerer = load_answerer(run.path)
+        assert isinstance(answerer, Recommender)
+        had = answerer.memory.history(answerer.memory.users.index("u2"))[0]
+        named = {answerer.memory.items.index(item["item"]) for item in found["items"]}
+        assert not named & set(had.tolist())
+    assert main(["recommend", str(rated.path), "--user", "u2"]) == 0
+    assert "Thing" in capsys.readouterr().out
+    assert main(["recommend", str(rated.path), "--user", "u02", "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "there is no user 'u02'" in error["what"]
+
+
+def test_an_answer_is_explained_by_what_was_rated(rated: Run, clicked: Run) -> None:
+    for run in (rated, clicked):
+        answerer = load_answerer(run.path)
+        finding = answerer.explain({"user_id": ["u0"], "item_id": ["i2"]})
+        assert finding.known
+        assert finding.tables[0].rows
+        assert finding.figures["named"] > finding.figures["random"]
+    nobody = answerer.explain({"user_id": ["nobody"], "item_id": ["i2"]})
+    assert not nobody.known
+
+
+def test_recorded_equals_unrecorded(tmp_path: Path, clicked: Run) -> None:
+    source = write(tmp_path, events(), rated=False)
+    plan = clicked.plan
+    states = []
+    for record in (True, False):
+        settings = Settings(effort="quick", record=record)
+        out = tmp_path / f"{record}.run"
+        run = learn(source, settings, Watcher(), out=out, plan=plan)
+        states.append(load_answerer(run.path).network().state_dict())
+    for name, value in states[0].items():
+        assert torch.equal(value, states[1][name]), name
