@@ -10,6 +10,7 @@ import pytest
 import soundfile
 from scipy import signal
 
+from pellucid.data import mel
 from pellucid.data.columns import RawColumn
 from pellucid.data.modalities import audio
 from pellucid.data.modalities.audio import AudioModality, read_wave
@@ -166,6 +167,36 @@ def test_broken_files_are_problems_by_name(tmp_path: Path) -> None:
         10: ".m4a is not supported: save it as WAV, FLAC, OGG or MP3",
         11: "no file name",
     }
+
+
+def test_silence_is_kept_where_a_class_means_it(tmp_path: Path) -> None:
+    names = [f"{number}.wav" for number in range(8)]
+    for number, name in enumerate(names):
+        wave = np.zeros(8000) if number in (1, 5, 6, 7) else tone(300 + 50 * number, 0.5, 16_000)
+        soundfile.write(tmp_path / name, wave, 16_000)
+    loaded = AUDIO.load(column(tmp_path, names))
+    assert sorted(loaded.problems) == [1, 5, 6, 7]
+    answers = np.array(["tone"] * 4 + ["silence"] * 4, dtype=object)
+    kept = AUDIO.on_purpose(loaded, answers)
+    assert list(kept.problems) == [1]  # a tone that was not recorded is none
+    assert "3 silent ones kept: they are what 'silence' means" in kept.layout["why"]
+    nothing = np.log(mel.FLOOR)
+    np.testing.assert_allclose(kept.values.mel[[5, 6, 7]].astype(float), nothing, rtol=1e-3)
+    # A model that learned it is asked about silence too; any other is not.
+    asked = AUDIO.load(column(tmp_path, ["1.wav", "2.wav"]), kept.layout)
+    assert asked.problems == {}
+    np.testing.assert_allclose(asked.values.mel[0].astype(float), nothing, rtol=1e-3)
+    assert list(AUDIO.load(column(tmp_path, ["1.wav"]), loaded.layout).problems) == [0]
+
+
+def test_silence_among_others_stays_a_problem(tmp_path: Path) -> None:
+    names = [f"{number}.wav" for number in range(6)]
+    for number, name in enumerate(names):
+        soundfile.write(tmp_path / name, tone(300 + number) * (number != 4), 22_050)
+    loaded = AUDIO.load(column(tmp_path, names))
+    kept = AUDIO.on_purpose(loaded, np.array(["a", "a", "a", "b", "b", "b"], dtype=object))
+    assert kept.problems == {4: "silent: every sample is zero"}
+    assert "silence" not in kept.layout
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3", "aiff"])

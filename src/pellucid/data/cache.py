@@ -25,7 +25,7 @@ import numpy as np
 from pellucid.config import cache_folder
 from pellucid.data.columns import Progress, silent
 
-VERSION = 1
+VERSION = 2
 """Part of every key: raise it when what is stored for the same files changes."""
 
 LIMIT = 20 * 2**30

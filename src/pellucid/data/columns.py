@@ -224,6 +224,14 @@ class Modality:
         repairs = {row: stands for row in lacking if row in loaded.problems}
         return replace(loaded, problems=problems, repairs=loaded.repairs | repairs)
 
+    def on_purpose(self, loaded: Loaded, answers: np.ndarray) -> Loaded:
+        """What looked broken and is meant to be so, as what they are to tell apart shows.
+
+        Args:
+            answers: object `(rows,)`: the class of each row, as it was read.
+        """
+        return loaded
+
     def fit(self, loaded: Loaded) -> dict[str, Any]:
         """Learn what `encode` needs from these (training) rows; JSON-able."""
         raise NotImplementedError

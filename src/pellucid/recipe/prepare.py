@@ -108,7 +108,7 @@ def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None)
         ledger.set_aside(row, why)
     watcher.stage("decoding")
     inputs = [column for column in recognized.columns if column.role == "input"]
-    loaded = _load(table, inputs, ledger, watcher)
+    loaded = _load(table, inputs, ledger, watcher, _answers(table, recognized))
     task, target = _question(table, recognized, ledger)
     rows = ledger.usable()
     if len(rows) < 2:
@@ -171,14 +171,28 @@ def _read(source: Any, settings: Settings, test: Any) -> tuple[RawTable, Gatheri
     return (gathering.apply(table), gathering) if gathering else (table, None)
 
 
+def _answers(table: RawTable, recognized: Recognized) -> np.ndarray | None:
+    """object `(rows,)`: the class of each row; None where the task has none."""
+    if recognized.task != "classify":
+        return None
+    return table.column(recognized.targets[0]).values.astype(object)
+
+
 def _load(
-    table: RawTable, inputs: list[Column], ledger: Ledger, watcher: Watcher
+    table: RawTable,
+    inputs: list[Column],
+    ledger: Ledger,
+    watcher: Watcher,
+    answers: np.ndarray | None,
 ) -> dict[str, Loaded]:
     loaded = {}
     for column in inputs:
-        values = MODALITIES[column.modality].load_beside(
+        modality = MODALITIES[column.modality]
+        values = modality.load_beside(
             table.columns[column.name], progress=watcher.progress, others=len(inputs) - 1
         )
+        if answers is not None:
+            values = modality.on_purpose(values, answers)
         for row, why in values.problems.items():
             ledger.set_aside(row, why if len(inputs) == 1 else f"{column.name}: {why}")
         for row, how in values.repairs.items():

@@ -6,8 +6,11 @@ most, and turned into a picture; frames after its end are NaN. The layout says a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,6 +31,7 @@ from pellucid.data.columns import (
     silent,
 )
 from pellucid.data.files import locate, recognize_files
+from pellucid.data.mp3 import with_its_length
 from pellucid.data.near import shared_keys
 from pellucid.errors import require
 
@@ -68,6 +72,9 @@ FLAT = 0.25
 
 AUDIBLE = 9.0
 """Log power below the loudest part (39 dB) that comparisons look at."""
+
+SILENT = "silent: every sample is zero"
+"""Usually a recording that failed; a class that is mostly silent is meant to be."""
 
 UNKNOWN = 2**60
 """Samples that libsndfile reports for a file that does not say how long it is."""
@@ -125,10 +132,24 @@ class AudioModality(Modality):
         )
         names = np.empty(len(files), dtype=object)
         names[:] = files
-        mel = decoded.values
+        pictures = decoded.values
         if None in files:
-            mel = np.where(names.astype(bool)[:, None, None, None], mel, np.float16(np.nan))
-        return Loaded(Clips(mel, names), layout, decoded.problems)
+            there = names.astype(bool)[:, None, None, None]
+            pictures = np.where(there, pictures, np.float16(np.nan))
+        loaded = Loaded(Clips(pictures, names), layout, decoded.problems)
+        return _with_silence(loaded, _silent(loaded)) if layout.get("silence") else loaded
+
+    def on_purpose(self, loaded: Loaded, answers: np.ndarray) -> Loaded:
+        """Silent recordings of a class that is silent for the most part are what it is about."""
+        silent = _silent(loaded)
+        said = [answers[row] for row in silent]
+        meant = {one for one in said if 2 * said.count(one) >= (answers == one).sum()}
+        rows = [row for row in silent if answers[row] in meant]
+        if not rows:
+            return loaded
+        named = ", ".join(f"'{one}'" for one in sorted(meant, key=str))
+        why = f"{loaded.layout['why']}; {len(rows):,} silent ones kept: they are what {named} means"
+        return _with_silence(replace(loaded, layout={**loaded.layout, "why": why}), rows)
 
     def fit(self, loaded: Loaded) -> dict[str, Any]:
         """Mean and standard deviation of each band, over the frames that are there."""
@@ -171,6 +192,19 @@ class AudioModality(Modality):
         contrast = areas[:, :-1].std(axis=1)
         radius = np.where(known & (contrast >= FLAT), SAME * contrast, 0.0)
         return shared_keys(areas, radius * np.sqrt(areas.shape[1]))
+
+
+def _silent(loaded: Loaded) -> list[int]:
+    """Rows that are set aside for nothing but being silent."""
+    return [row for row, why in loaded.problems.items() if why == SILENT]
+
+
+def _with_silence(loaded: Loaded, rows: list[int]) -> Loaded:
+    """These rows as pictures of silence; the layout remembers that silence is an answer."""
+    pictures = loaded.values.mel
+    pictures[rows] = np.log(mel.FLOOR)
+    problems = {row: why for row, why in loaded.problems.items() if row not in set(rows)}
+    return replace(loaded, layout={**loaded.layout, "silence": True}, problems=problems)
 
 
 # --- files ----------------------------------------------------------------------------------
@@ -227,11 +261,26 @@ def _header(path: Path | None) -> Header:
     file = readable(path)
     soundfile = _soundfile()
     try:
-        facts = soundfile.info(str(file))
+        with _opened(file) as sound:
+            facts = sound.samplerate, sound.channels, sound.frames
     except (soundfile.SoundFileError, OSError, ValueError, TypeError) as error:
         raise Unusable(_explain(error, file)) from None
-    _believe(facts.samplerate, facts.frames)
-    return facts.samplerate, facts.channels, facts.frames / facts.samplerate
+    rate, channels, frames = facts
+    _believe(rate, frames)
+    return rate, channels, frames / rate
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """The open `SoundFile`, which knows how long it is."""
+    soundfile = _soundfile()
+    with soundfile.SoundFile(str(file)) as sound:
+        counted = with_its_length(file.read_bytes()) if sound.format == "MP3" else None
+        if counted is None:
+            yield sound
+            return
+    with soundfile.SoundFile(BytesIO(counted)) as sound:
+        yield sound
 
 
 def _believe(rate: int, frames: int) -> None:
@@ -272,7 +321,7 @@ def read_wave(path: Path | None, rate: int) -> np.ndarray:
     file = readable(path)
     soundfile = _soundfile()
     try:
-        with soundfile.SoundFile(str(file)) as sound:
+        with _opened(file) as sound:
             _believe(sound.samplerate, sound.frames)
             wave = _mono(sound, rate)
             promised, original = sound.frames, sound.samplerate
@@ -313,7 +362,7 @@ def _check(wave: np.ndarray, seconds: float, promised: float, file: Path) -> Non
     if seconds < promised - 0.05 and seconds < 0.99 * promised:
         raise Unusable(f"truncated: {seconds:.2f} of {promised:.2f} seconds")
     if not np.abs(wave).max() > 2.0**-16:
-        raise Unusable("silent: every sample is zero")
+        raise Unusable(SILENT)
 
 
 def _whole_size(file: Path) -> int | None:
