@@ -235,6 +235,23 @@ def test_check_says_what_would_be_learned(say: Say, iris: Path, tmp_path: Path) 
     assert cli.main(["check", str(iris), "--time", "1s"]) == 0
 
 
+def test_check_says_that_learning_would_stop(
+    say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = ["x,kind", *(f"{row % 7}.5,{'ab'[row % 2]}" for row in range(40))]
+    lines += [f"{row},a,one,too,many" for row in range(8)]
+    (tmp_path / "torn.csv").write_text("\n".join(lines) + "\n")
+    words = ("check", tmp_path / "torn.csv", "--target", "kind", "--time", "1s")
+    [found] = say(*words)
+    assert found["rows"]["set_aside"] == 8
+    assert found["stops"]["what"].startswith("8 of 48 rows can't be used")
+    assert "torn.csv line 42" in found["stops"]["where"]
+    assert say(*words, "--keep-going")[0]["stops"] is None
+    capsys.readouterr()
+    assert cli.main([str(word) for word in words]) == 0
+    assert "learning would stop: 8 of 48 rows can't be used" in capsys.readouterr().out
+
+
 def test_examples_are_listed(say: Say) -> None:
     [found] = say("demo")
     names = {item["name"] for item in found}

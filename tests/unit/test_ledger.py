@@ -50,6 +50,15 @@ def test_too_much_set_aside_stops_with_reasons_and_examples() -> None:
     ledger.check(keep_going=True)
 
 
+def test_what_never_became_a_row_counts_too() -> None:
+    refused = [Refused(f"line {line}", "too many cells") for line in (21, 22, 23)]
+    ledger = Ledger([f"line {row}" for row in range(2, 21)], refused)
+    problem = ledger.too_many()
+    assert problem is not None
+    assert problem.what == "3 of 22 rows can't be used: too many cells (3)"
+    assert Ledger(ledger.places, refused[:2]).too_many() is None
+
+
 def test_a_tenth_may_be_set_aside() -> None:
     ledger = filled()
     ledger.set_aside(0, "truncated")

@@ -83,14 +83,23 @@ class Ledger:
         total = len(self.places) + len(self.refused)
         if lost or sum(self.counts().values()) != total:
             raise AssertionError(f"{len(lost)} of {total} rows have no fate, such as {lost[:3]}")
+        if not keep_going and (problem := self.too_many()):
+            raise problem
+
+    def too_many(self) -> DataError | None:
+        """Why learning stops unless it is told to keep going; None if enough rows can be used.
+
+        Lines and files that never became a row count as well as rows that were set aside.
+        """
         aside = len(self._aside) - len(self._left_out) + len(self.refused)
-        wanted = total - len(self._left_out)
-        if aside > SET_ASIDE_LIMIT * wanted and not keep_going:
-            raise DataError(
-                f"{aside:,} of {wanted:,} rows can't be used: {self.reasons_in_words()}",
-                where=self._examples(),
-                fix="mend these, or pass --keep-going to learn from the rest",
-            )
+        wanted = len(self.places) + len(self.refused) - len(self._left_out)
+        if aside <= SET_ASIDE_LIMIT * wanted:
+            return None
+        return DataError(
+            f"{aside:,} of {wanted:,} rows can't be used: {self.reasons_in_words()}",
+            where=self._examples(),
+            fix="mend these, or pass --keep-going to learn from the rest",
+        )
 
     def reasons_in_words(self, most: int = 3) -> str:
         """The commonest reasons for setting aside, with counts."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from pellucid.config import Settings
+from pellucid.data.ledger import Ledger
 from pellucid.learning.planner import SECONDS, make_plan
 from pellucid.recipe.prepare import ingredients, prepare
 from pellucid.recipe.watcher import Watcher
@@ -21,6 +22,13 @@ def check(source: Any, settings: Settings, test: Any = None) -> dict[str, Any]:
     looked = Source(source, replace(settings, keep_going=True), test)
     found = asked(looked)
     return _rows(source, settings, test) if found is None else _use(*found, looked, settings)
+
+
+def _stops(ledger: Ledger, settings: Settings) -> dict[str, str] | None:
+    """What `pellucid learn` would end with because too few rows can be used; None if it would
+    not."""
+    problem = None if settings.keep_going else ledger.too_many()
+    return problem.as_json() if problem else None
 
 
 def _use(kind: str, why: str, source: Source, settings: Settings) -> dict[str, Any]:
@@ -40,6 +48,7 @@ def _use(kind: str, why: str, source: Source, settings: Settings) -> dict[str, A
             for column in examples.columns
         ],
         "rows": ledger.counts(),
+        "stops": _stops(ledger, settings),
         "set_aside": [{"place": place, "why": why} for place, why in ledger.set_aside_items()],
         "repaired": [{"place": place, "how": how} for place, how in ledger.repaired_items()],
         "notes": examples.notes,
@@ -65,6 +74,7 @@ def _rows(source: Any, settings: Settings, test: Any) -> dict[str, Any]:
             for c in recognized.columns
         ],
         "rows": ledger.counts(),
+        "stops": _stops(ledger, settings),
         "set_aside": [{"place": place, "why": why} for place, why in ledger.set_aside_items()],
         "repaired": [{"place": place, "how": how} for place, how in ledger.repaired_items()],
         "notes": [*prepared.table.notes, *prepared.notes],
@@ -101,6 +111,10 @@ def show_check(found: dict[str, Any]) -> None:
             print(f"  {item['place']}: {item[word]}")
         if len(items) > 10:
             print(f"  and {len(items) - 10:,} more")
+    if found["stops"]:
+        print(f"\nlearning would stop: {found['stops']['what']}")
+        print(f"  where: {found['stops']['where']}")
+        print(f"  fix:   {found['stops']['fix']}")
     if found["notes"]:
         print("\nnoticed")
     for note in found["notes"]:
