@@ -204,6 +204,12 @@ def parser() -> argparse.ArgumentParser:
     _add_json(explain)
     explain.set_defaults(run=_explain, parser=explain)
 
+    enroll = verbs.add_parser("enroll", help="show a model of similarity who is who, untrained")
+    enroll.add_argument("run_folder", metavar="RUN")
+    enroll.add_argument("folder", metavar="FOLDER", help="one folder for each identity")
+    _add_json(enroll)
+    enroll.set_defaults(run=_enroll, parser=enroll)
+
     chat = verbs.add_parser("chat", help="talk with a language model, or let it go on with a text")
     chat.add_argument("run_folder", metavar="RUN")
     chat.add_argument("--prompt", metavar="TEXT", help="say one answer and end")
@@ -593,6 +599,17 @@ def _chat(options: argparse.Namespace) -> int:
         stop=tuple(options.stop),
     )
     chat(options.run_folder, options.prompt, manner, as_json=options.json)
+    return 0
+
+
+def _enroll(options: argparse.Namespace) -> int:
+    from pellucid.interfaces.enroll import enroll, show_enrolled
+
+    found = enroll(options.run_folder, options.folder)
+    if options.json:
+        print(json.dumps(found, ensure_ascii=False))
+    else:
+        show_enrolled(found)
     return 0
 
 

@@ -31,7 +31,7 @@ PRIMARY: dict[str, str] = {
 """Kind of task -> the metric that headlines and verdicts speak of."""
 
 SMALLER_IS_BETTER = frozenset(
-    {"log loss", "grade error", "RMSE", "MAE", "MASE", "bits per character"}
+    {"log loss", "grade error", "RMSE", "MAE", "MASE", "bits per character", "EER"}
 )
 SMALLEST_PROBABILITY = 1e-15
 

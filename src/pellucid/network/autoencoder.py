@@ -23,12 +23,16 @@ from pellucid.tasks.anomaly import Cells, every_fourth, patch_sides
 
 CELL_WIDTH = 8
 """Floats that describe one cell."""
+BINS = 24
+"""Bins of a number: half of what answering needs, as only the neighborhood has to be told."""
 HIDDEN_OF = 3
 """Without a mask every third column is hidden, another one in each row: what a look at
 validation rows asks."""
 SMALLEST = 4
 """A map of so few positions a side is not halved any further."""
 MOST_HALVINGS = 3
+AREAS = 4
+"""Areas a side whose features are remembered (16 of a series)."""
 
 
 class RowAutoencoder(nn.Module):
@@ -44,7 +48,7 @@ class RowAutoencoder(nn.Module):
         self.owner: Tensor
         self.register_buffer("owner", torch.tensor(cells.owner(), dtype=torch.long))
         features, words = cells.features, len(cells.words)
-        self.numbers = PiecewiseLinear(features, CELL_WIDTH) if features else None
+        self.numbers = PiecewiseLinear(features, CELL_WIDTH, BINS) if features else None
         self.categories = nn.Embedding(cells.names, CELL_WIDTH) if words else None
         joined = CELL_WIDTH * (features + words) + cells.columns
         self.enter = nn.Linear(joined, size.width)
@@ -161,6 +165,19 @@ class FieldAutoencoder(nn.Module):
         guess = self.head(x).permute(0, 2, 3, 1)
         guess = guess.squeeze(1) if len(self.positions) == 1 else guess
         return tap("output", torch.cat([guess, hidden[..., None].to(guess.dtype)], -1))
+
+    def features(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """What the narrowest part makes of whole examples, in at most 4 x 4 areas:
+        `(batch, areas * features)`."""
+        values = (inputs[self.group].float() - self.mean) / self.std
+        shown = torch.nan_to_num(values)
+        x = torch.cat([shown, torch.zeros_like(shown[..., :1])], -1)
+        x = x.unsqueeze(1) if len(self.positions) == 1 else x
+        x = self.enter(x.permute(0, 3, 1, 2))
+        for step in self.down:
+            x = step(x)
+        areas = [min(side, AREAS**2 if x.shape[2] == 1 else AREAS) for side in x.shape[2:]]
+        return F.adaptive_avg_pool2d(x, areas).flatten(1)
 
     def in_turn(self, values: Tensor) -> Tensor:
         """bool `(batch, *positions)`: a fourth of the patches, another fourth in each example."""

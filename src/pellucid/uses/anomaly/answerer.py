@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from pellucid.baselines.anomaly import FittedStrangeness
+from pellucid.baselines.anomaly import FittedStrangeness, Neighbors
+from pellucid.baselines.features import strip
 from pellucid.config import Size
 from pellucid.data import read
 from pellucid.data.columns import Column, Loaded, RawTable
@@ -23,7 +24,7 @@ from pellucid.evidence.finding import Finding
 from pellucid.recording.files import read_arrays, write_arrays
 from pellucid.tasks.anomaly import Cells, HiddenCells, HiddenPatches
 from pellucid.uses.anomaly.promise import Promise
-from pellucid.uses.anomaly.score import Beyond, Scorer, network_of
+from pellucid.uses.anomaly.score import Beyond, Memory, Scorer, network_of
 from pellucid.uses.anomaly.where import Where, explain_row
 from pellucid.uses.use import Answerer
 
@@ -77,6 +78,8 @@ class AnomalyAnswerer(Answerer):
     def predict(self, source: Any, model: str | None = None) -> list[dict[str, Any]]:
         """`row`, `answer` "normal" or "anomaly", `score` and `p_value`, the share of normal rows
         that look as strange."""
+        if isinstance(source, list) and source and all(isinstance(one, str) for one in source):
+            return self._several(source, model)
         table = self.table_of(source)
         loaded, problems = self.load_values(table)
         rows = np.array([row for row in range(len(table)) if row not in problems], dtype=np.int64)
@@ -98,6 +101,20 @@ class AnomalyAnswerer(Answerer):
                     "score": float(found[place]),
                     "p_value": float(p_values[place]),
                 }
+        return lines
+
+    def _several(self, typed: list[str], model: str | None) -> list[dict[str, Any]]:
+        """Several sources one after the other, or one row as NAME=VALUE words."""
+        row = typed_row(typed)
+        if row is not None:
+            return self.predict(row, model)
+        lines: list[dict[str, Any]] = []
+        for source in typed:
+            found = self.predict(source, model)
+            lines += [
+                {**line, "row": len(lines) + place, "source": source}
+                for place, line in enumerate(found)
+            ]
         return lines
 
     def explain(self, source: Any, row: int = 0, seconds: float = 2.0) -> Finding:
@@ -143,6 +160,9 @@ class AnomalyAnswerer(Answerer):
     def table_of(self, source: Any) -> RawTable:
         """New examples: a path, a frame, arrays, or one row as a dict of its values."""
         names = [column.name for column in self.columns]
+        words = [source] if isinstance(source, str) else source
+        if isinstance(words, list) and words and all(isinstance(one, str) for one in words):
+            source = typed_row(words) or (words[0] if len(words) == 1 else source)
         if isinstance(source, dict) and all(np.ndim(value) == 0 for value in source.values()):
             source = {name: [value] for name, value in source.items()}
         return read.read_for_prediction(source, names)
@@ -175,7 +195,12 @@ class AnomalyAnswerer(Answerer):
             "beyond": None if self.scorer.beyond is None else self.scorer.beyond.as_json(),
             "classical": None,
             "reference": {},
+            "memory": None,
         }
+        if self.scorer.memory is not None:
+            head["memory"] = self.scorer.memory.sizes
+            known = self.scorer.memory.known.arrays
+            arrays |= {f"memory.{name}": value for name, value in known.items()}
         for name, values in self.reference.items():
             plain = np.asarray(values.values)
             if plain.dtype == object:
@@ -214,20 +239,28 @@ class AnomalyAnswerer(Answerer):
         network.load_state_dict(load_file(str(folder / "network.safetensors")))
         network.eval()
         beyond = None if head["beyond"] is None else Beyond.from_json(head["beyond"])
-        scorer = Scorer(columns, network, objective, size, beyond)
+        memory = None
+        if head["memory"] is not None:
+            guessed, near = ((float(low), float(high)) for low, high in head["memory"])
+            memory = Memory(Neighbors(strip(arrays, "memory.")), (guessed, near))
+        scorer = Scorer(columns, network, objective, size, beyond, memory)
         classical = classical_promise = None
         if head["classical"] is not None:
-            own = {
-                name.removeprefix("classical."): value
-                for name, value in arrays.items()
-                if name.startswith("classical.")
-            }
+            own = strip(arrays, "classical.")
             texts = head["classical"]["texts"]
             classical = FittedStrangeness.restore(head["classical"]["about"], own, texts)
             classical_promise = Promise(arrays["classical held"])
         reference = _reference(columns, head["reference"], arrays)
         promise = Promise(arrays["held"])
         return cls(scorer, head["layouts"], promise, reference, classical, classical_promise)
+
+
+def typed_row(words: list[str]) -> dict[str, str] | None:
+    """The row that was typed as NAME=VALUE words; None if sources were named."""
+    pairs = [word.partition("=") for word in words]
+    if all(sign and not Path(word).exists() for word, (_, sign, _) in zip(words, pairs)):
+        return {name: value for name, _, value in pairs}
+    return None
 
 
 def _question(scorer: Scorer) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pellucid.baselines.anomaly import Neighbors
 from pellucid.config import Size
 from pellucid.data.columns import Column, Loaded
 from pellucid.data.dataset import Dataset, encode, entry_of
@@ -30,6 +31,8 @@ BEYOND = 4.0
 """Strangeness of a value that lies about as far outside as the middle half is wide (1.7 times)."""
 MOST_TURNS = 16
 """Groups of columns that are hidden one after the other."""
+MOST_SIZED = 300
+"""Training examples from which the usual size of scores is taken."""
 ROWS_AT_ONCE = {"fields": 64, "rows": 2048}
 
 
@@ -80,11 +83,48 @@ class Beyond:
         return cls(tuple(data["names"]), **rest)
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What the network saw in training examples: something that can be guessed patch by patch may
+    still be like nothing that was seen before.
+
+    known: features of training examples. sizes: (middle, spread) of what can't be guessed and of
+    the distance to the nearest, over training examples; both count in these units.
+    """
+
+    known: Neighbors
+    sizes: tuple[tuple[float, float], tuple[float, float]]
+
+    @classmethod
+    def of(cls, features: np.ndarray, guessed: np.ndarray, some: np.ndarray) -> Memory:
+        """Learn from training rows: features of all `(rows, d)`, the score of what can't be guessed
+        and the features of some of them."""
+        known = Neighbors.fit(features, np.random.default_rng(0))
+        assert isinstance(known, Neighbors)
+        return cls(known, (_size(guessed), _size(known.score(some))))
+
+    def joined(self, guessed: np.ndarray, features: np.ndarray) -> np.ndarray:
+        """float64 `(rows,)`: the mean of both kinds of strangeness."""
+        parts = [
+            np.arcsinh((values - middle) / spread)
+            for values, (middle, spread) in zip(
+                (guessed, self.known.score(features)), self.sizes, strict=True
+            )
+        ]
+        return np.asarray(np.mean(parts, axis=0))
+
+
+def _size(scores: np.ndarray) -> tuple[float, float]:
+    middle = float(np.median(scores))
+    return middle, max(float(np.quantile(scores, 0.9)) - middle, 1e-9)
+
+
 @dataclass
 class Scorer:
     """A network and what stands before and after it.
 
     columns: fitted input columns, numbers and dates first. beyond: for tables with numbers.
+    memory: for pictures, sounds and series.
     """
 
     columns: list[Column]
@@ -92,6 +132,7 @@ class Scorer:
     objective: HiddenCells | HiddenPatches
     size: Size
     beyond: Beyond | None = None
+    memory: Memory | None = None
 
     @property
     def is_field(self) -> bool:
@@ -155,7 +196,30 @@ class Scorer:
 
     def score(self, loaded: dict[str, Loaded]) -> np.ndarray:
         """float64 `(rows,)`: the stranger, the larger."""
-        return self.total(self.cells(loaded))
+        guessed = self.total(self.cells(loaded))
+        if self.memory is None or not len(guessed):
+            return guessed
+        return self.memory.joined(guessed, self.features(loaded))
+
+    @torch.inference_mode()
+    def features(self, loaded: dict[str, Loaded]) -> np.ndarray:
+        """What the network sees in whole examples, float64 `(rows, d)`; fields only."""
+        assert isinstance(self.network, FieldAutoencoder)
+        inputs, step = self.encode(loaded), ROWS_AT_ONCE["fields"]
+        rows = len(next(iter(inputs.values())))
+        parts = [
+            self.network.features({name: value[at : at + step] for name, value in inputs.items()})
+            for at in range(0, rows, step)
+        ]
+        return torch.cat(parts).double().cpu().numpy()
+
+    def remember(self, loaded: dict[str, Loaded]) -> None:
+        """Keep what the network sees in training examples."""
+        rows = len(next(iter(loaded.values())).values)
+        some = np.linspace(0, rows - 1, min(rows, MOST_SIZED)).astype(np.int64)
+        few = {name: values.take(some) for name, values in loaded.items()}
+        features = self.features(loaded)
+        self.memory = Memory.of(features, self.total(self.cells(few)), features[some])
 
     def total(self, cells: np.ndarray) -> np.ndarray:
         """One number a row: of a table the mean over its columns; else the mean of the whole and

@@ -76,8 +76,14 @@ def read_source(given: Any, settings: Settings, test: Any = None) -> Found:
             where=table.name,
             fix="give columns that describe the rows",
         )
-    if table.target == name:
-        return _by_folders(replace(table, target=None), column, notes)
+    if table.target == name and settings.target is None:
+        if isinstance(given, str | Path) and Path(given).is_dir():
+            return _by_folders(replace(table, target=None), column, notes)
+        if not _says(column):
+            notes.append(f"the classes of '{name}' say nothing of anomalies: not looked at")
+            return Found(
+                replace(table, target=None), np.full(len(table), np.nan), None, None, notes
+            )
     strange = _marked(column, table)
     notes.append(
         f"'{name}' marks {int(np.nansum(strange)):,} of {len(table):,} rows as anomalies: it is "
@@ -183,10 +189,15 @@ def _label_column(table: RawTable) -> str | None:
     for name, column in table.columns.items():
         if name.strip().lower().replace(" ", "_") not in LABEL_NAMES:
             continue
-        words = _words(column)
-        if words and words <= NORMAL_WORDS | STRANGE_WORDS and words & STRANGE_WORDS:
+        if _says(column):
             return name
     return None
+
+
+def _says(column: RawColumn) -> bool:
+    """Whether a column holds nothing but words for normal and strange."""
+    words = _words(column)
+    return bool(words & STRANGE_WORDS) and words <= NORMAL_WORDS | STRANGE_WORDS
 
 
 def _words(column: RawColumn) -> set[str]:
