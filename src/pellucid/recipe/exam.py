@@ -59,12 +59,15 @@ class Exam:
 def compete(
     prepared: Prepared, taught: Taught, settings: Settings, seconds: float, watcher: Watcher
 ) -> list[Rival]:
-    """Fit the classical methods on the network's rows; best on the held rows first."""
+    """Fit the classical methods on the network's rows; best on the held rows first.
+
+    Settings are chosen on rows that were not learned from; then a method learns from these too, as
+    it has no weights of an earlier step to choose among. Its answers on held rows are from before.
+    """
     watcher.stage("comparing with classical methods")
     task = prepared.task
     folds = prepared.folds()
-    several = len(folds) > 1
-    learn, check = (prepared.part("train"), np.empty(0, np.int64)) if several else folds[0]
+    learn = np.unique(np.concatenate([np.concatenate(pair) for pair in folds]))
     fitted = fit_baselines(
         prepared.inputs,
         prepared.loaded,
@@ -72,11 +75,11 @@ def compete(
         task.kind,
         len(getattr(task, "classes", [])) or task.outputs,
         learn,
-        check,
+        np.empty(0, np.int64),
         seconds,
         settings.seed,
         watcher.progress,
-        folds if several else None,
+        folds,
     )
     truth = task.truth(prepared.target[torch.from_numpy(taught.held)])
     rivals = []

@@ -24,7 +24,7 @@ from pellucid.errors import BundleError, ConfigError, PellucidError
 from pellucid.evidence.trust.calibrate import calibrate
 from pellucid.export.bundle import Bundle, Kept, mean_answer
 from pellucid.export.card import write_card
-from pellucid.learning.evaluate import higher_is_better, score
+from pellucid.learning.evaluate import score
 from pellucid.learning.planner import SECONDS
 from pellucid.network.assemble import family_of
 from pellucid.recipe.exam import Exam, Rival, compete, examine, summary, worth_showing
@@ -263,22 +263,27 @@ def _bundle(prepared: Prepared, taught: Taught, rivals: list[Rival], settings: S
 
 def _keep_best(bundle: Bundle, prepared: Prepared, taught: Taught, best: Rival) -> None:
     """Who was best on rows that neither had learned from: the network, the classical method, or
-    both together; of equals the network, then the one that needs less."""
+    both together; of equals the network, then the one that needs less.
+
+    Judged by how surely the truth was said (log loss; for numbers the error): on few rows that
+    chooses more steadily than the share of right answers (docs/log.md).
+    """
     task: Task = prepared.task
     truth = task.truth(prepared.target[torch.from_numpy(taught.held)])
-    both = mean_answer(
-        bundle.calibration.apply(task.kind, taught.held_values),
-        bundle.baseline_calibration.apply(task.kind, best.held_values),
-    )
-    sign = 1 if higher_is_better(task.metric) else -1
-    scores: dict[Kept, float] = {
-        "network": sign * score(task.kind, task.metric, truth, taught.held_values),
-        "baseline": sign * best.held_score,
-        "both": sign * score(task.kind, task.metric, truth, both),
+    network = bundle.calibration.apply(task.kind, taught.held_values)
+    classical = bundle.baseline_calibration.apply(task.kind, best.held_values)
+    both = mean_answer(network, classical)
+    both_calibration = calibrate(task.kind, truth, both)
+    answers: dict[Kept, np.ndarray] = {
+        "network": network,
+        "baseline": classical,
+        "both": both_calibration.apply(task.kind, both),
     }
-    bundle.kept = max(scores, key=lambda name: scores[name])
+    metric = task.metric if task.kind == "regress" else "log loss"
+    losses = {name: score(task.kind, metric, truth, each) for name, each in answers.items()}
+    bundle.kept = min(losses, key=lambda name: losses[name])
     if bundle.kept == "both":
-        bundle.both_calibration = calibrate(task.kind, truth, both)
+        bundle.both_calibration = both_calibration
         bundle.both_promise = promise_of(prepared, taught, both, turns=False)
 
 
