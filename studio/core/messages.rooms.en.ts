@@ -32,7 +32,8 @@ export const ROOM_MESSAGES = {
   "wait.killed": "Learning was stopped from outside at step {step}, so there is no finished model. {what} once there is one. This goes on where it stopped:",
   "wait.resume": "pellucid resume {run}",
   "wait.failed": "Learning failed after step {step}, so there is no finished model.",
-  "older.run": "This run lacks something: it was made by an older version{version}, or with less recording.",
+  "wait.why": "Why: {what}. To mend it: {fix}.",
+  "older.run": "This run lacks something that a new one keeps. It was made by {version}.",
   "older.answers": "It kept no answers on the way: results can't go back in time.",
   "older.verdict": "It kept no comparison with classical methods.",
   "older.reference": "It kept no training rows to compare with. Why-questions read them from the data, once, if that is still where it was; else they can't be answered.",
@@ -152,6 +153,6 @@ export const ROOM_MESSAGES = {
   "iteration.copy": "The same step with one thing changed. It is tried on a copy; the run stays as it is.",
   // --- overfitting --------------------------------------------------------------------------------
   "mark.overfit": "overfitting starts: other rows only get worse from here",
-  "check.overfit": "Overfitting starts at step {step} (⌁): from there on the loss on other rows is above its lowest, {best}, and at the end it is about {last}, while it still falls on rows it learns from.",
+  "check.overfit": "Overfitting starts at step {step} (⌁, the second dotted line): from there on the loss on other rows is above its lowest, {best}, and at the end it is about {last}, while it still falls on rows it learns from.",
   "room.server": "The studio can do this with the trained model: pellucid studio RUN",
 } as const;

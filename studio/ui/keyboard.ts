@@ -1,6 +1,7 @@
 // Single keys. They do nothing while somebody types, and can be switched off.
 
 import { DEPTHS, STATIONS } from "../core/state";
+import { hearing } from "./hearing.svelte";
 import { studio } from "./studio.svelte";
 
 export const KEYS: [string[], string][] = [
@@ -12,6 +13,7 @@ export const KEYS: [string[], string][] = [
   [["L"], "back to live"],
   [["1", "…", "0"], "the ten chapters"],
   [["N", "P"], "next example, example before"],
+  [["H"], "hear the loss, or not"],
   [["D"], "deeper: story, numbers, math"],
   [["?"], "this page"],
 ];
@@ -27,6 +29,7 @@ const ACTS: Record<string, Act> = {
   "]": () => studio.toMark(1),
   " ": () => (studio.playing = !studio.playing),
   l: () => studio.go({ step: null }),
+  h: () => hearing.toggle(),
   n: () => studio.nextExample(1),
   p: () => studio.nextExample(-1),
   d: () => studio.go({ depth: DEPTHS[(DEPTHS.indexOf(studio.view.depth) + 1) % DEPTHS.length]! }),
