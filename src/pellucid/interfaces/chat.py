@@ -1,0 +1,116 @@
+"""Talk with a language model: `pellucid chat RUN`, at the keyboard, piped, or one prompt."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from pellucid.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pellucid.data.readers.texts import Turn
+    from pellucid.uses.generate.answerer import LanguageModel
+    from pellucid.uses.generate.sampling import Manner
+
+ASKING = "you> "
+ANEW = "/new"
+
+
+def chat(run: str, prompt: str | None, manner: Manner, *, as_json: bool) -> None:
+    """One answer to `prompt`; without it, an answer to each line that is typed or piped in.
+
+    Raises:
+        ConfigError: The run is no language model.
+    """
+    model = language_model(run)
+    if prompt is not None:
+        _answer(model, _alone(model, prompt), prompt, manner, as_json=as_json)
+        return
+    if sys.stdin.isatty() and not as_json:
+        print(_welcome(model), file=sys.stderr)
+    _talk(model, _lines(), manner, as_json=as_json)
+
+
+def language_model(run: str) -> LanguageModel:
+    """The model of a run about texts."""
+    from pellucid.uses.answerers import load_answerer, use_of
+    from pellucid.uses.generate.answerer import LanguageModel
+
+    if use_of(run) == LanguageModel.kind:
+        model = load_answerer(run)
+        assert isinstance(model, LanguageModel)
+        return model
+    raise ConfigError(
+        "this run is no language model, so nobody answers",
+        where=run,
+        fix="learn one first: pellucid learn TEXTS --task generate",
+    )
+
+
+def _talk(model: LanguageModel, lines: Iterable[str], manner: Manner, *, as_json: bool) -> None:
+    """Answer line after line; what was said before counts, until a line says `/new`."""
+    from dataclasses import replace
+
+    turns: tuple[Turn, ...] = ()
+    for number, line in enumerate(lines):
+        if line.strip() == ANEW:
+            turns = ()
+            continue
+        turns = (*turns, *_alone(model, line)) if model.dialogues else _alone(model, line)
+        own = replace(manner, seed=manner.seed + number)
+        said = _answer(model, turns, line, own, as_json=as_json)
+        turns = (*turns, _said(said))
+
+
+def _alone(model: LanguageModel, prompt: str) -> tuple[Turn, ...]:
+    from pellucid.data.readers.texts import TEXT_ROLE, Turn
+
+    return (Turn("user" if model.dialogues else TEXT_ROLE, prompt),)
+
+
+def _said(text: str) -> Turn:
+    from pellucid.data.readers.texts import Turn
+
+    return Turn("assistant", text)
+
+
+def _answer(
+    model: LanguageModel, turns: tuple[Turn, ...], prompt: str, manner: Manner, *, as_json: bool
+) -> str:
+    """Say an answer as it is written; the whole of it."""
+    pieces = model.answer(turns, manner)
+    if as_json:
+        said = "".join(pieces)
+        print(json.dumps({"prompt": prompt, "answer": said}, ensure_ascii=False), flush=True)
+        return said
+    if not model.dialogues:
+        print(prompt, end="", flush=True)
+    told = []
+    for piece in pieces:
+        told.append(piece)
+        print(piece, end="", flush=True)
+    print(flush=True)
+    return "".join(told)
+
+
+def _lines() -> Iterator[str]:
+    """Lines that are not empty, until the input ends."""
+    waiting = sys.stdin.isatty()
+    while True:
+        if waiting:
+            print(ASKING, end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            return
+        if line.strip():
+            yield line.rstrip("\n")
+
+
+def _welcome(model: LanguageModel) -> str:
+    what = "answers" if model.dialogues else "goes on with what you type"
+    return (
+        f"It {what}. {ANEW} begins anew, Ctrl-D ends. It knows only what it learned from: a small"
+        " model invents what it does not know."
+    )
