@@ -22,6 +22,7 @@ from pellucid.uses import (
     generate,  # noqa: F401
     job,
     recommend,  # noqa: F401
+    translate,  # noqa: F401
     verify,  # noqa: F401
 )
 from pellucid.uses.use import COURSES, SURE, Course, Reading, Source
