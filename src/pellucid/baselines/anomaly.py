@@ -28,12 +28,13 @@ from pellucid.baselines.features import (
 )
 from pellucid.data.columns import Column, Loaded
 
-TREES, SAMPLE = 200, 256
+TREES, SAMPLE = 100, 256
 """An isolation forest: trees, and rows that each one sees (Liu et al. 2008)."""
 MOST_REFERENCES = 5_000
 """Training rows that neighbors are searched among."""
 MOST_FEATURES = 400
 """More features than this are summed up by principal components first."""
+ROWS_AT_ONCE = 512
 QUANTILES = 512
 KEPT_VARIANCE = 0.9
 MEASURED_ROWS = 256
@@ -242,16 +243,19 @@ class Forest(Detector):
     def score(self, x: np.ndarray) -> np.ndarray:
         feature, cut, length = (self.arrays[name] for name in ("feature", "cut", "length"))
         depth = int(math.log2(feature.shape[1] + 1)) - 1
-        rows = np.arange(len(x))
-        total = np.zeros(len(x))
-        for tree in range(len(feature)):
-            node = np.zeros(len(x), dtype=np.int64)
+        trees = np.arange(len(feature))
+        found = [np.empty(0)]
+        for start in range(0, len(x), ROWS_AT_ONCE):
+            part = x[start : start + ROWS_AT_ONCE]
+            rows = np.arange(len(part))[:, None]
+            node = np.zeros((len(part), len(trees)), dtype=np.int64)
             for _ in range(depth):
-                asked = feature[tree, node]
-                goes = x[rows, np.maximum(asked, 0)] > cut[tree, node]
+                asked = feature[trees, node]
+                goes = part[rows, np.maximum(asked, 0)] > cut[trees, node]
                 node = np.where(asked < 0, node, 2 * node + 1 + goes)
-            total += length[tree, node]
-        return np.asarray(2.0 ** (-total / len(feature) / max(float(self.arrays["usual"][0]), 1.0)))
+            mean = length[trees, node].mean(1)
+            found.append(2.0 ** (-mean / max(float(self.arrays["usual"][0]), 1.0)))
+        return np.concatenate(found)
 
 
 def _grow(
@@ -315,8 +319,8 @@ class Neighbors(Detector):
         reference, count = self.arrays["reference"], int(self.arrays["count"][0])
         found, nearest = [np.empty(0)], [np.empty((0, count), dtype=np.int64)]
         lengths = (reference.astype(np.float64) ** 2).sum(1)
-        for start in range(0, len(x), 512):
-            part = x[start : start + 512].astype(np.float32)
+        for start in range(0, len(x), ROWS_AT_ONCE):
+            part = x[start : start + ROWS_AT_ONCE].astype(np.float32)
             with threads_for(part.size + reference.size):
                 product = part @ reference.T
             squared = (part.astype(np.float64) ** 2).sum(1)[:, None] + lengths - 2.0 * product

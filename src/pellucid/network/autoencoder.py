@@ -176,7 +176,8 @@ class FieldAutoencoder(nn.Module):
         x = self.enter(x.permute(0, 3, 1, 2))
         for step in self.down:
             x = step(x)
-        areas = [min(side, AREAS**2 if x.shape[2] == 1 else AREAS) for side in x.shape[2:]]
+        down, across = x.shape[2:]
+        areas = (min(down, AREAS), min(across, AREAS if down > 1 else AREAS**2))
         return F.adaptive_avg_pool2d(x, areas).flatten(1)
 
     def in_turn(self, values: Tensor) -> Tensor:

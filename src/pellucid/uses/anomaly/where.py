@@ -7,7 +7,6 @@ the pieces in this order must lower the score faster than repairing them in rand
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -24,10 +23,10 @@ from pellucid.recipe.drawings import as_json, png
 from pellucid.tasks.anomaly import HiddenPatches
 from pellucid.uses.anomaly.promise import Promise
 from pellucid.uses.anomaly.score import Scorer, smoothed
+from pellucid.uses.taken import Taken, take_away
 
 NEAREST = 15
 """Training rows, alike in the other columns, whose middle is what is usual."""
-ORDERS, STAGES = 20, 8
 SHOWN = 8
 BATCH = 64
 
@@ -39,10 +38,9 @@ class Where:
     """Which pieces make one example strange.
 
     names: of the pieces. places: column numbers, (start, end) steps, or (top, left, bottom, right).
-    values: by how much the score falls if that piece alone is repaired. usual: what was put there
-    instead, in words; '' for pictures and the like. guided, random: the score as pieces are
-    repaired, the most important first and in random order (mean); over `shares` of them.
-    faithful: whether guided falls faster than 95 % of random orders.
+    taken: by how much the score falls if each piece is repaired, and the test of that. usual: what
+    was put there instead, in words; '' for pictures and the like. cells: how improbable each part
+    is. expected: a whole picture as the network would have it.
     """
 
     who: str
@@ -52,28 +50,17 @@ class Where:
     modality: str
     names: list[str]
     places: list[tuple[int, ...]]
-    values: np.ndarray
+    taken: Taken
     usual: list[str]
-    shares: np.ndarray
-    guided: np.ndarray
-    random: np.ndarray
-    gain: float
-    chance: float
     cells: np.ndarray
     expected: np.ndarray | None
 
-    @property
-    def faithful(self) -> bool:
-        return len(self.names) > 1 and self.gain > 0 and self.gain >= self.chance - 1e-9
-
-    def order(self) -> np.ndarray:
-        return np.argsort(-self.values, kind="stable")
-
     def finding(self, place: str, columns: Sequence[Column], loaded: dict[str, Loaded]) -> Finding:
         """What a person should see."""
-        order = self.order()
+        taken = self.taken
+        order = taken.order
         best = int(order[0])
-        total = max(float(self.guided[0] - self.guided.min()), 1e-12)
+        total = max(float(taken.guided[0] - taken.guided.min()), 1e-12)
         answer = "an anomaly" if self.strange else "normal"
         often = 1000 * self.p_value
         usual = f", where {self.usual[best]} is usual" if self.usual[best] else ""
@@ -85,8 +72,8 @@ class Where:
             (
                 self.names[piece],
                 self.usual[piece] or None,
-                float(self.values[piece]),
-                f"{max(0.0, float(self.values[piece])) / total:.0%}",
+                float(taken.values[piece]),
+                f"{max(0.0, float(taken.values[piece])) / total:.0%}",
             )
             for piece in order[:SHOWN].tolist()
         )
@@ -100,17 +87,11 @@ class Where:
             "pieces repaired, share",
             "score",
             (
-                Line("the strangest first", tuple(self.shares), tuple(self.guided)),
-                Line("in random order", tuple(self.shares), tuple(self.random)),
+                Line("the strangest first", tuple(taken.shares), tuple(taken.guided)),
+                Line("in random order", tuple(taken.shares), tuple(taken.random)),
             ),
         )
-        test = (
-            f"Repairing the pieces it names first lowers the score faster than random orders do "
-            f"(gain {self.gain:.2f}; chance alone reaches {self.chance:.2f})."
-            if self.faithful
-            else f"Not to be trusted: repairing what it names first lowers the score no faster "
-            f"than random orders do (gain {self.gain:.2f}; chance alone reaches {self.chance:.2f})."
-        )
+        test = taken.tested("repairing the pieces it names first lowers the score")
         return Finding(
             "where",
             "Where it is strange",
@@ -127,10 +108,10 @@ class Where:
                 "answer": "anomaly" if self.strange else "normal",
                 "pieces": self.names,
                 "places": self.places,
-                "values": self.values,
-                "gain": self.gain,
-                "chance": self.chance,
-                "faithful": self.faithful,
+                "values": taken.values,
+                "gain": taken.gain,
+                "chance": taken.chance,
+                "faithful": taken.faithful,
             },
             tables=(table,),
             charts=(chart,),
@@ -153,8 +134,9 @@ class Where:
             return (
                 Picture("The sound, and where it is strange", {"example": whole, "where": heat}),
             )
-        threshold = max(0.3 * float(self.values.max()), 1e-12)
-        marked = [piece for piece in self.order()[:4].tolist() if self.values[piece] >= threshold]
+        taken = self.taken
+        threshold = max(0.3 * float(taken.values.max()), 1e-12)
+        marked = [piece for piece in taken.order[:4].tolist() if taken.values[piece] >= threshold]
         boxes = [
             {"label": "strange", "x": left, "y": top, "width": right - left, "height": bottom - top}
             for top, left, bottom, right in (self.places[piece] for piece in marked)
@@ -181,58 +163,29 @@ def explain_row(
     Args:
         score: Of whoever answers; also of a classical method.
         reference: Decoded training rows that say what is usual (tables).
-        seconds: About how long it may take; fewer random orders are tried if it is short.
+        seconds: About how long it may take.
     """
     repair: _Repair = (
         _FieldRepair(scorer, loaded) if scorer.is_field else _CellRepair(scorer, loaded, reference)
     )
-    count = len(repair.names)
-    started = time.perf_counter()
-    none, single = np.zeros((1, count), dtype=bool), np.eye(count, dtype=bool)
-    found = _asked(score, repair, np.concatenate([none, single]))
-    whole, values = float(found[0]), found[0] - found[1:]
-    pace = (time.perf_counter() - started) / (count + 1)
-    order = np.argsort(-values, kind="stable")
-    stages = np.unique(np.linspace(0, count, min(STAGES, count) + 1).round().astype(int))
-    left = seconds - (time.perf_counter() - started)
-    orders = int(np.clip(left / max(pace * len(stages), 1e-9), 5, ORDERS))
-    rng = np.random.default_rng(0)
-    tried = [order, *(rng.permutation(count) for _ in range(orders))]
-    versions = np.concatenate([_stages(one, stages, count) for one in tried])
-    courses = _asked(score, repair, versions).reshape(len(tried), len(stages))
-    shares = stages / count
-    change = max(float(np.ptp(courses)), 1e-12)
-    areas = np.trapezoid(courses, shares, axis=1) / change
-    gains = areas[1:].mean() - areas
+    taken = take_away(lambda gone: _asked(score, repair, gone), len(repair.names), seconds)
     cells = scorer.cells(loaded)[0]
     if scorer.is_field:
         assert isinstance(scorer.objective, HiddenPatches)
         cells = smoothed(cells, scorer.objective.patch)
     return Where(
         who=who,
-        score=whole,
-        p_value=float(promise.p_values(np.array([whole]))[0]),
-        strange=bool(promise.strange(np.array([whole]))[0]),
+        score=taken.whole,
+        p_value=float(promise.p_values(np.array([taken.whole]))[0]),
+        strange=bool(promise.strange(np.array([taken.whole]))[0]),
         modality=scorer.columns[0].modality if scorer.is_field else "",
         names=repair.names,
         places=repair.places,
-        values=values,
+        taken=taken,
         usual=repair.usual,
-        shares=shares,
-        guided=courses[0],
-        random=courses[1:].mean(0),
-        gain=float(gains[0]),
-        chance=float(np.quantile(gains[1:], 0.95)),
         cells=cells,
         expected=repair.expected,
     )
-
-
-def _stages(order: np.ndarray, stages: np.ndarray, count: int) -> np.ndarray:
-    """bool `(stages, pieces)`: the first so many of the order repaired."""
-    rank = np.empty(count, dtype=np.int64)
-    rank[order] = np.arange(count)
-    return rank < stages[:, None]
 
 
 def _asked(score: Strangeness, repair: _Repair, versions: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@ other stays as it is; how much less alike they are then is what the piece counts
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,14 @@ from pellucid.evidence.explain.series import SeriesPieces
 from pellucid.evidence.explain.sounds import SoundPieces
 from pellucid.evidence.finding import Chart, Finding, Line, Picture, Table
 from pellucid.recipe.drawings import as_json
+from pellucid.uses.taken import take_away
 from pellucid.uses.verify.pairs import Sureness
 
 if TYPE_CHECKING:
     from pellucid.uses.verify.answerer import Reference
 
 Points = Callable[[Loaded], np.ndarray]
-ORDERS, FEWEST_ORDERS, STAGES, SHOWN = 20, 5, 8, 5
+SHOWN = 5
 BATCH = 64
 PIECES: dict[str, Callable[..., Pieces]] = {
     "image": PicturePieces,
@@ -51,28 +51,26 @@ def explain_pair(
     alike = float(whole[0] @ whole[1])
     chance = float(sureness.probability(np.array([alike]))[0])
     sides = [
-        _Side(column, points, pair[at], whole[1 - at], alike, seconds / 2, places[at])
-        for at in (0, 1)
+        _Side(column, points, pair[at], whole[1 - at], seconds / 2, places[at]) for at in (0, 1)
     ]
     answer = "the same" if chance >= 0.5 else "different"
     verb = "speaks most for it" if chance >= 0.5 else "they have most in common at"
-    first = sides[0].names[int(sides[0].order[0])]
+    first = sides[0].names[int(sides[0].taken.order[0])]
     sentence = (
         f"{places[0]} and {places[1]} are {answer}: {chance:.1%} that they are the same, where both"
         f" were as likely before. In the first one, "
         + (f"{first} {verb}." if chance >= 0.5 else f"{verb} {first}.")
     )
-    faithful = all(side.faithful for side in sides)
+    faithful = all(side.taken.faithful for side in sides)
     tests = [
-        f"{side.place}: taking away what it names first makes them less alike "
-        + ("faster" if side.faithful else "no faster")
-        + f" than random orders do (gain {side.gain:.2f}; chance alone reaches {side.limit:.2f})."
+        f"{side.place}: "
+        + side.taken.tested("taking away what it names first makes them less alike")
         for side in sides
     ]
     rows = tuple(
-        (side.place, side.names[piece], float(side.values[piece]))
+        (side.place, side.names[piece], float(side.taken.values[piece]))
         for side in sides
-        for piece in side.order[:SHOWN].tolist()
+        for piece in side.taken.order[:SHOWN].tolist()
     )
     tables = [Table("What makes them alike", ("of", "piece", "likeness lost without it"), rows)]
     if reference is not None and len(reference.names):
@@ -83,7 +81,6 @@ def explain_pair(
         sentence,
         notes=(
             *tests,
-            *(() if faithful else ("The pieces are then not to be trusted.",)),
             "Likeness is the cosine of the two points that the model turns them into.",
         ),
         figures={
@@ -96,9 +93,9 @@ def explain_pair(
                     "place": side.place,
                     "names": side.names,
                     "places": side.places,
-                    "values": side.values,
-                    "gain": side.gain,
-                    "chance": side.limit,
+                    "values": side.taken.values,
+                    "gain": side.taken.gain,
+                    "chance": side.taken.chance,
                 }
                 for side in sides
             ],
@@ -110,9 +107,7 @@ def explain_pair(
 
 
 class _Side:
-    """One of the two, cut into pieces. values: how much less alike they are without each piece.
-    guided, random: likeness as pieces are taken away, the most important first, and in random
-    order (mean)."""
+    """One of the two, cut into pieces. taken: how much less alike they are without each piece."""
 
     def __init__(
         self,
@@ -120,7 +115,6 @@ class _Side:
         points: Points,
         one: Loaded,
         other: np.ndarray,
-        alike: float,
         seconds: float,
         place: str,
     ) -> None:
@@ -136,32 +130,13 @@ class _Side:
             ]
             return np.concatenate(parts)
 
-        started = time.perf_counter()
-        self.values = alike - without(np.eye(count, dtype=bool))
-        pace = (time.perf_counter() - started) / count
-        self.order = np.argsort(-self.values, kind="stable")
-        stages = np.unique(np.linspace(0, count, min(STAGES, count) + 1).round().astype(int))
-        left = seconds - (time.perf_counter() - started)
-        orders = int(np.clip(left / max(pace * len(stages), 1e-9), FEWEST_ORDERS, ORDERS))
-        rng = np.random.default_rng(0)
-        tried = [self.order, *(rng.permutation(count) for _ in range(orders))]
-        gone = np.concatenate([np.argsort(order) < stages[:, None] for order in tried])
-        courses = without(gone).reshape(len(tried), len(stages))
-        self.shares = stages / count
-        change = max(float(np.ptp(courses)), 1e-12)
-        areas = np.trapezoid(courses, self.shares, axis=1) / change
-        gains = areas[1:].mean() - areas
-        self.gain, self.limit = float(gains[0]), float(np.quantile(gains[1:], 0.95))
-        self.guided, self.random = courses[0], courses[1:].mean(0)
-
-    @property
-    def faithful(self) -> bool:
-        return self.gain > 0 and self.gain >= self.limit - 1e-9
+        self.taken = take_away(without, count, seconds)
 
     def chart(self) -> Chart:
+        taken = self.taken
         lines = (
-            Line("the most important first", tuple(self.shares), tuple(self.guided)),
-            Line("in random order", tuple(self.shares), tuple(self.random)),
+            Line("the most important first", tuple(taken.shares), tuple(taken.guided)),
+            Line("in random order", tuple(taken.shares), tuple(taken.random)),
         )
         return Chart(f"Taking pieces of {self.place} away", "share taken away", "likeness", lines)
 
@@ -172,7 +147,7 @@ def _drawn(column: Column, sides: list[_Side]) -> dict[str, dict[str, Any]]:
         whole = as_json(MODALITIES[column.modality].draw(side.one, 0))
         if column.modality == "image":
             boxes = []
-            for piece in side.order[:3].tolist():
+            for piece in side.taken.order[:3].tolist():
                 top, left, bottom, right = side.places[piece]
                 box = {"x": left, "y": top, "width": right - left, "height": bottom - top}
                 boxes.append({"label": "alike", **box})
