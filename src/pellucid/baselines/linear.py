@@ -7,7 +7,7 @@ method of the field. scikit-learn fits them; a matrix product predicts.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -98,7 +98,8 @@ class Linear(FittedBaseline):
 
     @classmethod
     def fit(cls, problem: Problem) -> Linear:
-        smaller = problem.at_most(affordable_rows(problem))
+        costs = costs_of(problem)
+        smaller = problem.at_most(costs.affordable(problem))
         ways = ways_for(problem)
         held = [np.full((problem.rows, problem.outputs), np.nan) for _ in ways]
         sizes = np.ones((len(smaller.folds), len(ways)))
@@ -110,8 +111,8 @@ class Linear(FittedBaseline):
                     sizes[fold, at] = one.enlarge(seen, problem.target[judge])
                 held[at][judge] = one.answers(seen)
         best = chosen(problem, ways, held)
-        if len(smaller.folds) == 1 and len(learn) == len(smaller.train):
-            final = fitted[best]  # all rows that there is time for were learned from already
+        if len(smaller.folds) == 1 and not costs.again(problem, len(learn)):
+            final, smaller = fitted[best], replace(smaller, train=learn)
         else:
             [final] = fit_all(smaller, smaller.train, (ways[best],))
             final.weights, final.bias = scaled(
@@ -206,20 +207,42 @@ def explain(problem: Problem, smaller: Problem, ways: tuple[Way, ...], best: int
     return text + left_out(problem.columns, FOR_LINEAR)
 
 
-def affordable_rows(problem: Problem) -> float:
-    """How many rows to learn from so that all fits together take about `problem.seconds`."""
+@dataclass(frozen=True)
+class Costs:
+    """Seconds that one row costs: to find its features, and in one fit."""
+
+    features: float
+    fit: float
+
+    def affordable(self, problem: Problem) -> float:
+        """How many rows to learn from so that choosing takes about `problem.seconds`; with several
+        folds, learning once more from all rows is part of it."""
+        folds = len(problem.folds)
+        ways = 6 if "text" in problem.modalities else 4
+        once_more = self.features + self.fit if folds > 1 else 0.0
+        return problem.seconds / (folds * (self.features + ways * self.fit) + once_more)
+
+    def again(self, problem: Problem, learned: int) -> bool:
+        """Whether there is time to learn once more, from the rows that settings were chosen on
+        too, after `learned` rows: not if there was no time for all of those."""
+        [(learn, _)] = problem.folds
+        ways = 6 if "text" in problem.modalities else 4
+        first = learned * (self.features + ways * self.fit)
+        whole = len(problem.train) * (self.features + self.fit)
+        more = len(problem.train) > len(learn) == learned
+        return more and first + whole <= problem.seconds
+
+
+def costs_of(problem: Problem) -> Costs:
+    """What a row costs, by its size; the clock is never asked, so that results repeat."""
     sample = problem.look(problem.train[:200])
     rows = len(problem.train[:200])
     _, (dense, sparse) = TableFeatures.fit_blocks(problem.columns, sample, FOR_LINEAR)
     terms = 0 if sparse is None else sparse.nnz / rows
-    several = any(len(learn) < len(problem.train) for learn, _ in problem.folds)
-    fits = (6 if "text" in problem.modalities else 4) * len(problem.folds) + several
     outputs = 1 if problem.outputs == 2 else problem.outputs
     per_value = dense.shape[1] * SECONDS_PER_VALUE + terms * SECONDS_PER_NONZERO
-    per_row = fits * per_value * (1 + outputs / 8)
-    if "text" in problem.modalities:
-        per_row += terms * SECONDS_PER_TERM * (len(problem.folds) + several)
-    return problem.seconds / per_row
+    counting = terms * SECONDS_PER_TERM if "text" in problem.modalities else 0.0
+    return Costs(counting, per_value * (1 + outputs / 8))
 
 
 def fit_all(problem: Problem, rows: np.ndarray, ways: tuple[Way, ...]) -> list[Linear]:

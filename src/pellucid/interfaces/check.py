@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from pellucid.config import Settings
+from pellucid.data.columns import RawTable
 from pellucid.data.ledger import Ledger
 from pellucid.learning.planner import SECONDS, make_plan
 from pellucid.recipe.prepare import ingredients, prepare
@@ -21,7 +22,11 @@ def check(source: Any, settings: Settings, test: Any = None) -> dict[str, Any]:
     """Everything that can be said before learning, as JSON-able data."""
     looked = Source(source, replace(settings, keep_going=True), test)
     found = asked(looked)
-    return _rows(source, settings, test) if found is None else _use(*found, looked, settings)
+    return (
+        _rows(source, settings, test, looked.known)
+        if found is None
+        else _use(*found, looked, settings)
+    )
 
 
 def _stops(ledger: Ledger, settings: Settings) -> dict[str, str] | None:
@@ -57,9 +62,9 @@ def _use(kind: str, why: str, source: Source, settings: Settings) -> dict[str, A
     }
 
 
-def _rows(source: Any, settings: Settings, test: Any) -> dict[str, Any]:
+def _rows(source: Any, settings: Settings, test: Any, known: RawTable | None) -> dict[str, Any]:
     """What the main job makes of the source."""
-    prepared = prepare(source, replace(settings, keep_going=True), Watcher(), test)
+    prepared = prepare(source, replace(settings, keep_going=True), Watcher(), test, known)
     ledger, recognized = prepared.ledger, prepared.recognized
     first, _ = ingredients(prepared, *prepared.folds()[0])
     allowed = settings.time or SECONDS[settings.effort]

@@ -40,8 +40,8 @@ from pellucid.recording.recorder import RunWriter
 from pellucid.recording.run import Run
 from pellucid.tasks import Task
 
-CLASSICAL_SHARE = 0.2
-"""Part of the time that the classical methods may take."""
+CLASSICAL_SHARE, CLASSICAL_SHARE_TEXTS = 0.2, 0.35
+"""Part of the time that the classical methods may take; counting words and letters takes long."""
 SMALL_TABLE_SECONDS, SECONDS_PER_ROW = 1.5, 1 / 250
 """A table's default time: 3.5 s for 500 rows, so that with its start a run takes under 10 s."""
 RESERVE = 0.08
@@ -57,6 +57,7 @@ def learn(
     out: str | Path | None = None,
     plan: Plan | None = None,
     paused: bool = False,
+    known: RawTable | None = None,
 ) -> Run:
     """Learn from a source; everything that happened is in the run that is returned.
 
@@ -66,11 +67,12 @@ def learn(
         out: Folder for the run; by default the source's name with `.run`, here.
         plan: Repeat this plan instead of making one.
         paused: Wait before the first step, until a person says go on (`recording/control.py`).
+        known: The source as it was read already, if it was.
     """
     started = time.perf_counter()
     if settings.network != "auto":
         family_of(settings.network)  # a misspelled name is said before anything is read
-    prepared = prepare(source, settings, watcher, test)
+    prepared = prepare(source, settings, watcher, test, known)
     if plan is not None:
         _check_plan(plan, prepared)
     writer = RunWriter(Path(out) if out else default_folder(prepared.table, settings))
@@ -180,12 +182,13 @@ def _finish(
         return recording.control.clock() - started
 
     try:
-        left = max(1.0, allowed * (1 - CLASSICAL_SHARE - RESERVE) - timing["reading"])
+        share = classical_share(prepared)
+        left = max(1.0, allowed * (1 - share - RESERVE) - timing["reading"])
         taught = teach(prepared, settings, left, watcher, recording, plan)
         timing["learning"] = taught.seconds
         recording.stage("comparing with classical methods")
         began = time.perf_counter()
-        rivals = compete(prepared, taught, settings, CLASSICAL_SHARE * allowed, watcher)
+        rivals = compete(prepared, taught, settings, share * allowed, watcher)
         timing["classical methods"] = time.perf_counter() - began
         bundle = _bundle(prepared, taught, rivals, settings)
         watcher.stage("exam on the sealed test rows")
@@ -285,6 +288,12 @@ def _keep_best(bundle: Bundle, prepared: Prepared, taught: Taught, best: Rival) 
     if bundle.kept == "both":
         bundle.both_calibration = both_calibration
         bundle.both_promise = promise_of(prepared, taught, both, turns=False)
+
+
+def classical_share(prepared: Prepared) -> float:
+    """Part of the time for classical methods on these columns."""
+    texts = any(column.modality == "text" for column in prepared.inputs)
+    return CLASSICAL_SHARE_TEXTS if texts else CLASSICAL_SHARE
 
 
 def default_seconds(prepared: Prepared, settings: Settings) -> float:

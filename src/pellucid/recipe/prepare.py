@@ -89,14 +89,23 @@ class Prepared:
         ]
 
 
-def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None) -> Prepared:
+def prepare(
+    source: Any,
+    settings: Settings,
+    watcher: Watcher,
+    test: Any = None,
+    known: RawTable | None = None,
+) -> Prepared:
     """Read, recognize, decode and split a source; every row gets its fate.
+
+    Args:
+        known: The source as it was read already, if it was.
 
     Raises:
         DataError: The source can't be learned from, with the reason and a way out.
     """
     watcher.stage("reading")
-    table, gathered = _read(source, settings, test)
+    table, gathered = _read(source, settings, test, known)
     for note in table.notes:
         watcher.tell(note)
     recognized = recognize(table, settings)
@@ -159,9 +168,11 @@ def prepare(source: Any, settings: Settings, watcher: Watcher, test: Any = None)
     return prepared
 
 
-def _read(source: Any, settings: Settings, test: Any) -> tuple[RawTable, Gathering | None]:
+def _read(
+    source: Any, settings: Settings, test: Any, known: RawTable | None
+) -> tuple[RawTable, Gathering | None]:
     """The source as a table of examples; cells that only together are one are gathered."""
-    table = read.read(
+    table = known or read.read(
         source, test=test, missing=settings.missing, split=settings.split, target=settings.target
     )
     if settings.order is not None:

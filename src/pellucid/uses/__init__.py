@@ -21,6 +21,7 @@ from pellucid.uses import (
     forecast,  # noqa: F401
     generate,  # noqa: F401
     job,
+    map,  # noqa: F401
     recommend,  # noqa: F401
     translate,  # noqa: F401
     verify,  # noqa: F401
@@ -44,7 +45,16 @@ def learn(
     looked = Source(source, settings, test)
     found = asked(looked)
     if found is None:
-        return recipe.learn(source, settings, watcher, test=test, out=out, plan=plan, paused=paused)
+        return recipe.learn(
+            source,
+            settings,
+            watcher,
+            test=test,
+            out=out,
+            plan=plan,
+            paused=paused,
+            known=looked.known,
+        )
     kind, why = found
     watcher.tell(f"{COURSES[kind].title}: {why}")
     return job.learn_use(kind, looked, watcher, why=why, out=out, plan=plan, paused=paused)

@@ -54,6 +54,11 @@ class Source:
         """The file or folder; None for data in memory."""
         return Path(self.given) if isinstance(self.given, str | Path) else None
 
+    @property
+    def known(self) -> RawTable | None:
+        """The table, if somebody asked for it already."""
+        return self.__dict__.get("table")
+
     @cached_property
     def table(self) -> RawTable | None:
         """The source as a table; None if it can't be read as one."""
