@@ -9,6 +9,8 @@ from crepes.extras import binning
 from scipy.stats import betabinom
 
 from pellucid.evidence.trust.conformal import (
+    Counted,
+    Held,
     Promise,
     answer_scores,
     aps,
@@ -286,6 +288,72 @@ def test_measured_coverage_varies_as_beta_and_binomial_say() -> None:
         errors = generator.random(159)
         limit = np.sort(errors[:59])[53]  # rank ceil(60 x .9) = 54
         seen.append((errors[59:] <= limit).mean())
-    low, high = usual_coverage(59, 0.1, 100)
+    low, high = usual_coverage([Counted(59)], 0.1, [100])
     assert np.quantile(seen, [0.025, 0.975]) == pytest.approx([low, high], abs=0.011)
     assert betabinom(100, 54, 6).cdf(round(low * 100) - 1) <= 0.025
+    assert (low, high) == tuple(betabinom(100, 54, 6).ppf([0.025, 0.975]) / 100)
+
+
+def test_a_promise_to_each_class_covers_the_sum_of_what_each_covers() -> None:
+    """123 held rows of a class leave one miss in 124, not one in a hundred: all of it adds up."""
+    generator = np.random.default_rng(1)
+    rows, tried = 123, [40, 60, 100]
+    seen = []
+    for _ in range(3_000):
+        inside = 0
+        for count in tried:
+            limit = np.sort(generator.random(rows))[122]  # rank ceil(124 x .99)
+            inside += (generator.random(count) <= limit).sum()
+        seen.append(inside / sum(tried))
+    exact = usual_coverage([Counted(rows)] * 3, 0.01, tried)
+    assert np.quantile(seen, [0.025, 0.975]) == pytest.approx(exact, abs=0.006)
+    assert np.mean(seen) == pytest.approx(123 / 124, abs=0.001)
+    together = usual_coverage([Counted(3 * rows)], 0.01, [200])
+    assert exact[0] >= together[0]
+
+
+def test_where_many_score_alike_more_is_covered_and_the_interval_knows() -> None:
+    """Seven of ten answers are right, so they score alike; what is promised is half."""
+    generator = np.random.default_rng(2)
+    outside = 0
+    for _ in range(1_000):
+        scores = np.where(generator.random(300) < 0.7, -1.0, generator.random(300))
+        held = Held(
+            scores[:200].astype(np.float32),
+            np.zeros(200, np.int16),
+            np.zeros(200, np.int32),
+            np.ones(200, np.float32),
+        )
+        limit = limits(held, 0.5)[0]
+        share = (scores[200:] <= limit).mean()
+        low, high = usual_coverage(held.counted(), 0.5, [100])
+        assert low < 0.5 < high
+        outside += not low <= share <= high
+    assert outside <= 50
+    without = usual_coverage([Counted(200)], 0.5, [100])
+    assert without[1] < 0.7  # it would have been called more than kept
+
+
+def test_too_few_rows_rule_nothing_out() -> None:
+    assert usual_coverage([Counted(8)], 0.1, [50]) == (1.0, 1.0)
+
+
+def test_an_exact_promise_is_in_its_interval_19_times_in_20() -> None:
+    """From the held rows to the verdict, as the study does it: classes with limits of their own."""
+    generator = np.random.default_rng(3)
+    inside = 0
+    for _ in range(400):
+        truth = generator.integers(0, 2, 400)
+        sure = np.clip(0.5 + 0.35 * (2 * truth - 1) + 0.3 * generator.normal(size=400), 0.01, 0.99)
+        probability = np.stack([1 - sure, sure], 1)
+        first, rest = np.arange(250), np.arange(250, 400)
+        held = hold_classes(
+            "classify", probability[first], truth[first], np.zeros(250), method="lac"
+        )
+        made = Promise("classify", (held,), method="lac")
+        sets = made.sets(probability[rest][None])
+        share = sets[np.arange(150), truth[rest]].mean()
+        counts = np.bincount(truth[rest], minlength=held.labels)
+        low, high = made.usual(counts.tolist())
+        inside += low <= share <= high
+    assert 0.92 <= inside / 400 <= 1.0

@@ -17,6 +17,7 @@ With groups (patients, speakers) the question is a new group: every group counts
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
@@ -177,6 +178,17 @@ class Held:
         for network, label in pairs:
             mine = (self.network == network) & (self.label == label)
             found[network, label] = Tail.of(self.scores[mine], self.weight[mine])
+        return found
+
+    def counted(self) -> list[Counted]:
+        """For each label what its rows say of what is usually covered."""
+        alone = np.all(self.weight == 1)
+        found = []
+        for label in range(self.labels):
+            mine = self.label == label
+            found.append(
+                Counted(float(self.weight[mine].sum()), self.scores[mine] if alone else None)
+            )
         return found
 
     def enough(self, alpha: float = ALPHA) -> bool:
@@ -368,16 +380,73 @@ def _lower_end(held: Held, members: np.ndarray, centers: np.ndarray, alpha: floa
     return np.where(wanted < 0, -np.inf, high)
 
 
-def usual_coverage(rows: float, alpha: float, tried: int) -> tuple[float, float]:
+def usual_coverage(
+    counted: Sequence[Counted], alpha: float, tried: Sequence[int]
+) -> tuple[float, float]:
     """Between which shares 95 % of measured coverages lie if the promise is kept.
 
-    It varies with the held rows, Beta(n + 1 - l, l), and with the rows it is tried on, binomial.
+    A promise is made from rows that were drawn by chance: with n held rows of which
+    l = floor((n + 1) alpha) may be missed, what it covers of all new rows is itself
+    Beta(n + 1 - l, l) (Vovk 2012); of m rows that it is tried on it then covers a binomial number,
+    so that the two together are beta-binomial. That is exact where rows are exchangeable and no
+    two score alike. Where some score alike at the limit, all of them are inside: more is covered
+    than promised, and the upper end follows from how many those were. Where each class has its own
+    limit, the numbers of rows that they cover add up.
+
+    Args:
+        counted: For each label what its held rows say. tried: rows of each label it is tried on.
     """
+    from scipy.signal import fftconvolve
+
+    low, high = np.ones(1), np.ones(1)
+    for one, rows in zip(counted, tried, strict=True):
+        if rows:
+            least, most = one.covered(alpha, rows)
+            low = np.maximum(fftconvolve(low, least), 0.0)
+            high = np.maximum(fftconvolve(high, most), 0.0)
+    total = sum(tried)
+    return _quantile(low, 0.025) / total, _quantile(high, 0.975) / total
+
+
+def _quantile(probability: np.ndarray, share: float) -> int:
+    """The smallest number up to which there is so much probability."""
+    return int(np.searchsorted(probability.cumsum() / probability.sum(), share))
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the held rows of one label say about how much a promise usually covers.
+
+    rows: how many there are, or groups. scores: `(rows,)`, by which it is seen how many score alike
+    at the limit; None: no two do.
+    """
+
+    rows: float
+    scores: np.ndarray | None = None
+
+    def covered(self, alpha: float, tried: int) -> tuple[np.ndarray, np.ndarray]:
+        """`(tried + 1,)` each: how likely each number of rows is to be covered, for the lower and
+        for the upper end; they differ only where several scores are equal at the limit."""
+        missed = int(np.floor((self.rows + 1) * alpha + TINY))
+        if missed < 1:  # too few rows to rule anything out: all is covered
+            certain = np.zeros(tried + 1)
+            certain[-1] = 1.0
+            return certain, certain
+        least = _beta_binomial(tried, self.rows + 1 - missed, missed)
+        if self.scores is None:
+            return least, least
+        rising = np.sort(self.scores)
+        wanted = len(rising) + 1 - missed  # the rank of the limit
+        inside = int(np.searchsorted(rising, rising[wanted - 1], side="right"))
+        if inside == wanted:
+            return least, least
+        return least, _beta_binomial(tried, inside + 1, max(len(rising) - inside, TINY))
+
+
+def _beta_binomial(tried: int, inside: float, outside: float) -> np.ndarray:
     from scipy.stats import betabinom
 
-    most = max(1, int(np.floor((rows + 1) * alpha + 1e-9)))
-    spread = betabinom(tried, rows + 1 - most, most)
-    return float(spread.ppf(0.025)) / tried, float(spread.ppf(0.975)) / tried
+    return np.asarray(betabinom(tried, inside, outside).pmf(np.arange(tried + 1)))
 
 
 # --- in the model -----------------------------------------------------------------------------
@@ -407,6 +476,15 @@ class Promise:
     def sets(self, members: np.ndarray) -> np.ndarray:
         """bool `(rows, classes | tags)` from probabilities `(networks, rows, classes | tags)`."""
         return sets_of(self.kind, self.held[0], members, self.alpha, self.method)
+
+    def usual(self, tried: Sequence[int], question: int = 0) -> tuple[float, float]:
+        """Between which shares 95 % of measured coverages lie if it is kept, see `usual_coverage`.
+
+        Args:
+            tried: Rows of each label that it is tried on, as many as `held[question].labels`.
+            question: Which target, if there are several.
+        """
+        return usual_coverage(self.held[question].counted(), self.alpha, tried)
 
     def size(self, prediction: np.ndarray) -> float:
         """How many answers a set of the held rows themselves names on average."""

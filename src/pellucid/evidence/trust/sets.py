@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.evidence.finding import Finding, Table, unknown
 from pellucid.evidence.intervals import share_interval
 from pellucid.evidence.subject import Material, part
-from pellucid.evidence.trust.conformal import ALPHA, Promise, usual_coverage
+from pellucid.evidence.trust.conformal import ALPHA, Counted, Promise, size_of, usual_coverage
 
 TITLE = "Do its sets and intervals keep their promise?"
 FEWEST = 30
@@ -38,7 +38,38 @@ def study(material: Material) -> Finding:
         return _several(material, said, truth)
     numbers = material.task.kind == "regress"
     inside, size = _intervals(said, truth) if numbers else _sets(material, said, truth)
-    return _finding(material, promised, inside, size, _per_class(material, inside, size, truth))
+    usual = _usual(material, said, truth)
+    table = _per_class(material, inside, size, truth)
+    return _finding(material, promised, inside, size, usual, table)
+
+
+def _usual(
+    material: Material, said: list[dict[str, Any]], truth: np.ndarray, question: int = 0
+) -> tuple[float, float]:
+    """Between which shares a kept promise shows on these rows, 19 times in 20.
+
+    Args:
+        question: Which target, if there are several.
+    """
+    promise = material.kept.promise
+    if promise is None:  # a model of an early version: one distance for all rows
+        return usual_coverage([Counted(len(material.held))], ALPHA, [len(said)])
+    held = promise.held[question]
+    if held.labels == 1:
+        return promise.usual([len(said)], question)
+    if material.task.kind != "regress":
+        counts = np.bincount(truth.astype(int), minlength=held.labels)
+        return promise.usual(counts.tolist(), question)
+    answers = np.array([_number(material, answer, question) for answer in said])
+    sizes = size_of(answers, held.edges)
+    return promise.usual(np.bincount(sizes, minlength=held.labels).tolist(), question)
+
+
+def _number(material: Material, answer: dict[str, Any], question: int) -> float:
+    """What is said of one target."""
+    said = answer["answer"]
+    names: list[str] = getattr(material.task, "names", [])
+    return float(said[names[question]] if isinstance(said, dict) else said)
 
 
 def _why_none(material: Material) -> str:
@@ -72,12 +103,13 @@ def _finding(
     promised: float,
     inside: np.ndarray,
     size: np.ndarray,
+    usual: tuple[float, float],
     table: Table | None,
 ) -> Finding:
     rows, share = len(inside), float(inside.mean())
     low, high = share_interval(int(inside.sum()), rows)
     promise, held_rows = material.kept.promise, _held_rows(material)
-    least, most = usual_coverage(held_rows, 1 - promised, rows)
+    least, most = usual
     kind = material.task.kind
     thing = "interval" if kind == "regress" else "set"
     finite = size[np.isfinite(size)]
@@ -96,7 +128,7 @@ def _finding(
         sentence += f" {'An interval is' if kind == 'regress' else 'A set names'} {mean:.4g}" + (
             " wide on average." if kind == "regress" else " tags on average."
         )
-    notes = _notes(material, promised, rows, thing)
+    notes = _notes(material, promised, rows, thing, usual)
     figures = {
         "model": material.kept.name,
         "rows": rows,
@@ -127,9 +159,10 @@ def _held_rows(material: Material) -> float:
     return float(len(material.held)) if promise is None else promise.held[0].count
 
 
-def _notes(material: Material, promised: float, rows: int, thing: str) -> tuple[str, ...]:
-    held_rows = _held_rows(material)
-    least, most = usual_coverage(held_rows, 1 - promised, rows)
+def _notes(
+    material: Material, promised: float, rows: int, thing: str, usual: tuple[float, float]
+) -> tuple[str, ...]:
+    held_rows, (least, most) = _held_rows(material), usual
     return (
         material.judged(),
         f"With {held_rows:,.0f} held {'groups' if material.groups is not None else 'rows'} and"
@@ -192,14 +225,19 @@ def _several(material: Material, said: list[dict[str, Any]], truth: np.ndarray) 
     ends = np.array([[one["intervals"].get(name, ENDLESS) for name in names] for one in said])
     inside = (ends[..., 0] <= truth) & (truth <= ends[..., 1])  # (rows, targets)
     rows, promised = len(said), 1 - ALPHA
-    least, most = usual_coverage(_held_rows(material), ALPHA, rows)
+    usual = [_usual(material, said, truth, question) for question in range(len(names))]
     shares = inside.mean(0).tolist()
     widths = (ends[..., 1] - ends[..., 0]).mean(0).tolist()
     targets = [
         (name, share, *share_interval(round(share * rows), rows), width)
         for name, share, width in zip(names, shares, widths, strict=True)
     ]
-    lacking = [f"'{name}'" for name, share in zip(names, shares, strict=True) if share < least]
+    lacking = [
+        f"'{name}'"
+        for name, share, (least, _) in zip(names, shares, usual, strict=True)
+        if share < least
+    ]
+    lowest = usual[int(np.argmin(shares))]
     kept = f"not kept for {', '.join(lacking)}" if lacking else "kept for each"
     together = float(inside.all(1).mean())
     sentence = (
@@ -213,7 +251,7 @@ def _several(material: Material, said: list[dict[str, Any]], truth: np.ndarray) 
         "sets",
         TITLE,
         sentence,
-        (alone, *_notes(material, promised, rows, "interval")),
+        (alone, *_notes(material, promised, rows, "interval", lowest)),
         figures={
             "model": material.kept.name,
             "rows": rows,
@@ -221,8 +259,8 @@ def _several(material: Material, said: list[dict[str, Any]], truth: np.ndarray) 
             "promised": promised,
             "guaranteed": _guaranteed(material.kept.promise, promised),
             "coverage": min(shares),
-            "usual_low": least,
-            "usual_high": most,
+            "usual_low": lowest[0],
+            "usual_high": lowest[1],
             "targets": [
                 dict(zip(("target", "coverage", "low", "high", "mean_size"), one))
                 for one in targets
