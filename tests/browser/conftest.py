@@ -93,24 +93,28 @@ PLAN = Plan(
 
 @pytest.fixture(scope="session")
 def planned(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same folder with two more runs of `PLAN`: `separable.run`, whose two kinds lie on two
-    sides of a straight line, and `heart.run`, whose three kinds can only be learned by heart."""
+    """The same folder with more runs of `PLAN`: `separable.run`, whose two kinds lie on two sides
+    of a straight line; `heart.run`, whose three kinds can only be learned by heart; `two.run`,
+    which answers with two numbers."""
     folder = tmp_path_factory.mktemp("planned")
     (folder / "run.json").write_text(json.dumps({"schema": 1, "plan": PLAN.as_json()}))
     rng = np.random.default_rng(0)
-    for name, rows in (("separable", 300), ("heart", 180)):
+    for name, rows in (("separable", 300), ("heart", 180), ("two", 300)):
         x = rng.normal(size=(rows, 8)).round(3)
         x[:, 0] += 1.5 * np.sign(x[:, 0] + x[:, 1])  # a gap between the two sides
-        kinds = np.where(x[:, 0] + x[:, 1] > 0, "above", "below")
+        said, target = np.where(x[:, 0] + x[:, 1] > 0, "above", "below"), "kind"
         if name == "heart":
-            kinds = rng.choice(["ash", "elm", "oak"], rows)
-        lines = [",".join([*map(str, row), kind]) for row, kind in zip(x, kinds, strict=True)]
+            said = rng.choice(["ash", "elm", "oak"], rows)
+        if name == "two":
+            target, sums = "more,less", x[:, 0] + 0.3 * rng.normal(size=rows)
+            said = np.array([f"{one:.3f},{-2 * one:.3f}" for one in sums])
+        lines = [",".join([*map(str, row), one]) for row, one in zip(x, said, strict=True)]
         source = folder / f"{name}.csv"
-        source.write_text("a,b,c,d,e,f,g,h,kind\n" + "\n".join(lines) + "\n")
+        source.write_text(f"a,b,c,d,e,f,g,h,{target}\n" + "\n".join(lines) + "\n")
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PELLUCID_CACHE", str(runs / ".cache"))
             pellucid.learn(
-                source, "kind", out=runs / f"{name}.run", time=20, plan=folder, quiet=True,
+                source, target, out=runs / f"{name}.run", time=20, plan=folder, quiet=True,
                 report=False,
             )  # fmt: skip
     return runs

@@ -156,6 +156,52 @@ def test_a_recording_is_answered(window: Open) -> None:
     assert one.page.get_by_text("What the network received").is_visible()
 
 
+# --- what more is told --------------------------------------------------------------------------
+
+
+def test_several_numbers_have_an_interval_each(window: Open, planned: Path, tmp_path: Path) -> None:
+    row = tmp_path / "row.csv"
+    row.write_text("a,b,c,d,e,f,g,h\n" + ",".join(["0.7"] * 8) + "\n")
+    bundle = bundle_of(planned / "two.run")
+    (line,) = bundle.predict(table_of(bundle, row), "kept").lines(table_of(bundle, row))
+    one = window()
+    one.show("two.run", "try")
+    one.page.locator("main input[type=file]").first.set_input_files(row)
+    one.page.locator("main dl.several dd").nth(1).wait_for()
+    shown = one.page.eval_on_selector_all(
+        "main dl.several div",
+        """all => all.map(one => [one.querySelector("dt").innerText,
+          ...[...one.querySelectorAll("[data-value]")].map(value => +value.dataset.value)])""",
+    )
+    assert list(line["intervals"]) == ["more", "less"]
+    for name, *values in shown:
+        low, high = line["intervals"][name]
+        assert values == pytest.approx([line["answer"][name], low, high], rel=1e-6)
+        assert low < line["answer"][name] < high
+
+
+def test_an_explanation_comes_with_its_overview(window: Open, runs: Path) -> None:
+    """Grad-CAM of the picture: the veil over it is thinner the more the network looked there."""
+    one = window()
+    one.show("image.run", "try")
+    file = first_file(runs / "image.run")
+    one.page.locator("main input[type=file]").first.set_input_files(file)
+    one.page.get_by_text("What it would have said").wait_for()
+    with one.page.expect_response(lambda said: said.url.endswith("/explain")) as it:
+        one.page.get_by_role("button", name="Why this answer?").click()
+    overview = it.value.json()["explanations"][0]["overview"]
+    veil = one.page.get_by_role("img", name="Where the network looked")
+    veil.wait_for()
+    pixels = veil.evaluate(
+        "one => [...one.getContext('2d').getImageData(0, 0, one.width, one.height).data]"
+    )
+    looked = np.array(overview["looked"])
+    dark = np.array(pixels).reshape(*looked.shape, 4)[..., 3] / 255
+    assert looked.max() > 0.5 > looked.min()
+    np.testing.assert_allclose(dark, 0.78 * (1 - looked), atol=1 / 255)
+    assert one.page.get_by_text(overview["faithful"]["why"]).first.is_visible()
+
+
 # --- what can't be read -------------------------------------------------------------------------
 
 PNG = b"\x89PNG\r\n\x1a\n and nothing behind it"
