@@ -40,6 +40,7 @@ ROLES = (
 )
 """Names of two columns of which the second says the first in another way."""
 PARTS = {"train": "train", "valid": "valid", "val": "valid", "dev": "valid", "test": "test"}
+ORDER = ("", "train", "valid", "test")
 CATALOGS = frozenset((".po", ".mo"))
 MO_MAGIC = 0x950412DE
 
@@ -149,7 +150,7 @@ def aligned_files(folder: Path) -> dict[str, tuple[Path, Path]]:
         chosen = {"": next(iter(pairs.values()))} if len(pairs) == 1 else {}
     return {
         part: (files[0], files[1]) if files[1].suffix.lower() != ".en" else (files[1], files[0])
-        for part, files in chosen.items()
+        for part, files in sorted(chosen.items(), key=lambda one: ORDER.index(one[0]))
     }
 
 

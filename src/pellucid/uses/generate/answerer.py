@@ -36,6 +36,8 @@ from pellucid.uses.generate.surprise import surprises_of
 from pellucid.uses.generate.tokens import Tokens
 from pellucid.uses.use import Answerer
 
+PREDICTED = Manner(temperature=0)
+"""Answers for machines are the likeliest ones, the same each time."""
 BASE, LEARNED, COUNTS = "base.safetensors", "network.safetensors", "ngrams.safetensors"
 
 
@@ -131,7 +133,7 @@ class LanguageModel(Answerer):
         prompts = _prompts(source)
         if prompts is not None:
             return [
-                {"row": row, "answer": "".join(self.answer(prompt))}
+                {"row": row, "answer": "".join(self.answer(prompt, PREDICTED))}
                 for row, prompt in enumerate(prompts)
             ]
         corpus = _corpus(source)

@@ -102,6 +102,12 @@ def seal(documents: Sequence[Document], ledger: Ledger, seed: int) -> list[str]:
     left = int(sizes[(part == "train") & open_].sum())
     usable = ledger.usable()
     ledger.assign(usable, part[usable])
+    if len(np.unique(clusters)) < 3:
+        raise DataError(
+            f"the {len(documents)} texts are nearly all the same: nothing is left for an exam",
+            where=documents[0].place,
+            fix="give texts that differ in more than numbers and signs",
+        )
     if left < LEAST or any(not (part == name).any() for name in ("test", "valid")):
         raise DataError(
             f"there are {left:,} characters to learn from; too few for any model",

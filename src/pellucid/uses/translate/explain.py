@@ -60,6 +60,7 @@ def explain_answer(
     return _finding(source_pieces, answer_pieces, worth, looked, drops, began)
 
 
+@torch.inference_mode()
 def likely(
     model: EncoderDecoder, sources: Sequence[Sequence[int]], answer: Sequence[int]
 ) -> np.ndarray:
@@ -74,6 +75,7 @@ def likely(
     return found
 
 
+@torch.inference_mode()
 def alignment(model: EncoderDecoder, source: Sequence[int], answer: Sequence[int]) -> np.ndarray:
     """float64 `(answer pieces, source pieces)`: how much the place before each piece of the answer
     looks at each of the source, the mean over all heads and the later half of the blocks."""
