@@ -270,7 +270,7 @@ class ForecastAnswerer(Answerer):
         return {
             "geometry": vars(self.model.geometry),
             "size": vars(self.model.size),
-            "members": len(self.model.members),
+            "members": self.model.members,
             "roles": vars(self.roles),
             "spacing": frame.spacing.as_json(),
             "start": frame.start,

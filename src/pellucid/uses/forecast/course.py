@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -24,7 +25,7 @@ from pellucid.data.modalities.date import find_layout as find_dates
 from pellucid.errors import DataError
 from pellucid.learning.evaluate import mean_of
 from pellucid.learning.recipes import Recipe
-from pellucid.network.forecaster import Forecaster, Geometry
+from pellucid.network.forecaster import Begin, Forecaster, Geometry, line_weights
 from pellucid.recipe.drawings import as_json
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.forecast import MEDIAN, Forecast
@@ -74,19 +75,23 @@ TABLES = frozenset(
     | {".jsonl", ".ndjson", ".xlsx", ".gz"}
 )
 """Endings of tables: nothing else is looked into to recognize a forecast."""
+MOST_FOR_LINES = 20_000
+"""Windows that the lines are fitted on before learning begins."""
 ENOUGH_TO_SHRINK = 10
 """Validation windows side by side from which on an interval may be made narrower."""
 FORECAST = Recipe(
     family="forecaster",
-    sizes=(Size(32, 2, 0.1), Size(64, 2, 0.1), Size(128, 2, 0.1), Size(256, 2, 0.1)),
+    sizes=(Size(32, 2, 0.2), Size(64, 2, 0.2), Size(128, 2, 0.2), Size(256, 2, 0.2)),
     epochs=(1, 20),
-    steps=(300, 1500),
+    # With 64 windows of one series 1,500 steps learned them by heart: validation MASE .45 where
+    # 200 reached .36 (1 seed); the lines are there before the first step.
+    steps=(100, 300),
     batch=256,
-    rate=1e-3,
-    weight_decay=0.01,
+    rate=5e-4,
+    weight_decay=0.05,
     weights_a_row=100,
-    why="weighted sums of the past that start as the seasonal naive forecast, and plain networks "
-    "that see it through coarse and fine glasses",
+    why="weighted sums of the past, fitted in closed form to start from, and plain networks that "
+    "see it through coarse and fine glasses",
 )
 
 
@@ -264,7 +269,13 @@ class ForecastCourse(Course):
         return FORECAST
 
     def build(self, plan: Plan) -> nn.Module:
-        geometry = Geometry(
+        model = Forecaster(self.geometry, next(iter(plan.sizes.values())))
+        model.start(self.begin)
+        return model
+
+    @cached_property
+    def geometry(self) -> Geometry:
+        return Geometry(
             self.context,
             self.frame.horizon,
             self.frame.season,
@@ -272,7 +283,15 @@ class ForecastCourse(Course):
             self.inputs.ahead.shape[2],
             len(self.panel.names),
         )
-        return Forecaster(geometry, next(iter(plan.sizes.values())))
+
+    @cached_property
+    def begin(self) -> Begin:
+        """Where learning begins, from windows to learn from."""
+        rows = torch.from_numpy(self.examples.train)
+        rows = rows[:: max(1, len(rows) // MOST_FOR_LINES)]
+        data = self.examples.dataset
+        past, target = data.inputs["past"][rows][..., 0], data.target[rows]
+        return line_weights(past, target, torch.from_numpy(self.all.origin)[rows], self.geometry)
 
     def score(self, output: Tensor) -> float:
         middle = output[..., MEDIAN].double().cpu().numpy()
