@@ -127,6 +127,8 @@ export const MESSAGES = {
   "time.now": "step {step} of {steps}, epoch {epoch}",
   "time.loss": "loss {loss}",
   "time.recorded": "recorded {looks} of {steps}",
+  "example.now": "Example {example} of {examples}: {place}",
+  "depth.now": "Depth: {depth}",
   "time.still": "Play moves slowly: reduced motion is on.",
   "sound.label": "Hear the loss",
   "sound.title": "a tone for every step, lower as the loss falls; a click at a mark",
