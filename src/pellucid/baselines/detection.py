@@ -304,15 +304,20 @@ def cell_features(picture: np.ndarray) -> np.ndarray:
     strength in all; the mean color.
     """
     strength, angle = (one[0] for one in gradients(picture[None]))
-    place = angle * (DIRECTIONS / np.pi)
-    lower = np.floor(place)
-    share = place - lower
     down, across = picture.shape[0] // CELL, picture.shape[1] // CELL
-    histogram = np.zeros((down, across, DIRECTIONS), dtype=np.float32)
-    for one in range(DIRECTIONS):
-        part = np.where(lower % DIRECTIONS == one, 1 - share, 0.0)
-        part = np.where((lower + 1) % DIRECTIONS == one, share, part)
-        histogram[..., one] = _cells(strength * part)
+    strength, angle = (one[: down * CELL, : across * CELL] for one in (strength, angle))
+    place = angle * (DIRECTIONS / np.pi)
+    lower = place.astype(np.int64)
+    share = place - lower
+    y, x = np.arange(down * CELL) // CELL, np.arange(across * CELL) // CELL
+    cell = (y[:, None] * across + x) * DIRECTIONS
+    count = down * across * DIRECTIONS
+    # Each pixel's strength goes to the two nearest directions; they wrap around.
+    flat = sum(
+        np.bincount((cell + direction % DIRECTIONS).ravel(), (strength * part).ravel(), count)
+        for direction, part in ((lower, 1 - share), (lower + 1, share))
+    )
+    histogram = np.asarray(flat, dtype=np.float32).reshape(down, across, DIRECTIONS)
     energy = (histogram**2).sum(-1)
     around = sum(
         np.roll(np.pad(energy, 1, mode="edge"), (y, x), (0, 1))[1:-1, 1:-1]

@@ -108,6 +108,15 @@ _EXAMPLES = (
         truth="shapes-truth.npz",
     ),
     Example(
+        "scenes",
+        "image",
+        "400 pictures, 128x128, with up to 6 shapes each: which shapes, and where?",
+        "drawn by Pellucid with a fixed seed",
+        generated=True,
+        seconds=90,
+        writer="scenes:write",
+    ),
+    Example(
         "cancer",
         "table",
         "569 breast tumors, 30 measurements of cell nuclei: malignant or benign?",

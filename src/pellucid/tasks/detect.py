@@ -34,8 +34,8 @@ CANDIDATES = 300
 SAME_THING = 0.6
 """Overlap from which on the less sure of two boxes of one class is dropped."""
 BOX_WEIGHT: dict[str, float] = {"heat map": 2.5, "pyramid": 2.0}
-HILL = 0.54
-"""A hill's width as a share of the box (TTFNet's alpha)."""
+HILL = 0.9
+"""A hill's width as a share of the box (TTFNet: .54)."""
 SMALLEST = 2.0
 """Pixels a side; what is left of a box after cropping is not learned if it is thinner."""
 LEAST_LEFT = 0.4
@@ -193,18 +193,23 @@ def _inside(where: Tensor, boxes: Tensor) -> Tensor:
 # --- heat map -----------------------------------------------------------------------------------
 
 
+# Measured on 120 validation pictures of generated shapes, 280 to learn from, 240 steps of batch 16,
+# width 32, 1 seed, mAP and AP50: CenterNet's penalty (alpha 2, beta 4) with hills of .54 and Muon
+# .04: .397, .533; .08: .407, .557; AdamW .002: .201, .341. This loss with hills of .9 and Muon .04:
+# .412, .605; with exponent 2 and hills of .54: .180, .315. The pyramid after 180: .149, .239.
 def heat_map_loss(
     where: Tensor, boxes: Tensor, logits: Tensor, target: Tensor, ignored: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Gaussian focal loss of the hills (alpha 2, beta 4), and 1 - GIoU around their tops."""
+    """How far sureness is from the hills (quality focal loss, Li et al. 2020, with exponent 1),
+    and 1 - GIoU around their tops."""
     hills = hills_of(where, target)  # (batch, places, rows)
     # The highest hill of each class at each place; those of no class are 0 everywhere.
     label = target[..., 0].clamp(min=0).long()[:, None].expand_as(hills)
     heat = torch.zeros_like(logits).scatter_reduce(2, label, hills, "amax")
-    sure, top = logits.sigmoid(), heat == 1
-    right = -F.logsigmoid(logits) * (1 - sure) ** 2
-    wrong = -F.logsigmoid(-logits) * sure**2 * (1 - heat) ** 4
-    each = torch.where(top, right, wrong * ~ignored[..., None])
+    # What is nearly known already counts little: almost everywhere is nothing.
+    off = (heat - logits.detach().sigmoid()).abs()
+    each = off * F.binary_cross_entropy_with_logits(logits, heat, reduction="none")
+    each = torch.where(ignored[..., None] & (heat == 0), 0.0, each)
     height, owner = hills.max(-1)
     learns = torch.where(height > math.exp(-2), height, 0.0)  # within two widths of the top
     mine = target[..., 1:].gather(1, owner[..., None].expand(-1, -1, 4))

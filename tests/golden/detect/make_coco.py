@@ -1,6 +1,6 @@
 """Make `coco.json`: cases and what pycocotools 2.0.11 says of them (it is not needed to test).
 
-    pip install pycocotools && python tests/golden/detect/make_coco.py
+pip install pycocotools && python tests/golden/detect/make_coco.py
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 HAND_MADE: dict[str, tuple[list[Any], list[Any]]] = {
-    # things: [picture, class, x, y, width, height, crowd]; boxes: [picture, class, score, x, y, w, h]
+    # things: [picture, class, x, y, width, height, crowd]
+    # boxes: [picture, class, score, x, y, width, height]
     "perfect": ([[0, 0, 10, 10, 20, 20, 0]], [[0, 0, 0.9, 10, 10, 20, 20]]),
     "nothing found": ([[0, 0, 10, 10, 20, 20, 0]], []),
     "false alarm first": (
@@ -59,7 +60,9 @@ HAND_MADE: dict[str, tuple[list[Any], list[Any]]] = {
 
 
 def main() -> None:
-    cases = {name: {"things": things, "boxes": boxes} for name, (things, boxes) in HAND_MADE.items()}
+    cases = {
+        name: {"things": things, "boxes": boxes} for name, (things, boxes) in HAND_MADE.items()
+    }
     many = [[0, 0, 3.0 * i, 0, 3, 3, 0] for i in range(120)]
     boxes = [[0, 0, 1 - i / 200, 3.0 * i, 0, 3, 3] for i in range(120)]
     cases["more than a hundred"] = {"things": many, "boxes": boxes}

@@ -124,9 +124,10 @@ class DetectAnswerer(Answerer):
         boxes = as_boxes(found, fit(size, self.canvas), size)
         chances = sureness.probability(boxes.scores)
         told = []
-        for label, chance, edges in zip(boxes.labels, chances, boxes.boxes):
-            left, top, right, bottom = edges
-            if chance < sureness.threshold or min(right - left, bottom - top) <= 0:
+        for place in sureness.told(boxes):
+            left, top, right, bottom = boxes.boxes[place]
+            label, chance = boxes.labels[place], chances[place]
+            if min(right - left, bottom - top) <= 0:
                 continue
             told.append(
                 {

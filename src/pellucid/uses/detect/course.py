@@ -70,6 +70,8 @@ class Detection(Course):
         if sided:
             self.pictures.notes.append(f"pictures are not mirrored: '{sided[0]}' has a side")
         self.finders: list[Finder] = []
+        self.began: float | None = None
+        self.learned = float("nan")
         self.valid_scores: dict[str, float] = {}
         self.examples = self._examples(source)
 
@@ -138,7 +140,7 @@ class Detection(Course):
             epochs=(15, 150),
             steps=(250, 600),
             batch=16,
-            rate=0.04,
+            rate=0.06,
             optimizer="muon",
             weight_decay=0.01,
             clip=None,
@@ -147,6 +149,7 @@ class Detection(Course):
         )
 
     def build(self, plan: Plan) -> nn.Module:
+        self.began = self.began or time.perf_counter()
         size = next(iter(plan.sizes.values()))
         train = self.pictures.rows("train")
         boxes = np.concatenate([self.pictures.on[row].boxes for row in train])
@@ -175,6 +178,7 @@ class Detection(Course):
 
     def finish(self, model: nn.Module, seconds: float, watcher: Watcher) -> DetectAnswerer:
         assert isinstance(model, Detector)
+        self.learned = time.perf_counter() - (self.began or 0.0)  # planning and training
         pictures = self.pictures
         answerer = DetectAnswerer(model, self.objective, pictures.canvas, pictures.classes, {})
         found = self._found(answerer.find(self._shown("valid")), "valid")
@@ -213,7 +217,7 @@ class Detection(Course):
         network = self._judged(
             "network",
             mine,
-            seconds=float("nan"),
+            seconds=self.learned,
             per_row=spent,
             size=sum(one.numel() * one.element_size() for one in answerer.model.parameters()),
             why=self.why,

@@ -2,8 +2,7 @@
 
 Patches of the picture in and around the box are blurred one at a time; the more of the box is lost
 with a patch, the more it counts (as D-RISE, Petsiuk et al. 2021, asks: how much of the same box, of
-the same class, is still found?). Whether that is true is tested: patches are blurred one after the
-other, the most important first, and the box has to go faster than in random order.
+the same class, is still found?). Whether that is true is tested as in all uses (`uses/taken.py`).
 """
 
 from __future__ import annotations
@@ -17,8 +16,9 @@ import numpy as np
 from pellucid.evidence.explain.pictures import edges, weights
 from pellucid.evidence.finding import Chart, Finding, Line, Picture, unknown
 from pellucid.recipe.drawings import png
-from pellucid.uses.detect.pictures import fit, on_canvas
+from pellucid.uses.detect.pictures import Fit, fit, on_canvas
 from pellucid.uses.detect.precision import overlap
+from pellucid.uses.taken import Taken, take_away
 
 if TYPE_CHECKING:
     from pellucid.uses.detect.answerer import DetectAnswerer
@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 MARGIN = 0.6
 """How far around the box patches are taken away, as a share of its sides."""
 FEWEST_CELLS, MOST_CELLS = 4, 9
-STAGES = 8
-FEWEST_ORDERS, MOST_ORDERS = 8, 20
-TRUE = 0.05
-"""Share of random orders that may do as well."""
+AT_ONCE = 16
 TITLE = "What makes this box"
 
 
@@ -48,23 +45,12 @@ def explain(answerer: DetectAnswerer, picture: Any, place: str, seconds: float) 
             f"told are those from {answerer.surenesses[who].threshold:.2f} on."
         )
         return unknown("explanation", TITLE, why)
-    asked = int(seconds / each)
-    cells = int(np.clip(np.sqrt(asked / 3), FEWEST_CELLS, MOST_CELLS))
-    orders = int(np.clip((asked - cells**2) / STAGES, FEWEST_ORDERS, MOST_ORDERS))
+    cells = int(np.clip(np.sqrt(seconds / each / 4), FEWEST_CELLS, MOST_CELLS))
     pieces = Pieces(canvas, found[0, 2:], cells)
     left = Left(answerer, who, found[0], pieces)
-    whole = left.of(np.zeros((1, cells**2), dtype=bool))[0]
-    alone = left.of(np.eye(cells**2, dtype=bool))
-    values = (whole - alone) / max(whole, 1e-9)
-    test = faithfulness(left, values, orders)
-    return _finding(
-        place, told[0], canvas, found[0], pieces, values, test, fit_of(answerer, picture)
-    )
-
-
-def fit_of(answerer: DetectAnswerer, picture: Any) -> Any:
-    """Where the picture lies on the canvas."""
-    return fit(picture.size, answerer.canvas)
+    taken = take_away(left.of, cells**2, seconds)
+    lies = fit(picture.size, answerer.canvas)
+    return _finding(place, told[0], canvas, found[0], pieces, taken, lies)
 
 
 class Pieces:
@@ -114,52 +100,20 @@ class Left:
 
     def __init__(self, answerer: DetectAnswerer, who: str, box: np.ndarray, pieces: Pieces) -> None:
         self.answerer, self.who, self.box, self.pieces = answerer, who, box, pieces
-        self.asked = 0
 
     def of(self, gone: np.ndarray) -> np.ndarray:
         """bool `(versions, patches)` -> `(versions,)`."""
-        self.asked += len(gone)
-        found = self.answerer.find(self.pieces.without(gone), self.who)
-        kept = []
-        for boxes in found:
-            own = boxes[(boxes[:, 0] == self.box[0]) & (boxes[:, 1] > 0)]
-            shared = overlap(own[:, 2:], self.box[None, 2:], np.zeros(1, dtype=bool))[:, 0]
-            chance = self.answerer.surenesses[self.who].probability(own[:, 1])
-            kept.append(float((chance * shared).max(initial=0.0)))
-        return np.array(kept)
+        parts = [gone[start : start + AT_ONCE] for start in range(0, len(gone), AT_ONCE)]
+        return np.array([self._kept(boxes) for part in parts for boxes in self._found(part)])
 
+    def _found(self, gone: np.ndarray) -> np.ndarray:
+        return self.answerer.find(self.pieces.without(gone), self.who)
 
-def faithfulness(left: Left, values: np.ndarray, orders: int, seed: int = 0) -> dict[str, Any]:
-    """Take patches away, the most important first; and in random orders.
-
-    Returns:
-        `first`, `random`: how much is left after each stage; `area`, `random_area`: the means;
-        `share`: of random orders that were as fast; `true`.
-    """
-    random = np.random.default_rng(seed)
-    count = len(values)
-    stops = np.unique(np.linspace(0, count, STAGES + 1).round().astype(int))
-
-    def course(order: np.ndarray) -> np.ndarray:
-        gone = np.zeros((len(stops), count), dtype=bool)
-        for stage, stop in enumerate(stops):
-            gone[stage, order[:stop]] = True
-        return left.of(gone)
-
-    first = course(np.argsort(-values, kind="stable"))
-    chance = np.stack([course(random.permutation(count)) for _ in range(orders)])
-    area, areas = float(first.mean()), chance.mean(1)
-    share = float((areas <= area).mean())
-    return {
-        "taken": (stops / count).tolist(),
-        "first": first.tolist(),
-        "random": chance.mean(0).tolist(),
-        "area": area,
-        "random_area": float(areas.mean()),
-        "orders": orders,
-        "share": share,
-        "true": share <= TRUE,
-    }
+    def _kept(self, found: np.ndarray) -> float:
+        own = found[(found[:, 0] == self.box[0]) & (found[:, 1] > 0)]
+        shared = overlap(own[:, 2:], self.box[None, 2:], np.zeros(1, dtype=bool))[:, 0]
+        chance = self.answerer.surenesses[self.who].probability(own[:, 1])
+        return float((chance * shared).max(initial=0.0))
 
 
 def _finding(
@@ -168,24 +122,18 @@ def _finding(
     canvas: np.ndarray,
     box: np.ndarray,
     pieces: Pieces,
-    values: np.ndarray,
-    test: dict[str, Any],
-    lies: Any,
+    taken: Taken,
+    lies: Fit,
 ) -> Finding:
+    values = taken.values
     inside = _share_inside(pieces, values, box[2:])
     name = f"the {told['label']} at ({told['x']:.0f}, {told['y']:.0f})"
-    where = "on the thing itself" if inside >= 0.5 else "mostly around it"
+    where = "on the thing itself" if inside >= 0.5 else "on the thing, the rest around it"
     sentence = (
         f"{name[0].upper()}{name[1:]}, {100 * told['probability']:.0f} % likely: "
-        f"{100 * inside:.0f} % of what it rests on is {where if inside >= 0.5 else 'on the thing'}"
-        + ("" if inside >= 0.5 else f", the rest {where}")
-        + "."
+        f"{100 * inside:.0f} % of what the box rests on is {where}. "
+        + taken.tested("blurring the patches that count most makes the box go")
     )
-    verdict = (
-        f"tested: without the patches called important the box goes faster than in "
-        f"{100 * (1 - test['share']):.0f} % of {test['orders']} random orders"
-    )
-    sentence += f" Is that true? {'Yes' if test['true'] else 'Not shown'}, {verdict}."
     drawn = {
         "label": told["label"],
         "probability": told["probability"],
@@ -198,23 +146,23 @@ def _finding(
     drawing = {"png": png(canvas), "width": width, "height": height, "boxes": [drawn]}
     warm = png(heated(canvas, pieces, values))
     heat = {"png": warm, "width": width, "height": height, "boxes": [drawn]}
-    taken = tuple(test["taken"])
+    shares = tuple(taken.shares.tolist())
     return Finding(
         part="explanation",
         title=TITLE,
         sentence=sentence,
         notes=(
-            f"{len(values)} patches in and around the box were blurred one at a time; what counts "
-            "is how much of the same box, of the same class, is still found.",
-            "Patches that matter only together, such as two halves of a pattern, look less "
-            "important than they are.",
+            f"{len(values)} patches in and around the box were blurred, alone and together; what "
+            "counts is how much of the same box, of the same class, is still found.",
         ),
         figures={
             "box": told,
             "inside": inside,
             "values": np.round(values, 4).tolist(),
             "patches": [_in_picture(one, lies) for one in pieces.places],
-            "faithfulness": test,
+            "gain": taken.gain,
+            "chance": taken.chance,
+            "faithful": taken.faithful,
         },
         charts=(
             Chart(
@@ -222,8 +170,8 @@ def _finding(
                 "share of patches taken away",
                 "sureness x overlap",
                 (
-                    Line("important first", taken, tuple(test["first"])),
-                    Line("random order", taken, tuple(test["random"])),
+                    Line("important first", shares, tuple(taken.guided.tolist())),
+                    Line("random order", shares, tuple(taken.random.tolist())),
                 ),
             ),
         ),
@@ -234,7 +182,7 @@ def _finding(
     )
 
 
-def _in_picture(patch: np.ndarray, lies: Any) -> list[float]:
+def _in_picture(patch: np.ndarray, lies: Fit) -> list[float]:
     """A patch of the canvas in pixels of the picture."""
     left, top, right, bottom = (float(edge) for edge in patch)
     return [

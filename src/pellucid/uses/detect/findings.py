@@ -78,8 +78,7 @@ def findings(
 def tell(truth: Things, found: Boxes, sureness: Sureness) -> Told:
     """What is told of one picture, and how right it is."""
     chance = sureness.probability(found.scores)
-    order = np.argsort(-chance, kind="stable")
-    order = order[chance[order] >= sureness.threshold]
+    order = sureness.told(found)
     boxes = Boxes(found.labels[order], found.scores[order], found.boxes[order])
     right, ignored = np.zeros(len(order), dtype=bool), np.zeros(len(order), dtype=bool)
     for label in np.unique(boxes.labels):

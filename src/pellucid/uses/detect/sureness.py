@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.uses.detect.precision import Boxes, Things, match
+from pellucid.uses.detect.precision import Boxes, Things, match, overlap
 
 RIGHT = 0.5
 """Overlap (IoU) from which on a box counts as right."""
 LEAST = 0.01
 """Less sure boxes are not worth a probability."""
+ONE_PLACE = 0.8
+"""Overlap from which on boxes of two classes are at the same place."""
 PRIOR = 1e-3
 
 
@@ -38,6 +40,19 @@ class Sureness:
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    def told(self, found: Boxes) -> np.ndarray:
+        """int64: which boxes are told, surest first: those likely enough; at one place one class,
+        the likeliest."""
+        chance = self.probability(found.scores)
+        order = np.argsort(-chance, kind="stable")
+        order = order[chance[order] >= self.threshold]
+        fit = overlap(found.boxes[order], found.boxes[order], np.zeros(len(order), dtype=bool))
+        told: list[int] = []
+        for place in range(len(order)):
+            if not (fit[place, told] > ONE_PLACE).any():
+                told.append(place)
+        return order[np.array(told, dtype=np.int64)]
 
     @classmethod
     def fit(cls, truth: Sequence[Things], found: Sequence[Boxes], classes: int) -> Sureness:

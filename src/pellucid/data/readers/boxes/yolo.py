@@ -20,14 +20,15 @@ LINE = re.compile(r"^\s*\d+(?:\s+-?[\d.]+(?:[eE][-+]?\d+)?){4,}\s*$")
 
 
 def seems(path: Path) -> bool:
-    """Whether a text file's first lines are a class and shares of a picture."""
+    """Whether a text file begins with a class and shares of a picture, and mostly goes on so."""
     try:
         with path.open("rb") as file:
             lines = file.read(2048).decode("ascii").splitlines()
     except (OSError, UnicodeDecodeError):
         return False
     lines = [line for line in lines[:5] if line.strip()]
-    return bool(lines) and all(LINE.match(line) for line in lines)
+    fitting = [LINE.match(line) is not None for line in lines]
+    return bool(lines) and fitting[0] and 2 * sum(fitting) >= len(fitting)
 
 
 def label_files(shelf: Shelf) -> dict[PurePosixPath, PurePosixPath]:
