@@ -36,6 +36,8 @@ from pellucid.uses.generate.surprise import surprises_of
 from pellucid.uses.generate.tokens import Tokens
 from pellucid.uses.use import Answerer
 
+TYPED = "prompt="
+"""How a prompt is typed on the command line, as NAME=VALUE."""
 PREDICTED = Manner(temperature=0)
 """Answers for machines are the likeliest ones, the same each time."""
 BASE, LEARNED, COUNTS = "base.safetensors", "network.safetensors", "ngrams.safetensors"
@@ -228,7 +230,18 @@ def _corpus(source: Any) -> Corpus:
         source = [source]
     if isinstance(source, Mapping):
         source = [source]
+    if isinstance(source, list) and source and all(_names_file(one) for one in source):
+        found = [read_corpus(one) for one in source]  # several files, as they were typed
+        return Corpus(
+            "texts",
+            [document for one in found for document in one.documents],
+            [refused for one in found for refused in one.refused],
+        )
     return read_corpus(source)
+
+
+def _names_file(item: Any) -> bool:
+    return isinstance(item, Path) or (isinstance(item, str) and _is_path(item))
 
 
 def _is_path(text: str) -> bool:
@@ -240,6 +253,8 @@ def _is_path(text: str) -> bool:
 
 def _prompts(source: Any) -> list[str | tuple[Turn, ...]] | None:
     """Questions without answers; None if the source holds whole texts or dialogues."""
+    if isinstance(source, str) and source.startswith(TYPED) and not _is_path(source):
+        return [source.removeprefix(TYPED)]
     items = [source] if isinstance(source, Mapping) else source
     if isinstance(items, str | Path) and _is_path(str(items)) and suffix(Path(items)) in LINES:
         items = _objects(Path(items))

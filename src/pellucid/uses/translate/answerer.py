@@ -113,6 +113,8 @@ class Translator(Answerer):
         """The sources of a text, a row as a dict, a list, a table or a file with one a line."""
         if isinstance(source, Mapping):
             source = [source]
+        if isinstance(source, list) and source and all(map(_names_file, source)):
+            return [text for one in source for text in self.texts_of(one)]
         if isinstance(source, list):
             return [self._of_row(item) for item in source]
         if isinstance(source, str) and not _is_path(source):
@@ -201,6 +203,10 @@ def _line(row: int, text: str | None, answer: str) -> dict[str, Any]:
                 "fix": "give a source"}  # fmt: skip
         return {"row": row, "error": what}
     return {"row": row, "answer": answer}
+
+
+def _names_file(item: Any) -> bool:
+    return isinstance(item, Path) or (isinstance(item, str) and _is_path(item))
 
 
 def _is_path(text: str) -> bool:
