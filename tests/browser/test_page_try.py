@@ -189,7 +189,9 @@ def test_an_explanation_comes_with_its_overview(window: Open, runs: Path) -> Non
     one.page.get_by_text("What it would have said").wait_for()
     with one.page.expect_response(lambda said: said.url.endswith("/explain")) as it:
         one.page.get_by_role("button", name="Why this answer?").click()
-    overview = it.value.json()["explanations"][0]["overview"]
+    told = it.value.json()
+    assert "error" not in told, told
+    overview = told["explanations"][0]["overview"]
     veil = one.page.get_by_role("img", name="Where the network looked")
     veil.wait_for()
     pixels = veil.evaluate(
