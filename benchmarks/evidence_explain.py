@@ -30,7 +30,7 @@ from benchmarks.measured import Load, circumstances, pellucid, run_fresh, save, 
 from pellucid.data.columns import Column
 from pellucid.data.modalities import text as texts
 from pellucid.evidence.explain import faithfulness
-from pellucid.evidence.explain.explain import explain
+from pellucid.evidence.explain.explain import Explained, explain
 from pellucid.evidence.explain.gradients import (
     gradient_of_columns,
     gradient_times_input,
@@ -140,7 +140,7 @@ def _one(material: Material, reference: Reference | None, number: int) -> dict[s
     explained = explain(subject, row, reference)
     seconds = time.perf_counter() - started
     first = explained.explanations[0]
-    asking, pieces = _pieces(subject, row, first, reference)
+    asking, pieces = _pieces(subject, row, explained, reference)
     answers = Answers(asking, pieces, first.question)
     random = np.random.default_rng(number).permutation(first.values)
     gradient = _gradient(subject, row, pieces, first)
@@ -160,11 +160,12 @@ def _one(material: Material, reference: Reference | None, number: int) -> dict[s
 
 
 def _pieces(
-    subject: Subject, row: Rows, first: Explanation, reference: Reference | None
+    subject: Subject, row: Rows, explained: Explained, reference: Reference | None
 ) -> tuple[Subject, Pieces]:
-    """The pieces that an explanation is about, and the subject to ask about them."""
-    if first.modality in PIECES:
-        return subject, PIECES[first.modality](row, first.columns[0])
+    """The pieces that the first explanation is about, and the subject to ask about them."""
+    first = explained.explanations[0]
+    if len(explained.explanations) == 1 and explained.pieces is not None:
+        return subject, explained.pieces
     assert reference is not None
     columns = ColumnPieces(row, reference.background(TEST_FILLINGS), first.columns)
     return columns.averaging(subject), columns

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pellucid.evidence.explain.counterfactual import another_class, removal_of_pieces
 from pellucid.evidence.explain.inside import explain_inside
 from pellucid.evidence.explain.pieces import Question
-from pellucid.evidence.explain.texts import MOST_PIECES, text_pieces, without, words_of
+from pellucid.evidence.explain.texts import MOST_PIECES, phrases, text_pieces, without, words_of
 from pellucid.evidence.subject import Rows
 from pellucid.tasks.classify import Classify
 
@@ -84,6 +84,32 @@ def test_long_texts_are_cut_into_phrases_of_equally_many_words() -> None:
     assert " ".join(found.names) == text
 
 
+SPEECH = (
+    "It rained all day. Nobody came to the house on the hill, and nobody wrote; we had expected"
+    " that. In the evening the lamp was lit! Did you see it? We did\nand then we went to bed"
+)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 8, 12, 40, 100])
+def test_phrases_hold_every_word_once_and_are_no_more_than_asked(most: int) -> None:
+    words = words_of(SPEECH)
+    found = phrases(SPEECH, words, most)
+    assert len(found) <= most
+    assert [start for start, _ in found] == [0, *(end for _, end in found[:-1])]
+    assert found[-1][1] == len(words)
+    assert all(start < end for start, end in found)
+    if most >= len(words):
+        assert len(found) == len(words)
+
+
+def test_phrases_end_where_sentences_do() -> None:
+    names = text_pieces(cells(text=[SPEECH]), "text", 6).names
+    ends = [name[-1] in ".,;!?" or name.endswith("We did") for name in names[:-1]]
+    assert sum(ends) >= len(ends) - 1
+    assert "It rained all day." in names
+    assert not any("all day. Nobody" in name for name in names)
+
+
 def test_other_columns_stay_as_they_are() -> None:
     found = text_pieces(cells(text=["a b"], size=[7.0]), "text").removed(np.eye(2, dtype=bool))
     assert found["text"].values.tolist() == ["b", "a"]
@@ -117,6 +143,18 @@ def test_words_get_what_they_are_worth_and_the_test_is_passed() -> None:
     assert found.base == pytest.approx(0.5)
     assert found.faithful.trusted
     assert found.modality == "text"
+
+
+def test_what_answers_slowly_is_asked_about_phrases() -> None:
+    """So few answers fit into the time that words can't be told apart; cut by the same rule."""
+    text = " ".join(["good bad so so"] * 40)
+    row = cells(text=[text])
+    question = Question(1, "yes", 0.5)
+    few, pieces = explain_inside(SUBJECT, row, "text", question, seconds=0.5, pace=0.01)
+    assert len(few.names) == len(pieces.places) == 16
+    assert few.names == text_pieces(row, "text", 16).names
+    many, _ = explain_inside(SUBJECT, row, "text", question, seconds=0.5, pace=1e-5)
+    assert len(many.names) == 160
 
 
 def test_a_model_that_reads_nothing_is_not_to_be_trusted() -> None:

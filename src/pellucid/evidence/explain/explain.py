@@ -10,7 +10,7 @@ Each explanation is tested before it is shown. What none can show: what causes w
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -72,7 +72,8 @@ class Explained:
 
     answer: as the task says it. which: "network", "baseline" or "both". row: the example, column by
     column. explanations: the first is about the whole example. changes: what would change the
-    answer. neighbors: None where the training rows are not known. seconds: what it took.
+    answer. neighbors: None where the training rows are not known. seconds: what it took. pieces:
+    what the last explanation took away, if it is about one column; not written down.
     """
 
     answer: dict[str, Any]
@@ -84,6 +85,7 @@ class Explained:
     changes: tuple[Counterfactual, ...]
     notes: tuple[str, ...]
     seconds: float
+    pieces: Pieces | None = field(default=None, repr=False, compare=False)
 
     def as_json(self) -> dict[str, Any]:
         """For machines: everything but pictures and sounds."""
@@ -159,6 +161,7 @@ def explain(
         changes,
         _notes(subject, reference),
         time.perf_counter() - started,
+        pieces,
     )
 
 

@@ -17,11 +17,13 @@ from pellucid.evidence.explain import faithfulness
 from pellucid.evidence.explain.gradients import grad_cam, integrated_gradients, on_pieces
 from pellucid.evidence.explain.occlusion import (
     FEWEST_ORDERS,
+    FEWEST_STEPS,
     SLOW_ORDERS,
     Answers,
     affordable,
     occlude,
     tellable,
+    versions_of,
 )
 from pellucid.evidence.explain.pictures import PicturePieces, coarser
 from pellucid.evidence.explain.pieces import Explanation, Overview, Pieces, Question
@@ -63,8 +65,8 @@ def explain_inside(
         row: One decoded example, all its columns; the others stay as they are.
         seconds: For the values; the test mostly asks for what is known by then.
         similarity: See `faithfulness.test`.
-        pace: Seconds of one answer, by default measured. Where a frozen network makes it long,
-            fewer and larger pieces are asked about.
+        pace: Seconds of one answer, by default measured. Where a frozen network, or any that reads
+            texts, makes it long, fewer and larger pieces are asked about.
     """
     modality = next(one.modality for one in subject.columns if one.name == column)
     if modality == "text" and subject.which == "network":
@@ -73,9 +75,12 @@ def explain_inside(
             return long
     started = time.perf_counter()
     pieces, fewest = PIECES[modality](row, column), FEWEST_ORDERS
-    if column in subject.frozen:
+    if column in subject.frozen or modality == "text":
         most = seconds / (pace or pace_of_pieces(subject, row, column))
-        pieces, fewest = pieces_of(subject, row, column, most), SLOW_ORDERS
+        words = len(pieces.places)
+        pieces = pieces_of(subject, row, column, most)
+        if column in subject.frozen or len(pieces.places) < words:
+            fewest = SLOW_ORDERS
     found = occlude(subject, pieces, question, seconds=seconds, fewest=fewest)
     faithful = faithfulness.test(
         subject, pieces, question, found.values, similarity=similarity, answers=found.answers
@@ -112,11 +117,12 @@ def pieces_of(subject: Subject, row: Rows, column: str, most: float) -> Pieces:
     """How one column of an example is cut.
 
     Args:
-        most: About so many answers there is time for, where a frozen network reads the column.
+        most: About so many answers there is time for. Pictures behind a frozen network and texts
+            are cut the coarser, the fewer these are.
     """
     modality = next(one.modality for one in subject.columns if one.name == column)
     pieces = PIECES[modality](row, column)
-    if column not in subject.frozen:
+    if column not in subject.frozen and modality != "text":
         return pieces
     count = tellable(len(pieces.places), most)
     if isinstance(pieces, PicturePieces):
@@ -168,7 +174,10 @@ def _long_text(
         return None
     values = found.values[: len(shares)].sum(1) @ shares
     values *= (whole - base) / (found.whole - found.base)
-    answers.orders, answers.steps = affordable(seconds, answers)
+    orders = FEWEST_ORDERS
+    if versions_of(answers.count, orders, FEWEST_STEPS) * answers.pace > seconds:
+        orders = SLOW_ORDERS
+    answers.orders, answers.steps = affordable(seconds, answers, orders)
     faithful = faithfulness.test(
         subject, pieces, question, values,
         completeness=found.gap, similarity=similarity, answers=answers,

@@ -17,7 +17,7 @@ from pellucid.data.columns import Loaded
 from pellucid.evidence.subject import Rows, take
 
 MOST_PIECES = 256
-"""Beyond so many words a text is cut into phrases."""
+"""Beyond so many words a text is cut into phrases; sooner where each answer takes long."""
 LONGEST_WORD = 24
 """Letters without a space beyond which they are cut: formulas, sequences, addresses."""
 NOTHING = "nothing; the rest is read as it then stands"
@@ -65,12 +65,44 @@ class TextPieces:
 
 
 def text_pieces(row: Rows, column: str, most: int = MOST_PIECES) -> TextPieces:
-    """A text's words; phrases of as many words as needed, if there are more than `most`."""
+    """A text's words; phrases, if there are more than `most`: see `phrases`."""
     text = row[column].values[0] or ""
     words = words_of(text)
-    size = -(-len(words) // most) if words else 1
-    groups = [words[start : start + size] for start in range(0, len(words), size)]
+    groups = [words[start:end] for start, end in phrases(text, words, most)]
     return TextPieces(row, column, text, tuple((group[0][0], group[-1][1]) for group in groups))
+
+
+def phrases(text: str, words: list[tuple[int, int]], most: int) -> list[tuple[int, int]]:
+    """At most so many stretches of words, of about equal length, `(first, behind the last)`.
+
+    They end with a sentence where one ends nearby, else with a part of one, else where they must:
+    half a sentence and half of the next say nothing together.
+
+    >>> text = "It rained. We stayed at home, and nobody came."
+    >>> [text[words[a][0]:words[b - 1][1]] for words in [words_of(text)]
+    ...  for a, b in phrases(text, words, 3)]
+    ['It rained.', 'We stayed at home,', 'and nobody came.']
+    """
+    found: list[tuple[int, int]] = []
+    start = 0
+    while start < len(words):
+        left = most - len(found)
+        size = -(-(len(words) - start) // left) if left > 1 else len(words) - start
+        ends = range(start + -(-size // 2), min(len(words), start + size + size // 2) + 1)
+        end = max(ends, key=lambda one: (_pause(text, words, one), -abs(one - start - size)))
+        end = end if left > 1 else len(words)
+        found.append((start, end))
+        start = end
+    return found
+
+
+def _pause(text: str, words: list[tuple[int, int]], place: int) -> int:
+    """How much of a pause there is before the word at `place`: 2 between sentences or lines, 1
+    between their parts, 0 within."""
+    if place == len(words) or "\n" in text[words[place - 1][1] : words[place][0]]:
+        return 2
+    last = text[words[place - 1][1] - 1]
+    return 2 if last in ".!?…。！？" else 1 if last in ",;:，；：、" else 0
 
 
 def read_pieces(
