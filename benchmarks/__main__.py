@@ -1,4 +1,4 @@
-"""All measurements: `python -m benchmarks [loop|startup|studio|memory|quality|evidence|peers|all]`.
+"""All measurements: `python -m benchmarks [startup|studio|loop|memory|...|all]`.
 
 Without a word, the tables are printed from the saved results, and `docs/benchmarks.md` is written.
 """
@@ -11,15 +11,15 @@ from collections.abc import Sequence
 
 from benchmarks.measured import Disturbed
 
-PARTS = ("startup", "studio", "loop", "memory", "quality", "evidence", "peers")
+PARTS = ("startup", "studio", "loop", "memory", "quality", "evidence", "uses", "peers")
 """From quick to long."""
 
 
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     sets = [name for name in options.sets.split(",") if name]
-    if sets and options.part not in ("quality", "memory", "evidence", "peers"):
-        parser().error("--sets goes with quality, memory, evidence or peers")
+    if sets and options.part not in ("quality", "memory", "evidence", "uses", "peers"):
+        parser().error("--sets goes with quality, memory, evidence, uses or peers")
     try:
         for part in PARTS if options.part == "all" else (options.part,):
             measure(part, sets, options)
@@ -76,6 +76,10 @@ def measure(part: str, sets: list[str], options: argparse.Namespace) -> None:
         from benchmarks import evidence
 
         evidence.run(sets)
+    elif part == "uses":
+        from benchmarks import uses
+
+        uses.run(sets)
     elif part == "peers":
         from benchmarks import peers
 

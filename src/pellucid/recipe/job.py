@@ -40,7 +40,7 @@ from pellucid.recording.recorder import RunWriter
 from pellucid.recording.run import Run
 from pellucid.tasks import Task
 
-CLASSICAL_SHARE, CLASSICAL_SHARE_TEXTS = 0.2, 0.35
+CLASSICAL_SHARE, CLASSICAL_SHARE_TEXTS = 0.2, 0.27
 """Part of the time that the classical methods may take; counting words and letters takes long."""
 SMALL_TABLE_SECONDS, SECONDS_PER_ROW = 1.5, 1 / 250
 """A table's default time: 3.5 s for 500 rows, so that with its start a run takes under 10 s."""
@@ -388,7 +388,10 @@ def _write_end(
     writer.save_result("valid", {"row": taught.held, "target": truth, field: taught.held_values})
     writer.save_json("summary", summary(prepared, exam, kept, kept_name))
     writer.save_json("examples", worth_showing(prepared, exam, kept))
-    writer.save_json("verdict", exam.verdict.as_json())
+    verdict = exam.verdict.as_json()
+    if "unlabelled" in taught.plan.why:
+        verdict["unlabelled"] = taught.plan.why["unlabelled"]
+    writer.save_json("verdict", verdict)
     writer.update(
         network={**taught.description, "chosen": taught.chosen, "networks": len(taught.members)},
         kept=kept_name,
