@@ -107,7 +107,7 @@ def test_it_learns_where_things_are(run: Run) -> None:
 
 def test_findings_show_the_pictures_and_the_mistakes(run: Run) -> None:
     boxes, errors, sure = (run.finding(part) for part in run.info["findings"])
-    assert (boxes["part"], errors["part"], sure["part"]) == ("boxes", "box errors", "box sureness")
+    assert (boxes["part"], errors["part"], sure["part"]) == ("boxes", "box-errors", "box-sureness")
     assert "sealed pictures" in boxes["sentence"]
     drawing = boxes["pictures"][0]["drawings"]["picture"]
     assert drawing["kind"] == "boxes"

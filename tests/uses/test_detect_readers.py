@@ -106,12 +106,13 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
     assert found.pictures[1].missing
 
 
+@pytest.mark.parametrize("kind", ["jpg", "tif"])
 @pytest.mark.parametrize(("turned", "box"), [
     (1, (4, 6, 14, 26)), (2, (26, 6, 36, 26)), (3, (26, 4, 36, 24)), (4, (4, 4, 14, 24)),
     (5, (6, 4, 26, 14)), (6, (4, 4, 24, 14)), (7, (4, 26, 24, 36)), (8, (6, 26, 26, 36)),
 ])  # fmt: skip
 def test_boxes_of_turned_photos_lie_where_the_thing_is_shown(
-    tmp_path: Path, turned: int, box: tuple[int, ...]
+    tmp_path: Path, turned: int, box: tuple[int, ...], kind: str
 ) -> None:
     from pellucid.uses.detect.pictures import open_upright
 
@@ -119,13 +120,16 @@ def test_boxes_of_turned_photos_lie_where_the_thing_is_shown(
     pixels[6:26, 4:14] = 255
     exif = Image.Exif()
     exif[0x0112] = turned
-    Image.fromarray(pixels).save(tmp_path / "a.jpg", exif=exif, quality=100, subsampling=0)
-    (tmp_path / "boxes.json").write_text(
-        coco([{"id": 1, "file_name": "a.jpg", "width": 40, "height": 30}], [(1, 7, [4, 6, 10, 20])])
-    )
-    found, _ = read(tmp_path)
-    assert edges(found, "a.jpg") == [("cat", *box)]
-    shown = np.asarray(open_upright(tmp_path / "a.jpg"))[..., 0] > 128
+    name = f"a.{kind}"
+    more = {"quality": 100, "subsampling": 0} if kind == "jpg" else {}
+    Image.fromarray(pixels).save(tmp_path / name, exif=exif, **more)
+    image = {"id": 1, "file_name": name, "width": 40, "height": 30}
+    (tmp_path / "boxes.json").write_text(coco([image], [(1, 7, [4, 6, 10, 20])]))
+    found, sizes = read(tmp_path)
+    assert edges(found, name) == [("cat", *box)]
+    opened = open_upright(tmp_path / name)
+    assert opened.size == sizes[0]
+    shown = np.asarray(opened)[..., 0] > 128
     down, across = np.nonzero(shown)
     assert (across.min(), down.min(), across.max() + 1, down.max() + 1) == box
 

@@ -46,11 +46,31 @@ DIGITS = 2
 
 @dataclass(frozen=True)
 class Given:
-    """One picture to answer: its name, and the picture (Pillow) or why there is none."""
+    """One picture to answer: its name, and the file or array, opened when it is its turn; or why
+    there is none."""
 
     place: str
-    picture: Any
+    source: Path | np.ndarray | None
     problem: str = ""
+
+    def open(self) -> Any:
+        """The picture (Pillow), upright.
+
+        Raises:
+            DataError: It can't be opened.
+        """
+        try:
+            if self.problem:
+                raise Unusable(self.problem)
+            if isinstance(self.source, np.ndarray):
+                return from_array(self.source)
+            return open_upright(self.source)
+        except Unusable as error:
+            raise DataError(
+                f"'{self.place}' can't be used: {error}",
+                where=self.place,
+                fix="give a picture that opens in other programs",
+            ) from None
 
 
 class DetectAnswerer(Answerer):
@@ -108,15 +128,12 @@ class DetectAnswerer(Answerer):
         return [self._line(row, one, who) for row, one in enumerate(pictures_of(source))]
 
     def _line(self, row: int, one: Given, who: str) -> dict[str, Any]:
-        if one.problem:
-            error = DataError(
-                f"'{one.place}' can't be used: {one.problem}",
-                where=one.place,
-                fix="give a picture that opens in other programs",
-            )
+        try:
+            picture = one.open()
+        except DataError as error:
             return {"row": row, "error": error.as_json()}
-        found = self.find(on_canvas(one.picture, self.canvas)[None], who)[0]
-        return {"row": row, "boxes": self.told(found, one.picture.size, who)}
+        found = self.find(on_canvas(picture, self.canvas)[None], who)[0]
+        return {"row": row, "boxes": self.told(found, picture.size, who)}
 
     def told(self, found: np.ndarray, size: tuple[int, int], who: str) -> list[dict[str, Any]]:
         """Boxes `(n, 6)` of the canvas that are likely enough, in pixels of the picture."""
@@ -166,14 +183,7 @@ class DetectAnswerer(Answerer):
                 where="--row",
                 fix=f"choose a row from 0 to {len(given) - 1}",
             )
-        one = given[row]
-        if one.problem:
-            raise DataError(
-                f"'{one.place}' can't be used: {one.problem}",
-                where=one.place,
-                fix="give a picture that opens in other programs",
-            )
-        return explain(self, one.picture, one.place, seconds)
+        return explain(self, given[row].open(), given[row].place, seconds)
 
     # --- on disk ------------------------------------------------------------------------------
 
@@ -232,7 +242,7 @@ def pictures_of(source: Any) -> list[Given]:
         return [_array(one, row) for row, one in enumerate(source if several else source[None])]
     if isinstance(source, list | tuple):
         return [
-            _array(one, row) if isinstance(one, np.ndarray) else _file(Path(one), str(one))
+            _array(one, row) if isinstance(one, np.ndarray) else Given(str(one), Path(one))
             for row, one in enumerate(source)
         ]
     if isinstance(source, Mapping) or not isinstance(source, str | Path):
@@ -244,14 +254,14 @@ def pictures_of(source: Any) -> list[Given]:
     path = Path(source)
     if path.is_dir():
         shelf = Shelf(list_folder(path))
-        given = [_file(path / one, str(one)) for one in shelf.pictures]
+        given = [Given(str(one), path / one) for one in shelf.pictures]
     elif path.suffix.lower() in DELIMITED:
         given = _named_in_table(path)
     elif path.suffix.lower() not in IMAGE and (found := recognize(path)) is not None:
         shelf = Shelf(list_folder(found.root))
-        given = [_file(found.root / one, str(one)) for one in shelf.pictures]
+        given = [Given(str(one), found.root / one) for one in shelf.pictures]
     else:
-        given = [_file(path, path.name)]
+        given = [Given(path.name, path)]
     if not given:
         raise DataError(
             f"there is no picture in '{path.name}'",
@@ -261,18 +271,8 @@ def pictures_of(source: Any) -> list[Given]:
     return given
 
 
-def _file(path: Path, place: str) -> Given:
-    try:
-        return Given(place, open_upright(path))
-    except Unusable as error:
-        return Given(place, None, str(error))
-
-
 def _array(pixels: np.ndarray, row: int) -> Given:
-    try:
-        return Given(f"picture {row}", from_array(pixels))
-    except Unusable as error:
-        return Given(f"picture {row}", None, str(error))
+    return Given(f"picture {row}", pixels)
 
 
 def _named_in_table(path: Path) -> list[Given]:
@@ -302,5 +302,5 @@ def _named_in_table(path: Path) -> list[Given]:
         if isinstance(found, str):
             given.append(Given(name, None, found))
         else:
-            given.append(_file(shelf.root / found, name))
+            given.append(Given(name, shelf.root / found))
     return given

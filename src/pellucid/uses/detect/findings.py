@@ -273,7 +273,7 @@ def _what_went_wrong(
         sentence = f"{missed:,} things were missed and {len(alarms):,} boxes were wrong{of}."
     lines = [("missed", missed), *counts.items()]
     return Finding(
-        part="box errors",
+        part="box-errors",
         title="What goes wrong",
         sentence=sentence,
         notes=(
@@ -343,7 +343,7 @@ def _how_sure(
     title = "How sure is it of a box?"
     if len(chance) < 2 * BINS:
         few = f"{len(chance)} boxes are too few to tell whether their probabilities are right."
-        return Finding("box sureness", title, few, known=False)
+        return Finding("box-sureness", title, few, known=False)
     order = np.argsort(chance)
     parts = np.array_split(order, BINS)
     said, seen = (tuple(float(values[part].mean()) for part in parts) for values in (chance, right))
@@ -358,7 +358,7 @@ def _how_sure(
     sentence = f"Its probabilities are off by {100 * gap:.0f} points on average{sure}."
     diagonal = Line("as said", (0.0, 1.0), (0.0, 1.0))
     return Finding(
-        part="box sureness",
+        part="box-sureness",
         title=title,
         sentence=sentence,
         notes=(

@@ -170,11 +170,12 @@ def _ledger(said: Annotations, settings: Settings) -> Ledger:
     """One fate for every picture and every line that should have been one."""
     places = [*(one.place for one in said.pictures), *said.unnamed]
     ledger = Ledger(places, said.refused)
-    without = set(settings.without.places) if settings.without else set()
+    asked = settings.without
+    without = {*asked.places, *asked.rows} - {"", -1} if asked else set()
     for row, one in enumerate(said.pictures):
         if one.missing:
             ledger.set_aside(row, one.missing)
-        elif one.place in without:
+        elif one.place in without or row in without:
             ledger.leave_out(row, "left out as asked")
         elif one.said:
             ledger.repair(row, "; ".join(one.said))

@@ -50,9 +50,14 @@ def header(path: Path | None) -> Header:
     file = readable(path)
     try:
         with image.open(file, formats=FORMATS) as opened:
-            marked = opened.format == "JPEG" or "exif" in opened.info
+            # Asking a PNG for its orientation would decode it.
+            marked = opened.format in ("JPEG", "TIFF") or "exif" in opened.info
             turned = opened.getexif().get(ORIENTATION, 1) if marked else 1
-            return (*opened.size, turned if turned in range(1, 9) else 1)
+            turned = turned if turned in range(1, 9) else 1
+            width, height = opened.size
+            if opened.format == "TIFF" and turned >= 5:  # Pillow says its size as it is shown
+                width, height = height, width
+            return width, height, turned
     except Exception as error:  # decoders raise anything on damaged bytes
         raise Unusable(f"no picture that can be opened ({type(error).__name__})") from None
 
