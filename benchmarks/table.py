@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks import evidence, loop, memory, quality, startup, studio
+from benchmarks import evidence, loop, memory, quality, startup, studio, uses
 from benchmarks.measured import RESULTS, ROOT, percent, saved
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -31,7 +31,7 @@ def page(folder: Path = RESULTS) -> str:
     """All figures as Markdown."""
     parts = [INTRODUCTION]
     parts += [quality_part(folder), loop_part(folder), startup_part(folder), studio_part(folder)]
-    parts += [memory_part(folder), evidence_part(folder), peers_part(folder)]
+    parts += [memory_part(folder), evidence_part(folder), uses.part(folder), peers_part(folder)]
     return "\n".join(parts)
 
 
