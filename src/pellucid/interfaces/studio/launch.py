@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PORT = 8710
 """The first one tried where none is named."""
+PAGE_SOURCES = (".ts", ".svelte", ".css", ".html", ".json")
+OLD_PAGE = "the page is older than its sources: cd studio && npm ci && npm run build"
 ADDRESS = "127.0.0.1"
 LAST_WORDS = 3
 """Seconds that answers under way have when the studio is closed."""
@@ -54,12 +56,29 @@ def open_studio(
     studio = Studio(shelf, secrets.token_urlsafe(24), hosts, cookie=f"pellucid_{number}")
     address = f"http://{hosts[0]}{first_page(shelf)}?token={studio.token}"
     print(f"studio   {address}", flush=True)
+    if old_page():
+        print(f"         {OLD_PAGE}", file=sys.stderr, flush=True)
     if not attached:
         print("         Ctrl-C closes it; runs go on without it", file=sys.stderr, flush=True)
     if browser and has_screen():
         threading.Thread(target=_show, args=(address,), daemon=True).start()
     _serve(studio, listening, attached=attached)
     return 0
+
+
+def old_page(package: Path = Path(__file__).parents[2]) -> bool:
+    """Whether this is a checkout whose page was built before its sources were last changed."""
+    sources = package.parents[1] / "studio"
+    page = package / "interfaces" / "studio" / "page" / "index.html"
+    if not (sources / "package-lock.json").is_file() or not page.is_file():
+        return False
+    built = page.stat().st_mtime
+    for folder, names, files in os.walk(sources):
+        names[:] = [name for name in names if name not in ("node_modules", "tests")]
+        changed = (Path(folder, name) for name in files if name.endswith(PAGE_SOURCES))
+        if any(path.stat().st_mtime > built for path in changed):
+            return True
+    return False
 
 
 def check_installed() -> None:
