@@ -129,13 +129,15 @@ def docs() -> Path:
         "",
         "Texts or dialogues -> a network that goes on with them.",
         "",
-        "    pellucid learn novels/                        a folder of .txt, without classes",
-        "    pellucid learn chat.jsonl                     dialogues, or prompts with responses",
-        "    pellucid chat novels.run                      talk with it; also piped in",
-        '    pellucid chat novels.run --prompt "It was" --tokens 60 --temperature 0.8 --json',
-        "    pellucid predict novels.run new.txt --json    bits per character of a text",
-        "    pellucid learn chat.jsonl --start FOLDER      from a local model in Hugging Face's"
-        " layout",
+        "```",
+        "pellucid learn novels/                        # a folder of .txt, without classes",
+        "pellucid learn chat.jsonl                     # dialogues, or prompts with responses",
+        "pellucid chat novels.run                      # talk with it; also piped in",
+        'pellucid chat novels.run --prompt "It was" --tokens 60 --temperature 0.8 --json',
+        "pellucid predict novels.run new.txt --json    # bits per character of a text",
+        "pellucid explain novels.run 'She had been so' # which words moved the next one",
+        "pellucid learn chat.jsonl --start FOLDER      # from a model in Hugging Face's layout",
+        "```",
         "",
         'Dialogues are lines such as `{"messages": [{"role": "user", "content": "..."}, {"role":'
         ' "assistant", "content": "..."}]}` or `{"prompt": "...", "response": "..."}`; only what'

@@ -135,12 +135,14 @@ def docs() -> Path:
         "",
         "Pairs of texts -> a network that says one as the other.",
         "",
-        "    pellucid learn pairs.tsv                 two columns named by languages, or source and"
-        " target",
-        "    pellucid learn corpus/                   train.en and train.de, line by line",
-        "    pellucid learn app.po                    gettext catalogs: .po, .mo, or a folder",
-        "    pellucid learn table.csv --task translate    any table with two texts",
-        "    pellucid predict pairs.run new.txt --json    one source a line",
+        "```",
+        "pellucid learn pairs.tsv         # two columns: two languages, or source and target",
+        "pellucid learn corpus/           # train.en and train.de, line by line",
+        "pellucid learn app.po            # gettext catalogs: .po, .mo, or a folder of them",
+        "pellucid learn table.csv --task translate    # any table with two texts",
+        "pellucid predict pairs.run new.txt --json    # one source a line",
+        "pellucid explain pairs.run 'Open image'      # which words the answer rests on",
+        "```",
         "",
         "Pairs with nearly the same source stay on one side of the seal. Answers are searched with"
         " a beam; `probability` is the chance that an answer is word for word what a person would"

@@ -83,6 +83,14 @@ def seal(documents: Sequence[Document], ledger: Ledger, seed: int) -> list[str]:
     given = (part == "test").any()
     clusters = near_clusters([document.text for document in documents])
     copies = len(documents) - len(np.unique(clusters))
+    if sizes.sum() < LEAST:
+        raise _too_little(int(sizes.sum()), documents)
+    if len(np.unique(clusters)) < 3:
+        raise DataError(
+            f"the {len(documents)} texts are nearly all the same: nothing is left for an exam",
+            where=documents[0].place,
+            fix="give texts that differ in more than numbers and signs",
+        )
     open_ = (part == "") | (part == "train")
     if given:
         # What is nearly the same as a sealed text is no text to learn from.
@@ -102,23 +110,21 @@ def seal(documents: Sequence[Document], ledger: Ledger, seed: int) -> list[str]:
     left = int(sizes[(part == "train") & open_].sum())
     usable = ledger.usable()
     ledger.assign(usable, part[usable])
-    if len(np.unique(clusters)) < 3:
-        raise DataError(
-            f"the {len(documents)} texts are nearly all the same: nothing is left for an exam",
-            where=documents[0].place,
-            fix="give texts that differ in more than numbers and signs",
-        )
     if left < LEAST or any(not (part == name).any() for name in ("test", "valid")):
-        raise DataError(
-            f"there are {left:,} characters to learn from; too few for any model",
-            where=f"{len(documents)} texts",
-            fix=f"give at least {10 * LEAST:,} characters, in several texts or dialogues",
-        )
+        raise _too_little(left, documents)
     said = [f"{(part == 'test').sum():,} texts or sections sealed as test, "
             f"{(part == 'valid').sum():,} choose (validation)"]  # fmt: skip
     if copies:
         said.append(f"{copies:,} texts are nearly equal to others: copies stay on one side")
     return said
+
+
+def _too_little(letters: int, documents: Sequence[Document]) -> DataError:
+    return DataError(
+        f"there are {letters:,} characters to learn from; too few for any model",
+        where=f"{len(documents)} texts",
+        fix=f"give at least {10 * LEAST:,} characters, in several texts or dialogues",
+    )
 
 
 def _take(
