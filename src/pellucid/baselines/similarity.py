@@ -155,8 +155,12 @@ def _discriminant(x: np.ndarray, identity: np.ndarray) -> np.ndarray | None:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     names, counts = np.unique(identity, return_counts=True)
-    if len(names) < 2 or counts.max() < 2 or len(x) <= len(names):
+    # Of a single picture nothing can be said about how pictures of one identity differ.
+    names = names[counts > 1]
+    several = np.isin(identity, names)
+    if len(names) < 2:
         return None
+    x, identity = x[several], identity[several]
     with threads_for(x.size):
         model = LinearDiscriminantAnalysis(solver="eigen", shrinkage="auto").fit(x, identity)
     return np.asarray(model.scalings_[:, : min(len(names) - 1, x.shape[1])], dtype=np.float64)

@@ -20,6 +20,7 @@ from pellucid.data.modalities import MODALITIES
 from pellucid.data.recognize import recognize_inputs
 from pellucid.data.split import clusters_of, split_rows
 from pellucid.errors import DataError
+from pellucid.evidence.finding import Finding
 from pellucid.evidence.worth.verdict import CONSTANT
 from pellucid.learning.evaluate import auc_of
 from pellucid.learning.recipes import Recipe
@@ -49,6 +50,8 @@ MOST_JUDGED = 2_000
 """Validation rows from which anomalies are planted to compare methods."""
 MOST_REMEMBERED = 3_000
 REFERENCES = 300
+MOST_EXPLAINING = 3.0
+"""Seconds for showing where the strangest example is strange."""
 SHOWN = 6
 
 ROWS = Recipe(
@@ -339,7 +342,7 @@ class Anomaly(Course):
         found, figures = findings(
             answered, truth_of_rows, planted, parents, test, self._kinds(test), self.answering
         )
-        found += self._strangest(test, answered[0])
+        found += self._strangest(test, answered[0], min(MOST_EXPLAINING, 0.3 * seconds))
         return Exam(
             units=len(truth),
             unit="test rows" if self.labeled else "test rows, half of them with planted anomalies",
@@ -371,11 +374,11 @@ class Anomaly(Course):
         """What the folder of each row of the exam is called; None if folders say nothing."""
         return None if self.kinds is None else self.kinds[test]
 
-    def _strangest(self, test: np.ndarray, network: Answered) -> list[Any]:
+    def _strangest(self, test: np.ndarray, network: Answered, seconds: float) -> list[Finding]:
         """Where the strangest example of the exam is strange, as a finding."""
         row = int(test[np.argmax(network.scores)])
         one = self.part(np.array([row]))
-        where = self.answering.where(one, "network", seconds=3.0)
+        where = self.answering.where(one, "network", seconds)
         place = str(self.examples.ledger.places[row])
         return [where.finding(place, self.columns, one)]
 

@@ -11,14 +11,12 @@ import numpy as np
 
 from pellucid.evidence.finding import Chart, Finding, Line, Picture, Table
 from pellucid.evidence.intervals import bootstrap, middle, share_interval
-from pellucid.learning.evaluate import auc_of
+from pellucid.learning.evaluate import Score, auc_of
 from pellucid.uses.verify.gallery import Gallery, who
 from pellucid.uses.verify.pairs import (
     Pairs,
     Sureness,
-    accepted_at,
     course,
-    equal_error_rate,
     found_first,
     over_identities,
 )
@@ -73,25 +71,25 @@ def _verified(
     seed: int,
 ) -> Finding:
     """EER, TAR at FAR and R@1 of everybody."""
-    rows = []
+    identities = int(unit.max()) + 1
+    everybody = np.ones((1, identities))
+    rows: list[tuple[str, float, float, float, float, float]] = []
     for one in compared:
         auc = auc_of(pairs.same, one.likeness)(np.ones((1, len(pairs))))
+        error, often, seldom = (
+            float(measure(everybody)[0]) for measure in _measures(pairs, unit, one)
+        )
         rows.append(
             (
                 one.name,
-                equal_error_rate(pairs.same, one.likeness),
-                accepted_at(pairs.same, one.likeness, 0.01),
-                accepted_at(pairs.same, one.likeness, 0.001),
+                error,
+                often,
+                seldom,
                 found_first(one.points, identity),
                 float(auc[0]),
             )
         )
-    network = compared[0]
-    measures = [
-        over_identities(pairs, unit, network.likeness, "TAR", false) for false in (0.01, 0.001)
-    ]
-    identities = int(unit.max()) + 1
-    drawn = bootstrap(measures, identities, DRAWS, seed)
+    drawn = bootstrap(_measures(pairs, unit, compared[0])[1:], identities, DRAWS, seed)
     names = ("TAR at FAR 1e-2", "TAR at FAR 1e-3")
     ends = [middle(column) for column in drawn.T]
     for name, value, (low, high) in zip(names, rows[0][2:4], ends, strict=True):
@@ -139,6 +137,14 @@ def _verified(
             ),
         ),
     )
+
+
+def _measures(pairs: Pairs, unit: np.ndarray, one: Compared) -> list[Score]:
+    """EER, TAR at FAR 1e-2 and at 1e-3."""
+    return [
+        over_identities(pairs, unit, one.likeness, "EER"),
+        *(over_identities(pairs, unit, one.likeness, "TAR", false) for false in (0.01, 0.001)),
+    ]
 
 
 def _sure(network: Compared, pairs: Pairs, figures: dict[str, float]) -> Finding:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from pellucid.learning.evaluate import Score
+from pellucid.learning.evaluate import Score, ratio
 
 MOST_SAME, MOST_DIFFERENT = 3_000, 6_000
-DRAWS_AT_ONCE = 64
-"""Resamples measured together: each has a weight for every pair."""
+DRAWS_AT_ONCE = 512
+"""Resamples measured together: each has a weight for every pair of identities."""
+THRESHOLDS = 400
+"""At most so many are tried where identities are drawn anew."""
 
 
 @dataclass(frozen=True)
@@ -79,22 +80,41 @@ def over_identities(
     """EER or TAR as a function of how often each identity was drawn `(draws, identities)`.
 
     unit: int64 `(examples,)`, the identity of each example as a column of the weights. A pair of
-    two identities counts as often as both were drawn.
+    two identities counts as often as both were drawn. Of very many different scores, 400 are tried
+    as thresholds.
     """
     first, second = unit[pairs.left], unit[pairs.right]
-    find: Callable[[np.ndarray, np.ndarray], np.ndarray] = (
-        _equal_error if measure == "EER" else lambda wrong, right: _at(wrong, right, false)
+    grid = np.unique(scores)[::-1]
+    if len(grid) > THRESHOLDS:
+        grid = grid[np.linspace(0, len(grid) - 1, THRESHOLDS).round().astype(int)]
+    accepted = scores[:, None] >= grid
+    # Added up over identities, and over pairs of them, once: a draw is then a product of matrices.
+    same, different = pairs.same, ~pairs.same
+    own = _summed(accepted[same], first[same], int(unit.max()) + 1)
+    couples, member = np.unique(
+        np.stack([first[different], second[different]], 1), axis=0, return_inverse=True
     )
+    others = _summed(accepted[different], member.ravel(), len(couples))
 
     def of(weights: np.ndarray) -> np.ndarray:
         parts = []
         for at in range(0, len(weights), DRAWS_AT_ONCE):
             some = weights[at : at + DRAWS_AT_ONCE]
-            each = np.where(pairs.same, some[:, first], some[:, first] * some[:, second])
-            parts.append(find(*_rates(pairs.same, scores, each)))
+            right, wrong = some @ own, (some[:, couples[:, 0]] * some[:, couples[:, 1]]) @ others
+            far, tar = (_with_none(ratio(total, total[:, -1:])) for total in (wrong, right))
+            parts.append(_equal_error(far, tar) if measure == "EER" else _at(far, tar, false))
         return np.concatenate(parts)
 
     return of
+
+
+def _summed(rows: np.ndarray, member: np.ndarray, count: int) -> np.ndarray:
+    """float64 `(count, columns)`: the sums of the rows of each member."""
+    from scipy.sparse import csr_array
+
+    ones = np.ones(len(rows))
+    which = csr_array((ones, (member, np.arange(len(rows)))), shape=(count, len(rows)))
+    return np.asarray(which @ rows.astype(np.float64))
 
 
 def _rates(
@@ -106,11 +126,14 @@ def _rates(
     ordered, truth = weights[:, order], same[order]
     found = []
     for wanted in (~truth, truth):
-        total = np.cumsum(ordered * wanted, 1)
-        whole = total[:, -1:]
-        share = np.divide(total, whole, out=np.full(total.shape, np.nan), where=whole > 0)[:, ends]
-        found.append(np.concatenate([np.zeros((len(share), 1)), share], 1))
+        total = np.cumsum(ordered * wanted, 1)[:, ends]
+        found.append(_with_none(ratio(total, total[:, -1:])))
     return found[0], found[1]
+
+
+def _with_none(share: np.ndarray) -> np.ndarray:
+    """Beginning with the threshold that accepts nothing."""
+    return np.concatenate([np.zeros((len(share), 1)), share], 1)
 
 
 def _equal_error(wrong: np.ndarray, right: np.ndarray) -> np.ndarray:
