@@ -41,6 +41,9 @@ TRIAL_SHARE = 0.06
 CHUNK = 256
 """Rows whose features are computed and cached together."""
 MEASURED_ROWS = 12
+HOPELESS = 4.0
+"""So many times too slow at the least size, other floats need not be tried: they are at most so
+many times as fast."""
 
 
 class Starts:
@@ -141,6 +144,12 @@ def choose_starts(
         return none, ""
     if len(data.valid) < 2:
         return none, "left out: there are no validation rows to choose by"
+    least = _least(starts)
+    if least * len(prepared.rows) > HOPELESS * FEATURES_SHARE * seconds:
+        return none, (
+            f"left out: at least {1000 * least:.3g} ms a row for features, far too long for"
+            f" {len(prepared.rows):,} rows in this time"
+        )
     watcher.tell(f"trying {' and '.join(one.name for one in starts.frozen.values())}")
     per_row = _fit_into(starts, FEATURES_SHARE * seconds)
     said = f"{1000 * per_row:.3g} ms a row for features"
@@ -165,6 +174,16 @@ def _frozen(data: RowIngredients, settings: Settings) -> dict[str, Frozen]:
         return {}
     found = {group: installed(modality) for group, modality in data.modalities.items()}
     return {group: frozen for group, frozen in found.items() if frozen is not None}
+
+
+def _least(starts: Starts) -> float:
+    """Seconds a row for all networks, each looking as little as it can: a quick first measure."""
+    rows = starts.order[:MEASURED_ROWS]
+    total = 0.0
+    for group, frozen in starts.frozen.items():
+        values = starts.prepared.loaded[starts.columns[group]].values[rows]
+        total += _seconds(frozen.resized(frozen.sizes[-1], PRECISIONS[0]), values) / len(values)
+    return total
 
 
 def _fit_into(starts: Starts, seconds: float) -> float:

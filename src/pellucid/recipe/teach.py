@@ -22,6 +22,7 @@ from pellucid.learning.planner import RowIngredients, build_model, make_plan
 from pellucid.learning.threads import threads
 from pellucid.network.assemble import Model
 from pellucid.network.pretrained.frozen import Frozen
+from pellucid.recipe import unlabelled
 from pellucid.recipe.prepare import Prepared, ingredients
 from pellucid.recipe.record import Recording
 from pellucid.recipe.starts import choose_starts, planned_starts
@@ -35,6 +36,8 @@ UNPROMISED = 2.0
 """Factor on the time where the user named none: only a very busy machine shortens such a run."""
 JUDGED_AFTER = 0.4
 """Part of the time that passes first: a machine that was busy for a moment is not a slow one."""
+LEARNING_SHARE = 0.25
+"""Part of the time that learning has in any case, however long everything before it took."""
 JUDGED_STEPS = 64
 """Steps whose median time tells the pace; looks at the inside are among them, but few."""
 
@@ -86,16 +89,26 @@ def teach(
     started = control.clock()
     folds = prepared.folds()
     first, columns = ingredients(prepared, *folds[0])
-    given = plan is not None
+    given, body = plan is not None, None
     recording.stage("planning")
     if plan is None:
         watcher.stage("planning")
         starts, why = choose_starts(prepared, first, columns, settings, seconds, watcher)
         first = starts.instead(first, *folds[0], watcher.progress)
-        left = seconds - (control.clock() - started)
-        plan = make_plan(first, settings, left, watcher.tell)
+        left = left_of(seconds, control.clock() - started)
+        tried = len(prepared.unlabelled) > 0 and not starts.by_column
+        # What is spent on rows without an answer and on the trial is not there for the answers.
+        plan = make_plan(first, settings, left * (unlabelled.LEFT if tried else 1.0), watcher.tell)
         plan = replace(plan, why=plan.why | ({"pretrained": why} if why else {}))
+        if tried:
+            plan, body = unlabelled.choose_start(prepared, plan, left, watcher)
+            if body is not None:
+                first, columns = ingredients(prepared, *folds[0])
     else:
+        if plan.unlabelled:
+            unlabelled.as_planned(prepared, plan)
+            first, columns = ingredients(prepared, *folds[0])
+            body = unlabelled.pretrained(prepared, plan)
         starts = planned_starts(prepared, columns, plan)
         first = starts.instead(first, *folds[0], watcher.progress)
     recording.planned(plan)
@@ -105,7 +118,7 @@ def teach(
     taught.frozen = starts.by_column
     taught.features = {starts.columns[group]: found for group, found in starts.features.items()}
     held, values = [], []
-    left = seconds - (control.clock() - started)
+    left = left_of(seconds, control.clock() - started)
     # A given plan is repeated as it is; where the user named no time, it may take twice as long.
     allowed = math.inf if given else left if settings.time else UNPROMISED * left
     pace = Pace(allowed, control.clock)
@@ -119,7 +132,9 @@ def teach(
             if fold:
                 data, columns = ingredients(prepared, learn, check)
                 data = starts.instead(data, learn, check)
-            model, learner = _learn_fold(fold, data, columns, recording, watcher, taught, pace)
+            model, learner = _learn_fold(
+                fold, data, columns, recording, watcher, taught, pace, body
+            )
             evaluation, why = learner.choose(data.dataset, data.task, data.valid)
             taught.members.append(Member(columns, model.blueprint, copy_state(model)))
             taught.chosen.append(why)
@@ -136,6 +151,16 @@ def teach(
         taught.held_values = np.concatenate(values)[order]
     taught.seconds = control.clock() - started
     return taught
+
+
+def left_of(seconds: float, spent: float) -> float:
+    """Seconds for learning. A network that had no time to learn is worth none of what was spent on
+    encoding and planning, so a late run ends a little later instead.
+
+    >>> left_of(20.0, 8.0), left_of(20.0, 30.0)
+    (12.0, 5.0)
+    """
+    return max(seconds - spent, LEARNING_SHARE * seconds)
 
 
 class Pace:
@@ -182,9 +207,12 @@ def _learn_fold(
     watcher: Watcher,
     taught: Taught,
     pace: Pace,
+    body: unlabelled.Body | None = None,
 ) -> tuple[Model, Learner]:
     own = fold_plan(taught.plan, fold)
     model = build_model(own, data)
+    if body is not None:
+        unlabelled.begin_with(model, body)
     learner = Learner(model, own)
     state = recording.unfinished(fold)
     if state is not None:
