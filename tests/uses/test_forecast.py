@@ -493,7 +493,7 @@ def test_conformal_holds_what_it_promises() -> None:
 
 # --- the network ------------------------------------------------------------------------------
 
-SMALL = Geometry(context=20, horizon=6, season=4, channels=2, ahead=3, series=5)
+SMALL = Geometry(context=20, horizon=6, season=4, channels=2, ahead=3, series=5, known=(1,))
 
 
 def batch(count: int = 7) -> dict[str, torch.Tensor]:

@@ -1,11 +1,12 @@
 """A network that continues series: straight lines from the past, and what bends them.
 
 Each window is first freed of its own level and spread, which are put back at the end (RevIN, Kim
-et al. 2022), so that what is learned at one height holds at any other. Then two things are added:
+et al. 2022), so that what is learned at one height holds at any other. Then these are added:
 
     lines    slow course and the rest, each continued by one weighted sum for every step ahead
              (DLinear, Zeng et al. 2023); they start out as the seasonal naive forecast, or as
              what `line_weights` finds in closed form
+    effects  what columns known beforehand add: taken out of the past, put back ahead
     stacks   plain networks that look at the past through coarse, middling and fine glasses, each
              explaining what the one before left (N-HiTS, Challu et al. 2023), told the calendar,
              what is known of the future, and which series it is
@@ -17,7 +18,7 @@ so that quantiles never cross.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -48,7 +49,8 @@ class Geometry:
     """Sizes that follow from the data.
 
     context, horizon, season: steps. channels: values at each past step, the first one is what is
-    forecast. ahead: values known of each future step. series: how many are known by name.
+    forecast. ahead: values known of each future step. series: how many are known by name. known:
+    channels of the past that are known of the future as well, where they are the last values.
     """
 
     context: int
@@ -57,6 +59,7 @@ class Geometry:
     channels: int
     ahead: int
     series: int
+    known: tuple[int, ...] = ()
 
 
 class Forecaster(nn.Module):
@@ -79,17 +82,24 @@ class Forecaster(nn.Module):
             Stack(geometry, size, pool, beside, members, last=pool == self.pools[-1])
             for pool in self.pools
         )
+        self.effects = nn.Parameter(torch.zeros(len(geometry.known))) if geometry.known else None
         self.calendar = Calendar(geometry.ahead, members) if geometry.ahead else None
         self.head = Spread(size.width, geometry.horizon, members)
 
     def start(self, begin: Begin) -> None:
         """Begin with weighted sums found in closed form, and the quantiles of what they miss."""
+        if self.effects is not None:
+            with torch.no_grad():
+                self.effects.copy_(begin.effects)
         self.lines.start(begin.lines)
         self.head.start(begin.missed)
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
         past = inputs["past"]
-        values, level, spread = normalize(past[..., 0].float(), self.geometry.season)
+        own = past[..., 0].float()
+        if self.effects is not None:  # what is known beforehand is taken out, and put back below
+            own = own - past[..., self.geometry.known].float() @ self.effects
+        values, level, spread = normalize(own, self.geometry.season)
         tap("past", values)
         name = self.names(inputs["series"][:, 0]).unflatten(1, (self.members, SERIES_WIDTH))
         middle = self.lines(values)
@@ -105,7 +115,11 @@ class Forecaster(nn.Module):
                 rest, further, hidden = stack(rest, others, beside)
             middle = middle + further
         answer = self.head(tap("middle", middle), hidden)
-        return tap("quantiles", answer * spread[..., None, None] + level[..., None, None])
+        answer = answer * spread[..., None, None] + level[..., None, None]
+        if self.effects is not None:
+            plain = inputs["ahead"][..., -len(self.effects) :].float() @ self.effects
+            answer = answer + tap("known effects", plain)[:, None, :, None]
+        return tap("quantiles", answer)
 
     def describe(self) -> dict[str, Any]:
         """The network as a person would list it."""
@@ -303,12 +317,26 @@ class Begin:
     lines: float32 `(horizon, context)`, weighted sums of the past. missed: float32 `(windows,
     horizon)`, what such lines miss on windows later than those they were fitted on, in units of
     each window's spread; NaN is unknown. penalty: of the ridge regression; infinite for the
-    seasonal naive forecast.
+    seasonal naive forecast. effects: float32 `(known,)`, what each column that is known beforehand
+    adds to the value.
     """
 
     lines: Tensor
     missed: Tensor
     penalty: float
+    effects: Tensor
+
+
+def beginning(
+    inputs: dict[str, Tensor], target: Tensor, order: Tensor, effects: Tensor, geometry: Geometry
+) -> Begin:
+    """Lines for windows whose values are freed of what is known beforehand; arguments as
+    `Forecaster` and `line_weights` take them."""
+    past = inputs["past"][..., 0].float()
+    if len(effects):
+        past = past - inputs["past"][..., geometry.known].float() @ effects
+        target = target - inputs["ahead"][..., -len(effects) :].float() @ effects
+    return replace(line_weights(past, target, order, geometry), effects=effects)
 
 
 def line_weights(past: Tensor, target: Tensor, order: Tensor, geometry: Geometry) -> Begin:
@@ -341,7 +369,7 @@ def line_weights(past: Tensor, target: Tensor, order: Tensor, geometry: Geometry
                     best, penalty = float(left.abs().mean()), strength
                     missed = left / spread[known][late]
     lines = naive if math.isinf(penalty) else naive + _ridge(weighted, wanted, penalty)
-    return Begin(lines.float(), missed.float(), penalty)
+    return Begin(lines.float(), missed.float(), penalty, torch.zeros(0))
 
 
 def _ridge(values: Tensor, wanted: Tensor, strength: float) -> Tensor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from pellucid.evidence.intervals import bootstrap, middle
+from pellucid.evidence.intervals import NORMAL_95, Interval, bootstrap, middle
 from pellucid.evidence.worth.verdict import (
     DRAWS,
     FEWEST_DRAWS,
@@ -18,6 +20,9 @@ from pellucid.evidence.worth.verdict import (
 )
 from pellucid.learning.evaluate import higher_is_better
 from pellucid.uses.use import Exam, Judged
+
+MANY = 30
+"""Independent units from which on resampling them is taken at its word."""
 
 
 def judge(exam: Exam, metric: str, seed: int) -> Verdict:
@@ -35,11 +40,13 @@ def judge(exam: Exam, metric: str, seed: int) -> Verdict:
     contenders = [_contender(one) for one in everyone]
     network, others = contenders[0], contenders[1:]
     sign = 1 if higher_is_better(metric) else -1
+    independent = exam.units if exam.groups is None else len(np.unique(exam.groups))
 
     def against(name: str) -> Difference:
         place = next(i for i, one in enumerate(everyone) if one.name == name)
-        apart = sign * (drawn[:, 0] - drawn[:, place])
-        return Difference(sign * (values[0] - values[place]), *middle(apart), name)
+        apart = middle(sign * (drawn[:, 0] - drawn[:, place]))
+        value = sign * (values[0] - values[place])
+        return Difference(value, *_as_students(value, apart, independent), name)
 
     rival = best_on_validation(others, metric)
     compared, constant = against(rival.name), against(exam.constant)
@@ -47,6 +54,20 @@ def judge(exam: Exam, metric: str, seed: int) -> Verdict:
     return Verdict(
         sentence, winner, metric, exam.units, standings[0], tuple(standings[1:]), compared
     )
+
+
+def _as_students(value: float, ends: Interval, independent: int) -> Interval:
+    """The interval stretched as Student's t asks: resampling a handful of units makes it too
+    narrow, and of three windows nothing should be called proven."""
+    if independent >= MANY:
+        return ends
+    if independent < 2:
+        return -math.inf, math.inf
+    from scipy.special import stdtrit
+
+    wider = float(stdtrit(independent - 1, 0.975)) / NORMAL_95
+    wider *= math.sqrt(independent / (independent - 1))
+    return value - wider * (value - ends[0]), value + wider * (ends[1] - value)
 
 
 def _standing(one: Judged, value: float, ends: tuple[float, float]) -> Standing:

@@ -284,7 +284,7 @@ class ForecastAnswerer(Answerer):
 
     @classmethod
     def load(cls, folder: Path, head: dict[str, Any]) -> ForecastAnswerer:
-        geometry = Geometry(**head["geometry"])
+        geometry = Geometry(**{**head["geometry"], "known": tuple(head["geometry"]["known"])})
         model = Forecaster(geometry, Size(**head["size"]), head["members"])
         model.load_state_dict(load_tensors(folder / "network.safetensors"))
         arrays = load_file(folder / "series.safetensors")

@@ -25,7 +25,7 @@ from pellucid.data.modalities.date import find_layout as find_dates
 from pellucid.errors import DataError
 from pellucid.learning.evaluate import mean_of
 from pellucid.learning.recipes import Recipe
-from pellucid.network.forecaster import Begin, Forecaster, Geometry, line_weights
+from pellucid.network.forecaster import Begin, Forecaster, Geometry, beginning
 from pellucid.recipe.drawings import as_json
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.forecast import MEDIAN, Forecast
@@ -54,6 +54,8 @@ from pellucid.uses.forecast.windows import (
     encode_helpers,
     exam_windows,
     find_helpers,
+    known_channels,
+    known_effects,
     learn_windows,
     make_cut,
     make_inputs,
@@ -282,6 +284,7 @@ class ForecastCourse(Course):
             1 + self.inputs.past.shape[2],
             self.inputs.ahead.shape[2],
             len(self.panel.names),
+            tuple(1 + int(place) for place in np.flatnonzero(known_channels(self.helpers))),
         )
 
     @cached_property
@@ -290,8 +293,10 @@ class ForecastCourse(Course):
         rows = torch.from_numpy(self.examples.train)
         rows = rows[:: max(1, len(rows) // MOST_FOR_LINES)]
         data = self.examples.dataset
-        past, target = data.inputs["past"][rows][..., 0], data.target[rows]
-        return line_weights(past, target, torch.from_numpy(self.all.origin)[rows], self.geometry)
+        inputs = {name: values[rows] for name, values in data.inputs.items()}
+        order = torch.from_numpy(self.all.origin)[rows]
+        effects = known_effects(self.inputs, self.helpers, self.cut, self.frame.season)
+        return beginning(inputs, data.target[rows], order, torch.from_numpy(effects), self.geometry)
 
     def score(self, output: Tensor) -> float:
         middle = output[..., MEDIAN].double().cpu().numpy()

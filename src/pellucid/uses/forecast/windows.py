@@ -368,10 +368,33 @@ def make_inputs(
     ticks = frame.start + np.arange(times + frame.horizon)
     calendar, _ = calendar_of(frame.spacing, ticks)
     room = np.zeros((count, frame.horizon, beside.shape[2]), dtype=np.float32)
-    known = np.array([helper.known for helper in helpers for _ in range(helper.width)], dtype=bool)
-    later = np.concatenate([beside, room], 1)[:, :, known]
+    later = np.concatenate([beside, room], 1)[:, :, known_channels(helpers)]
     ahead = np.concatenate([np.broadcast_to(calendar, (count, *calendar.shape)), later], 2)
     return Inputs(scaled, beside, ahead, frame.number, frame.context, frame.horizon)
+
+
+def known_channels(helpers: list[Helper]) -> np.ndarray:
+    """bool `(channels,)`: those whose future is known beforehand."""
+    return np.array([helper.known for helper in helpers for _ in range(helper.width)], dtype=bool)
+
+
+def known_effects(inputs: Inputs, helpers: list[Helper], cut: Cut, season: int) -> np.ndarray:
+    """float32 `(known,)`: what a unit of each column known beforehand adds to the value, in usual
+    errors, by least squares on changes over a season within the part to learn from.
+
+    Changes, so that levels, slow courses and the season itself play no part.
+    """
+    cells = inputs.past[:, :, known_channels(helpers)].astype(np.float64)
+    if not cells.shape[2]:
+        return np.zeros(0, dtype=np.float32)
+    learned = np.arange(inputs.scaled.shape[1])[None, season:] < cut.valid[:, None]
+    values = inputs.scaled[:, season:] - inputs.scaled[:, :-season]
+    changes = cells[:, season:] - cells[:, :-season]
+    there = learned & ~np.isnan(values)
+    left, right = changes[there], values[there]
+    power = left.T @ left
+    ridge = 0.01 * np.eye(len(power)) * max(float(np.trace(power)) / len(power), 1e-9)
+    return np.linalg.solve(power + ridge, left.T @ right).astype(np.float32)
 
 
 def encode_helpers(panel: Panel, helpers: list[Helper]) -> np.ndarray:
