@@ -105,6 +105,11 @@ export const MESSAGES = {
   "check.gap": "At step {step} the loss is {train} on rows it learns from and {valid} on the others. The gap is {gap}.",
   "check.best": "On the other rows it was best at step {step}, with {loss}.",
   "check.none": "Nothing was measured on other rows yet.",
+  // --- the map of answers -------------------------------------------------------------------------
+  "map.title": "A map of the answers",
+  "map.how": "Each point is one of {rows} rows it never learned from; rows answered alike lie together. Ring: a wrong answer. A name stands in the middle of the rows that are so. The directions were found once, at the last step, and held: what moves has really moved.",
+  "map.row": "row {row}: {truth}, answered {answer} with {share}",
+  "map.spoken": "Map of {rows} answers at step {step}: {right, plural, one {# is right} other {# are right}}, {wrong, plural, one {# is wrong} other {# are wrong}}.",
   // --- explain ----------------------------------------------------------------------------------
   "explain.what": "Parts of the example are taken away, one after the other. What the answer loses by that is what it rested on.",
   "explain.distrust": "Do not trust this explanation. {why}",

@@ -115,6 +115,7 @@ export const ROOM_MESSAGES = {
   "try.overview.trusted": "Tested: {why}",
   "try.overview.distrust": "Do not trust this overview: {why}",
   "try.overview.spoken": "Where the network looked, {rows} by {columns} places; most around {place}.",
+  "try.from": "The answer is to what {name} holds.",
   "try.large": "{name} has {size}, and an example may have {most}",
   "try.large.fix": "Give a smaller picture, or a shorter recording or table.",
   "try.another": "Give another one, or change this one.",
