@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pellucid.errors import ConfigError, did_you_mean
 
 Effort = Literal["quick", "normal", "thorough"]
+Unlabelled = Literal["auto", "use", "ignore"]
 
 ACROSS = "columns"
 """The name of the network part that works across columns, in plans and in watched values."""
@@ -71,6 +72,8 @@ class Settings:
         missing: Words that mean "no value", besides the usual ones.
         pretrained: Let installed pretrained weights compete (kept only if validation says so).
         without: Rows to leave out; all others stay in the part that they would be in with them.
+        unlabelled: Rows without an answer: "auto" learns from them first where they are very many
+            and validation says that it helps, "use" tries it in any case, "ignore" does not.
         start: Folder of a published language model, in Hugging Face's layout, to start from.
         horizon: Steps into the future that a forecast is asked for; None lets the data decide.
         known: Columns whose future is known when a forecast is made (holidays, planned prices).
@@ -93,6 +96,7 @@ class Settings:
     missing: tuple[str, ...] = ()
     pretrained: bool = True
     without: LeftOut | None = None
+    unlabelled: Unlabelled = "auto"
     start: str | None = None
     horizon: int | None = None
     known: tuple[str, ...] = ()
@@ -119,6 +123,7 @@ class Settings:
         for name, allowed in (
             ("effort", ("quick", "normal", "thorough")),
             ("keep", ("network", "best")),
+            ("unlabelled", ("auto", "use", "ignore")),
         ):
             if getattr(self, name) not in allowed:
                 raise ConfigError(
@@ -178,6 +183,8 @@ class Plan:
     """Group -> names of the random changes made to its training examples."""
     pretrained: dict[str, str] = field(default_factory=dict)
     """Group -> name of the weights it starts from."""
+    unlabelled: int = 0
+    """Steps of learning from rows without an answer, before those with answers (0: none)."""
     shortened: dict[str, int] = field(default_factory=dict)
     """If the machine was slower than planned: from `step` of `fold` on, a run has `steps` steps."""
     why: dict[str, str] = field(default_factory=dict)

@@ -102,6 +102,8 @@ class RawTable:
     """What the reader found out: 'delimiter ";"', 'encoding cp1252', '1 sheet of 3 read'."""
     fingerprint: str = ""
     """Hash of the content, to know the same data again."""
+    unlabelled: bool = False
+    """Whether the layout itself says which rows have no answer: a folder of that name."""
 
     def __len__(self) -> int:
         return len(self.places)

@@ -324,6 +324,12 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--order", metavar="COLUMN", help="times: the exam is then the latest part")
     verb.add_argument("--split", metavar="COLUMN", help="column that says train, valid or test")
     verb.add_argument(
+        "--unlabelled",
+        choices=("auto", "use", "ignore"),
+        default="auto",
+        help="rows without an answer: use them to begin with, or not (default: if very many)",
+    )
+    verb.add_argument(
         "--start",
         metavar="FOLDER",
         help="language models: start from a local model in Hugging Face's layout",
@@ -400,6 +406,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
         missing=tuple(options.missing),
         pretrained=not options.no_pretrained,
         without=_left_out(options),
+        unlabelled=options.unlabelled,
         start=options.start,
         horizon=options.horizon,
         known=tuple(options.known),

@@ -20,6 +20,7 @@ from pellucid.data.modalities import MODALITIES
 from pellucid.data.readers.gather import Gathering, find_gathering
 from pellucid.data.recognize import Recognized, recognize, target_values
 from pellucid.data.split import SplitRows, clusters_of, split_rows
+from pellucid.data.unlabelled import WITHOUT, worth_trying
 from pellucid.errors import DataError
 from pellucid.learning.planner import RowIngredients
 from pellucid.recipe.watcher import Watcher
@@ -33,7 +34,9 @@ class Prepared:
     inputs: the input columns, not yet fitted. loaded: their decoded values, all rows.
     target: encoded targets, all rows. split: of the usable rows `rows`. gathered: how cells
     that only together make an example were put together. clusters: int64, all rows, equal for
-    near-duplicates (-1: not usable). order: float64, all rows: times, if their order matters.
+    near-duplicates (-1: not usable). unlabelled: rows without an answer that may be learned from
+    first; fitted_on: what encoders are fitted on, in place of the rows that a network learns from
+    (`recipe/unlabelled.py`). order: float64, all rows: times, if their order matters.
     """
 
     table: RawTable
@@ -48,6 +51,8 @@ class Prepared:
     order: np.ndarray | None = None
     gathered: Gathering | None = None
     notes: list[str] = field(default_factory=list)
+    unlabelled: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
+    fitted_on: np.ndarray | None = None
 
     @property
     def inputs(self) -> list[Column]:
@@ -113,11 +118,13 @@ def prepare(
     ledger = Ledger(table.places, table.refused)
     for row, how in table.repaired.items():
         ledger.repair(row, how)
-    for row, why in recognized.unlabeled.items():
-        ledger.set_aside(row, why)
-    watcher.stage("decoding")
     inputs = [column for column in recognized.columns if column.role == "input"]
+    tried, unlabelled_why = _worth_trying(table, recognized, inputs, settings)
+    if not tried:
+        _set_aside_unlabelled(table, recognized, ledger, settings)
+    watcher.stage("decoding")
     loaded = _load(table, inputs, ledger, watcher, _answers(table, recognized))
+    without = _without_answer(table, recognized, ledger) if tried else np.empty(0, np.int64)
     task, target = _question(table, recognized, ledger)
     rows = ledger.usable()
     if len(rows) < 2:
@@ -136,9 +143,12 @@ def prepare(
         order=None if order is None else order[rows],
         seed=settings.seed,
     )
+    if len(without):
+        without = _unlike_test(inputs, loaded, rows[split.split != "train"], without)
     clusters = np.full(len(table), -1)
     clusters[rows] = clusters_of(len(rows), duplicates.keys)
     notes = [*split.why, *([duplicates.why] if duplicates.why else []), *recognized.warnings]
+    notes += [unlabelled_why] if unlabelled_why else []
     if settings.without is not None:
         left = np.intersect1d(rows_of(settings.without, table), rows)
         notes.append(_leave_out(left, settings.without.file, ledger, rows, split))
@@ -163,6 +173,7 @@ def prepare(
         order=order,
         gathered=gathered,
         notes=notes,
+        unlabelled=without,
     )
     _check_parts(prepared)
     return prepared
@@ -187,6 +198,47 @@ def _answers(table: RawTable, recognized: Recognized) -> np.ndarray | None:
     if recognized.task != "classify":
         return None
     return table.column(recognized.targets[0]).values.astype(object)
+
+
+def _worth_trying(
+    table: RawTable, recognized: Recognized, inputs: list[Column], settings: Settings
+) -> tuple[bool, str]:
+    """Whether rows without an answer are learned from first, and why."""
+    count = len(recognized.unlabeled)
+    kinds = [column.modality for column in inputs]
+    return worth_trying(len(table) - count, count, kinds, settings.unlabelled)
+
+
+def _set_aside_unlabelled(
+    table: RawTable, recognized: Recognized, ledger: Ledger, settings: Settings
+) -> None:
+    """Rows without an answer are not used; that is a fault unless somebody meant it."""
+    meant = table.unlabelled or settings.unlabelled != "auto"
+    for row, why in recognized.unlabeled.items():
+        if meant:
+            ledger.leave_out(row, f"{why}: left out")
+        else:
+            ledger.set_aside(row, why)
+
+
+def _without_answer(table: RawTable, recognized: Recognized, ledger: Ledger) -> np.ndarray:
+    """int64: rows without an answer that can be learned from, none of them given as valid or test;
+    each is set aside as such, which is no sign that something is wrong."""
+    rows = np.intersect1d(np.array(list(recognized.unlabeled), np.int64), ledger.usable())
+    sealed = np.zeros(len(table), dtype=bool) if table.split is None else table.split != "train"
+    for row in rows.tolist():
+        ledger.leave_out(row, "no answer, and not for learning" if sealed[row] else WITHOUT)
+    return rows[~sealed[rows]]
+
+
+def _unlike_test(
+    inputs: list[Column], loaded: dict[str, Loaded], held: np.ndarray, without: np.ndarray
+) -> np.ndarray:
+    """The rows without an answer that are no copies of validation or test rows."""
+    both = np.concatenate([held, without])
+    values = {name: one.take(both) for name, one in loaded.items()}
+    clusters = clusters_of(len(both), find_duplicates(inputs, values, len(both)).keys)
+    return without[~np.isin(clusters[len(held) :], clusters[: len(held)])]
 
 
 def _load(
@@ -314,8 +366,9 @@ def ingredients(
         The encoded rows, `learn` before `check`, and the fitted input columns.
     """
     columns = []
+    base = learn if prepared.fitted_on is None else prepared.fitted_on
     for column in prepared.inputs:
-        fitted = MODALITIES[column.modality].fit(prepared.loaded[column.name].take(learn))
+        fitted = MODALITIES[column.modality].fit(prepared.loaded[column.name].take(base))
         columns.append(replace(column, fitted=fitted))
     used = np.concatenate([learn, check])
     loaded = {column.name: prepared.loaded[column.name].take(used) for column in columns}

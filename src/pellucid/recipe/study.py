@@ -25,6 +25,7 @@ from pellucid.learning.planner import RowIngredients
 from pellucid.recipe.job import settings_of
 from pellucid.recipe.prepare import Prepared, ingredients, prepare
 from pellucid.recipe.starts import planned_starts
+from pellucid.recipe.unlabelled import as_planned
 from pellucid.recipe.watcher import Watcher
 from pellucid.recording.files import write_json
 from pellucid.recording.recorder import count_look
@@ -107,6 +108,7 @@ def material_from(
     settings = settings_of(run)
     bundle = Bundle.load_from(run.path)
     plan = run.plan
+    as_planned(prepared, plan)
     starts = planned_starts(prepared, bundle.columns, plan)
 
     def encoded(learn: np.ndarray, check: np.ndarray) -> RowIngredients:

@@ -19,6 +19,7 @@ from pellucid.data.readers.arrays import SPLITS, read_numpy_folder
 from pellucid.data.readers.encoding import decode
 from pellucid.data.readers.join import holds_paths, join
 from pellucid.data.readers.sniff import AUDIO, IMAGE, TABLE, TEXT, media_kind, suffix
+from pellucid.data.unlabelled import FOLDERS as UNLABELLED
 from pellucid.errors import DataError
 
 JUNK = frozenset(
@@ -290,7 +291,11 @@ def _class_folders(listing: Listing) -> RawTable:
     depth = 1 if parts else 0
     inside = [path for path in listing.files if len(path.parts) > depth + 1]
     if parts:
-        inside = [path for path in inside if path.parts[0] in parts]
+        inside = [
+            path
+            for path in listing.files
+            if (len(path.parts) > 2 and path.parts[0] in parts) or _beside(path, parts)
+        ]
     kind, chosen = _choose_kind(listing, inside)
     taken = set(inside)
     for path in listing.files:
@@ -302,11 +307,15 @@ def _class_folders(listing: Listing) -> RawTable:
     kept = raw.columns.pop("_path").values
     labels = np.full(len(kept), None, dtype=object)
     # Macs write "é" as two characters; the same class may come from another machine.
-    labels[:] = [unicodedata.normalize("NFC", path.parts[depth]) for path in kept]
+    labels[:] = [
+        None if _without_class(path, parts) else unicodedata.normalize("NFC", path.parts[depth])
+        for path in kept
+    ]
+    raw.unlabelled = any(label is None for label in labels)
     raw.columns["label"] = RawColumn("label", labels)
     raw.target = "label"
     if parts:
-        raw.split = np.array([parts[path.parts[0]] for path in kept], dtype=object)
+        raw.split = np.array([parts.get(path.parts[0], "train") for path in kept], dtype=object)
         raw.split_why = "the folders " + ", ".join(sorted(parts))
         _check_split(listing, raw, parts)
     raw.notes += _layout_notes(listing, chosen, depth, labels)
@@ -318,6 +327,16 @@ def _split_folders(listing: Listing) -> dict[str, str]:
     tops = {path.parts[0] for path in listing.folders}
     parts = {top: SPLITS[top.lower()] for top in tops if top.lower() in SPLITS}
     return parts if "train" in parts.values() else {}
+
+
+def _beside(path: PurePosixPath, parts: dict[str, str]) -> bool:
+    """Whether a file lies in a folder for files without a class, beside the parts of a split."""
+    return bool(parts) and len(path.parts) > 1 and path.parts[0].lower() in UNLABELLED
+
+
+def _without_class(path: PurePosixPath, parts: dict[str, str]) -> bool:
+    """Whether the folder's name says that a file has no class."""
+    return _beside(path, parts) or path.parts[1 if parts else 0].lower() in UNLABELLED
 
 
 def _stray(path: PurePosixPath, parts: dict[str, str]) -> str:
