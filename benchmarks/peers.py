@@ -1,29 +1,47 @@
 """Beside other libraries' defaults, on the same rows, in one run of the script.
 
-    python -m benchmarks peers [--sets wine,letter] [--seeds 3] [--time 60s]
+    python -m benchmarks peers --sets wine,satimage,letter [--seeds 3] [--time 60s]
 
-Pellucid learns in a process of its own; its ledger then says which rows were for the test, and the
-peers learn from all the others. Peers that are not installed are listed as not run.
+Everybody learns in a process of his own. Pellucid's ledger says which rows were for the test; the
+peers learn from all the others. Without `--sets` all of them are asked, with it only those named.
+
+Peers live in an environment of their own, so that nothing of theirs changes what Pellucid runs on:
+
+    python3 -m venv ../peers
+    ../peers/bin/pip install scikit-learn lightgbm flaml skorch "torch==2.13.0+cpu"
+    PELLUCID_PEERS=../peers/bin/python python -m benchmarks peers --sets wine,satimage,letter
+
+(a CPU build of PyTorch as `run.py` finds it; "autogluon.tabular[lightgbm]" may be added). Without
+`PELLUCID_PEERS` those are asked that Pellucid's own environment has: scikit-learn and LightGBM.
+Peers that are not installed are listed as not run. Nothing is downloaded but the sets themselves,
+which `benchmarks/data.py` keeps.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.data import Source, fetch
-from benchmarks.measured import circumstances, save
+from benchmarks.measured import circumstances, run_fresh, save
+from benchmarks.peers_worker import PEERS
 from benchmarks.quality import RUNS, learn, lower_is_better
+from pellucid.interfaces.seconds import seconds_of
 
 SETS = ("wine", "diabetes", "cancer", "satimage", "letter", "fashion")
+PYTHON = os.environ.get("PELLUCID_PEERS", sys.executable)
+"""Of the environment that the peers live in."""
+WORKER = Path(__file__).with_name("peers_worker.py")
 CANNOT = {
-    "AutoGluon multimodal, Ludwig": "they import torchvision, which does not fit a CPU build of "
-    "PyTorch from PyPI",
+    "fastai, AutoGluon multimodal, Ludwig": "they import torchvision, which does not fit a CPU "
+    "build of PyTorch from PyPI",
     "TabPFN": "its weights come from a hub",
 }
 """Peers that can't be measured here, and why."""
@@ -40,53 +58,12 @@ class Rows:
     regress: bool
 
 
-Peer = Callable[[Rows, int], np.ndarray]
-"""Learns with a seed, answers the test rows `(test,)`."""
-
-
-def hist_gradient_boosting(rows: Rows, seed: int) -> np.ndarray:
-    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-
-    kind = HistGradientBoostingRegressor if rows.regress else HistGradientBoostingClassifier
-    return np.asarray(kind(random_state=seed).fit(rows.x, rows.y).predict(rows.test_x))
-
-
-def lightgbm(rows: Rows, seed: int) -> np.ndarray:
-    from lightgbm import LGBMClassifier, LGBMRegressor
-
-    kind = LGBMRegressor if rows.regress else LGBMClassifier
-    model = kind(random_state=seed, verbose=-1).fit(rows.x, rows.y)
-    return np.asarray(model.predict(rows.test_x))
-
-
-def skorch(rows: Rows, seed: int) -> np.ndarray:
-    """Its documentation's network: two layers, Adam, scaled inputs, 20 passes."""
-    import torch
-    from skorch import NeuralNetClassifier, NeuralNetRegressor  # type: ignore[import-not-found]
-    from torch import nn
-
-    torch.manual_seed(seed)
-    center, scale = rows.x.mean(0), rows.x.std(0) + 1e-9
-    outputs = 1 if rows.regress else len(np.unique(rows.y))
-    network = nn.Sequential(nn.Linear(rows.x.shape[1], 128), nn.ReLU(), nn.Linear(128, outputs))
-    options: dict[str, Any] = {"max_epochs": 20, "optimizer": torch.optim.Adam, "verbose": 0}
-    y: np.ndarray
-    if rows.regress:
-        model, y = NeuralNetRegressor(network, **options), rows.y.astype(np.float32)[:, None]
-    else:
-        model = NeuralNetClassifier(network, criterion=nn.CrossEntropyLoss, **options)
-        y = np.unique(rows.y, return_inverse=True)[1]
-    model.fit(((rows.x - center) / scale).astype(np.float32), y)
-    answers = model.predict(((rows.test_x - center) / scale).astype(np.float32))
-    return np.asarray(answers).ravel() if rows.regress else np.unique(rows.y)[answers]
-
-
-PEERS: dict[str, tuple[str, Peer]] = {
-    "HistGradientBoosting": ("sklearn", hist_gradient_boosting),
-    "LightGBM": ("lightgbm", lightgbm),
-    "skorch": ("skorch", skorch),
-}
-"""Name -> the module it needs, and what it does."""
+def there() -> list[str]:
+    """The peers that can be run here, asked of their own environment."""
+    found = run_fresh([PYTHON, str(WORKER)])
+    if found.code != 0:
+        raise RuntimeError(f"{PYTHON} can't run the peers:\n{found.errors[-2000:]}")
+    return found.output.split("\n")[:-1]
 
 
 def run(sets: Sequence[str], seeds: int, limit: str) -> dict[str, Any]:
@@ -100,34 +77,59 @@ def run(sets: Sequence[str], seeds: int, limit: str) -> dict[str, Any]:
         raise KeyError(f"'{unknown[0]}' is none of: {', '.join(SETS)}")
     words = ["benchmarks", "peers", "--seeds", str(seeds), "--time", limit]
     result = {**circumstances(words), "time": limit, "raw": []}
+    peers = there()
     for name in sets or SETS:
         for seed in range(seeds):
-            result["raw"].append(side_by_side(fetch(name), seed, limit))
+            result["raw"].append(side_by_side(fetch(name), seed, limit, peers))
     result["ratios"] = ratios(result["raw"])
-    absent = {name: "not installed" for name, (module, _) in PEERS.items() if not find_spec(module)}
+    absent = {name: "not installed" for name in PEERS if name not in peers}
     result["not_run"] = {**CANNOT, **absent}
     save("peers", result)
     return result
 
 
-def side_by_side(source: Source, seed: int, limit: str) -> dict[str, Any]:
+def side_by_side(source: Source, seed: int, limit: str, peers: Sequence[str]) -> dict[str, Any]:
     """One set and seed: error and seconds of everybody, learned from the same rows."""
     ours = learn(source, seed, limit)
     if "failed" in ours:
         raise RuntimeError(f"{source.name}: {ours['failed']}")
     error = ours["score"] if lower_is_better(ours) else 1 - ours["score"]
     found = {"pellucid": {"error": error, "seconds": ours["process_seconds"]}}
+    failed = {}
     rows = same_rows(source, seed, regress=lower_is_better(ours))
-    for name, (module, peer) in PEERS.items():
-        if find_spec(module) is None:
+    for name in peers:
+        try:
+            answers, seconds = answered(name, rows, seed, seconds_of(limit))
+        except RuntimeError as problem:
+            failed[name] = str(problem)
+            print(f"{source.name:<10} seed {seed} {name:<22} failed", flush=True)
             continue
-        started = time.perf_counter()
-        answers = peer(rows, seed)
-        seconds = time.perf_counter() - started
         found[name] = {"error": wrong(rows, answers), "seconds": seconds}
         print(f"{source.name:<10} seed {seed} {name:<22} error {found[name]['error']:.4g}, "
               f"ours {error:.4g}", flush=True)  # fmt: skip
-    return {"set": source.name, "seed": seed, "test": len(rows.test_y), "found": found}
+    one = {"set": source.name, "seed": seed, "test": len(rows.test_y), "found": found}
+    return {**one, "failed": failed}
+
+
+def answered(peer: str, rows: Rows, seed: int, seconds: float) -> tuple[np.ndarray, float]:
+    """The answers of a peer `(test,)`, and the seconds of its process, start included, as ours.
+
+    Raises:
+        RuntimeError: It ended with an error.
+    """
+    classes, y = np.empty(0), rows.y
+    if not rows.regress:
+        classes, y = np.unique(rows.y, return_inverse=True)
+    with tempfile.TemporaryDirectory() as folder:
+        given, out = Path(folder) / "rows.npz", Path(folder) / "answers.npz"
+        np.savez(given, x=rows.x, y=y, test_x=rows.test_x, regress=rows.regress)
+        words = [PYTHON, str(WORKER), peer, str(given), str(out), str(seed), str(seconds)]
+        ran = run_fresh(words)
+        if ran.code != 0:
+            raise RuntimeError(f"{peer}: {ran.errors[-2000:]}")
+        with np.load(out) as arrays:
+            found = arrays["answers"]
+    return (found if rows.regress else classes[found.astype(np.int64)]), ran.seconds
 
 
 def wrong(rows: Rows, answers: np.ndarray) -> float:
@@ -175,7 +177,8 @@ def ratios(raw: list[dict[str, Any]]) -> list[dict[str, Any]]:
     found = []
     for name in dict.fromkeys(one["set"] for one in raw):
         runs = [one for one in raw if one["set"] == name]
-        for peer in (peer for peer in runs[0]["found"] if peer != "pellucid"):
+        everywhere = set.intersection(*(set(one["found"]) for one in runs)) - {"pellucid"}
+        for peer in (peer for peer in PEERS if peer in everywhere):
             # Half a wrong row each, so that a set without any error has a ratio too.
             least = sum(0.5 / one["test"] for one in runs)
             sums = {

@@ -230,12 +230,18 @@ def test_peers_get_errors_relative_to_ours() -> None:
     assert one["time_ratio"] == 0.1
 
 
-def test_peers_learn() -> None:
+def test_peers_learn_in_processes_of_their_own() -> None:
     random = np.random.default_rng(0)
     x = random.normal(size=(200, 3))
     y = np.where(x[:, 0] > 0, "yes", "no")
     rows = peers.Rows(x[:150], y[:150], x[150:], y[150:], regress=False)
-    assert peers.wrong(rows, peers.lightgbm(rows, 0)) < 0.2
+    assert sys.executable == peers.PYTHON
+    assert {"HistGradientBoosting", "LightGBM"} <= set(peers.there())
+    answers, seconds = peers.answered("LightGBM", rows, 0, 1.0)
+    assert peers.wrong(rows, answers) < 0.2
+    assert seconds > 0
+    with pytest.raises(RuntimeError, match="KeyError: 'nobody'"):
+        peers.answered("nobody", rows, 0, 1.0)
 
 
 # --- the studio -------------------------------------------------------------------------------
