@@ -43,7 +43,7 @@ def surprises(output: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
     """-log of the probability that the true next token got, `(batch, places)` in nats; 0 where
     nothing is asked."""
     flat = F.cross_entropy(
-        output.flatten(0, 1),
+        output.flatten(0, 1).float(),  # 16 bits are too few for a sum over a vocabulary
         target.flatten().long(),
         ignore_index=UNCOUNTED,
         reduction="none",

@@ -99,7 +99,7 @@ class Generate(Course):
         self.objective = NextToken(self.tokens.size)
         self.ngrams: Ngrams | None = None
         self.frequencies: Ngrams | None = None
-        self.counted_seconds = 0.0
+        self.counted_seconds = self.learned_seconds = self.built = 0.0
 
     # --- examples -----------------------------------------------------------------------------
 
@@ -185,6 +185,7 @@ class Generate(Course):
         return fit or DECODER.sizes[:1]
 
     def build(self, plan: Plan) -> nn.Module:
+        self.built = time.perf_counter()  # the last network that is built is the one that learns
         if self.start is not None:
             return Pretrained(self.start.shape, self.start.weights, self.context)
         return Decoder(self.tokens.size, next(iter(plan.sizes.values())), self.context)
@@ -196,6 +197,7 @@ class Generate(Course):
         return float(measure(np.ones((1, 1)))[0])
 
     def finish(self, model: nn.Module, seconds: float, watcher: Watcher) -> LanguageModel:
+        self.learned_seconds = time.perf_counter() - self.built
         return LanguageModel(
             model,
             self.tokens,
@@ -227,6 +229,7 @@ class Generate(Course):
             self.parts,
             self.ngrams,
             self.frequencies,
+            learned_seconds=self.learned_seconds,
             counted_seconds=self.counted_seconds,
             seconds=seconds,
             seed=self.settings.seed,

@@ -46,6 +46,7 @@ def hold_exam(
     ngrams: Ngrams,
     frequencies: Ngrams,
     *,
+    learned_seconds: float,
     counted_seconds: float,
     seconds: float,
     seed: int,
@@ -57,8 +58,9 @@ def hold_exam(
     nats = answerer.nats(test)
     each = 1000 * (time.perf_counter() - began) / len(test)
     size = sum(value.numel() * 4 for value in answerer.model.state_dict().values())
+    size += sum(value.numel() * 2 for value in answerer.model.buffers())  # what is frozen, if any
     network = Judged(NETWORK, _measure(nats, test), _figure(answerer.nats(valid), valid),
-                     0.0, each, size)  # fmt: skip
+                     learned_seconds, each, size)  # fmt: skip
     classical = [
         _counted(f"{COUNTS} of {ngrams.order} bytes", ngrams, valid, test, counted_seconds),
         _counted(LETTERS, frequencies, valid, test, 0.0),

@@ -97,7 +97,7 @@ class Translate(Course):
         self.examples = self._examples(ledger, notes)
         self.objective = NextOfAnswer(self.tokens.size + SHIFT)
         self.nearest: Nearest | None = None
-        self.nearest_seconds = 0.0
+        self.nearest_seconds = self.learned_seconds = self.built = 0.0
 
     def _examples(self, ledger: Ledger, notes: list[str]) -> Examples:
         pairs, usable = self.pairs, ledger.usable()
@@ -175,6 +175,7 @@ class Translate(Course):
         return fit_in or PAIRS.sizes[:1]
 
     def build(self, plan: Plan) -> nn.Module:
+        self.built = time.perf_counter()  # the last network that is built is the one that learns
         size = next(iter(plan.sizes.values()))
         return EncoderDecoder(self.tokens.size + SHIFT, size, self.places)
 
@@ -186,6 +187,7 @@ class Translate(Course):
     def finish(self, model: nn.Module, seconds: float, watcher: Watcher) -> Translator:
         """Fit on validation pairs how sure an answer is."""
         assert isinstance(model, EncoderDecoder)
+        self.learned_seconds = time.perf_counter() - self.built
         translator = Translator(model, self.tokens, self.pairs.names)
         sources, answers = self.texts("valid")
         written = translator.write(sources)
@@ -212,6 +214,7 @@ class Translate(Course):
             valid=self.texts("valid"),
             test=self.texts("test"),
             said_valid=self.said_valid,
+            learned_seconds=self.learned_seconds,
             nearest_seconds=self.nearest_seconds,
             rows=self.rows[self.examples.test],
             places=[str(self.examples.places[number]) for number in self.examples.test],

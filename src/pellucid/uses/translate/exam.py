@@ -29,6 +29,7 @@ def hold_exam(
     valid: Texts,
     test: Texts,
     said_valid: list[str],
+    learned_seconds: float,
     nearest_seconds: float,
     rows: np.ndarray,
     places: list[str],
@@ -44,7 +45,7 @@ def hold_exam(
     near_each = 1000 * (time.perf_counter() - began) / len(sources)
     size = sum(value.numel() * 4 for value in answerer.model.state_dict().values())
     network = Judged(
-        NETWORK, chrf(said, references), _figure(said_valid, valid[1]), 0.0, each, size
+        NETWORK, chrf(said, references), _figure(said_valid, valid[1]), learned_seconds, each, size
     )
     classical = [
         Judged(NEAREST, chrf(near, references), _figure(nearest.answer(valid[0]), valid[1]),
