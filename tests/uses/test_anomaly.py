@@ -112,6 +112,7 @@ def test_lines_for_machines_and_people(run: Run) -> None:
 def test_the_column_that_is_wrong_is_named_and_that_is_tested(run: Run) -> None:
     answerer = load_answerer(run.path)
     found = answerer.explain({"a": 0.1, "b": 0.2, "c": 3.0, "d": 0.2, "town": "Aa"})
+    assert found.sentence.startswith("this example is")
     assert "'c' (3)" in found.sentence
     values = dict(zip(found.figures["pieces"], found.figures["values"], strict=True))
     assert max(values, key=values.__getitem__).startswith("'c'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -164,7 +164,8 @@ class AnomalyAnswerer(Answerer):
         if isinstance(words, list) and words and all(isinstance(one, str) for one in words):
             source = typed_row(words) or (words[0] if len(words) == 1 else source)
         if isinstance(source, dict) and all(np.ndim(value) == 0 for value in source.values()):
-            source = {name: [value] for name, value in source.items()}
+            one = {name: [value] for name, value in source.items()}
+            return replace(read.read_for_prediction(one, names), places=["this example"])
         return read.read_for_prediction(source, names)
 
     def load_values(self, table: RawTable) -> tuple[dict[str, Loaded], dict[int, str]]:
