@@ -32,51 +32,44 @@ from pellucid.uses.use import Source
 
 NAME = "uses-recommend"
 FOLDS, SEEDS = 5, 3
+ENOUGH = 3600.0
+"""Seconds that a run may take: far more than its passes need, so that figures follow from the
+number of passes, and not from how busy the machine was."""
 PUBLISHED = {"SVD": 0.934, "SVD++": 0.920, "NMF": 0.963, "baseline": 0.944}
 """RMSE on five random folds, from the documentation of Surprise."""
 
 
-def run(folds: int = FOLDS, seeds: int = SEEDS, effort: str = "normal") -> dict[str, Any]:
+def run(folds: int = FOLDS, seeds: int = SEEDS, seconds: float = ENOUGH) -> dict[str, Any]:
     """Measure what is not saved yet; each run is saved as soon as it is done."""
     found = saved(NAME) or {"ratings": {}, "lists": {}, "future": {}}
     found |= circumstances(["benchmarks.uses_recommend"])
     source = fetch("ml-100k").train
     log = read_log(Source(source, Settings()), Settings())
     with tempfile.TemporaryDirectory() as home:
-        for seed in range(seeds):
-            key = str(seed)
-            if key not in found["lists"]:
-                settings = Settings(
-                    task="recommend",
-                    target="item_id",
-                    effort=effort,
-                    seed=seed,  # type: ignore[arg-type]
-                )
-                done = learn(source, settings, Watcher(), out=Path(home) / f"lists{seed}")
-                found["lists"][key] = _of(done) | {"figures": done.summary["figures"]}
-                save(NAME, found)
-                print("lists", seed, found["lists"][key]["scores"], flush=True)
-            if seed < folds and key not in found["ratings"]:
-                _fold(log, seed, Path(home), effort, found)
-            if key not in found["future"]:
-                settings = Settings(effort=effort, seed=seed)  # type: ignore[arg-type]
-                done = learn(source, settings, Watcher(), out=Path(home) / f"future{seed}")
-                found["future"][key] = _of(done) | {"figures": done.summary["figures"]}
-                save(NAME, found)
-                print("future", seed, found["future"][key]["scores"], flush=True)
-        for fold in range(seeds, folds):
+        for fold in range(folds):
             if str(fold) not in found["ratings"]:
-                _fold(log, fold, Path(home), effort, found)
+                table = _folded(log, fold, Path(home) / f"fold{fold}.csv")
+                settings = Settings(task="recommend", split="part", time=seconds)
+                _measure(found, "ratings", fold, table, settings, Path(home))
+        for seed in range(seeds):
+            if str(seed) not in found["future"]:
+                _measure(
+                    found, "future", seed, source, Settings(time=seconds, seed=seed), Path(home)
+                )
+            if str(seed) not in found["lists"]:
+                settings = Settings(task="recommend", target="item_id", time=seconds, seed=seed)
+                _measure(found, "lists", seed, source, settings, Path(home))
     return found
 
 
-def _fold(log: Log, fold: int, home: Path, effort: str, found: dict[str, Any]) -> None:
-    table = _folded(log, fold, home / f"fold{fold}.csv")
-    settings = Settings(task="recommend", split="part", effort=effort)  # type: ignore[arg-type]
-    done = learn(table, settings, Watcher(), out=home / f"ratings{fold}")
-    found["ratings"][str(fold)] = _of(done)
+def _measure(
+    found: dict[str, Any], what: str, number: int, source: Path, settings: Settings, home: Path
+) -> None:
+    """One run, saved at once."""
+    done = learn(source, settings, Watcher(), out=home / f"{what}{number}")
+    found[what][str(number)] = _of(done)
     save(NAME, found)
-    print("ratings", fold, found["ratings"][str(fold)]["scores"], flush=True)
+    print(what, number, found[what][str(number)]["scores"], flush=True)
 
 
 def _folded(log: Log, fold: int, path: Path) -> Path:
@@ -107,6 +100,7 @@ def _of(done: Run) -> dict[str, Any]:
         "sentence": verdict["sentence"],
         "steps": done.plan.steps,
         "shortened": done.plan.shortened,
+        "figures": done.summary["figures"],
         "units": verdict["rows"],
     }
 
@@ -126,8 +120,8 @@ def docs() -> Path:
 
 
 def _page(found: dict[str, Any], session: str) -> str:
-    published = ", ".join(f"{name} {value:.3f}" for name, value in PUBLISHED.items())
-    lists, ratings, future = (found[name] for name in ("lists", "ratings", "future"))
+    parts = [_ratings(found["ratings"]), _future(found["future"]), _lists(found["lists"])]
+    body = "\n\n".join(part for part in parts if part)
     return f"""# Recommendation: films
 
 Written by `python -m benchmarks.uses_recommend --docs` from measured results ({found["date"]},
@@ -139,30 +133,49 @@ not part of Pellucid; `python -m benchmarks.data ml-100k` fetches it.
 {session}
 ```
 
-## How high will it be rated?
+{body}
+"""
+
+
+def _ratings(results: dict[str, Any]) -> str:
+    if not results:
+        return ""
+    published = ", ".join(f"{name} {value:.3f}" for name, value in PUBLISHED.items())
+    return f"""## How high will it be rated?
 
 With a column of ratings the network learns ratings. A person's taste is the sum of what the last 64
 ratings say, so a new person needs no training, and every past rating's part in an answer can be
-taken away. RMSE on {len(ratings)} of five random folds, as published figures are measured
-(Surprise: {published}); mean ± standard deviation over folds:
+taken away. RMSE on {len(results)} of five random folds, as published figures are measured
+(Surprise: {published}):
 
-{_table(ratings, "RMSE")}
+{_table(results, "RMSE")}"""
 
-The same on the future: the last tenth of all ratings is sealed, and each is answered from what its
-person had rated before it; {len(future)} seeds, {_units(future):,} ratings:
 
-{_table(future, "RMSE")}
+def _future(results: dict[str, Any]) -> str:
+    if not results:
+        return ""
+    return f"""## How high will it be rated in future?
 
-## What comes next?
+The last tenth of all ratings is sealed, and each is answered from what its person had rated before
+it: a harder question than that of random folds, and the one that is asked in use.
+{_units(results):,} ratings; seeds: {len(results)}.
+
+{_table(results, "RMSE")}"""
+
+
+def _lists(results: dict[str, Any]) -> str:
+    if not results:
+        return ""
+    return f"""## What comes next?
 
 Without ratings, or with `--target item_id`, the network learns what comes next. At
-{_units(lists):,} moments of the last tenth of time a list of ten is asked for; every film is a candidate but those
-that the person had before; the truth is the next ten that they took. {len(lists)} seeds:
+{_units(results):,} moments of the last tenth of time a list of ten is asked for; every film is a
+candidate but those that the person had before; the truth is the next ten that they took. Seeds:
+{len(results)}.
 
-{_table(lists, "NDCG@10")}
+{_table(results, "NDCG@10")}
 
-{_figures(lists)}
-"""
+{_figures(results)}"""
 
 
 def _table(results: dict[str, Any], metric: str) -> str:
