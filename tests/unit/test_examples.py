@@ -34,7 +34,7 @@ def test_one_example_of_every_kind_and_the_name_says_what_is_generated() -> None
         assert example.title == (f"{name} (generated)" if example.generated else name)
         assert example.description.endswith("?"), "the description asks the question"
     generated = {name for name, example in EXAMPLES.items() if example.generated}
-    assert generated == {"shapes", "scenes", "sounds", "series", "mixed"}
+    assert generated == {"shapes", "scenes", "sounds", "series", "sales", "mixed"}
 
 
 def test_listing_examples_imports_nothing_heavy() -> None:

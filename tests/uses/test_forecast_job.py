@@ -11,13 +11,17 @@ import numpy as np
 import pytest
 import torch
 
+from pellucid import uses
 from pellucid.config import Settings
 from pellucid.errors import PellucidError
+from pellucid.examples import EXAMPLES
 from pellucid.recipe.watcher import Watcher
 from pellucid.recording.run import Run
 from pellucid.uses import learn
 from pellucid.uses.answerers import load_answerer, write_bundle
 from pellucid.uses.forecast.answerer import ForecastAnswerer
+from pellucid.uses.forecast.course import ForecastCourse
+from pellucid.uses.use import Source
 
 DAYS = 140
 PLAN = np.random.default_rng(5).random(DAYS + 30) < 0.3
@@ -227,3 +231,17 @@ def test_a_handful_of_windows_proves_nothing() -> None:
     assert high - 0.5 == pytest.approx(0.1 * 4.303 / 1.960 * (3 / 2) ** 0.5, rel=1e-3)
     assert low == pytest.approx(1.0 - high)
     assert _as_students(0.5, (0.5, 0.5), 1) == (-np.inf, np.inf)
+
+
+def test_the_example_is_a_forecast_by_itself(tmp_path: Path) -> None:
+    example = EXAMPLES["sales"]
+    made = Settings(target=example.target)
+    source = Source(example.make(tmp_path), made)
+    found = uses.asked(source)
+    assert found is not None
+    assert found[0] == "forecast"
+    course = ForecastCourse(source, made, Watcher())
+    assert course.season.value == 7
+    assert course.horizon.value == 14
+    assert course.layout.ids == ("shop",)
+    assert sum(course.examples.ledger.counts().values()) == 5 * 730

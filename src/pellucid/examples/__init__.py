@@ -155,6 +155,16 @@ _EXAMPLES = (
         target="shape",
     ),
     Example(
+        "sales",
+        "series",
+        "five shops' sales a day for two years: how much will they sell in the next two weeks?",
+        "computed by Pellucid with a fixed seed",
+        generated=True,
+        seconds=60,
+        writer="sales:write",
+        target="sales",
+    ),
+    Example(
         "mixed",
         "mixed",
         "1,500 houses: a picture, a description, numbers, a town and a date: what is the price?",
