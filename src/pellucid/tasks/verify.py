@@ -23,7 +23,8 @@ ALPHA, DELTA = 32.0, 0.1
 """ProxyAnchor: how much the hardest pictures count, and the margin."""
 MARGIN, LEAST_SCALE = 0.2, 16.0
 """ArcFace: angle to be won beyond the others, and how sharply cosines decide."""
-TEMPERATURE = 0.1
+SHARPNESS = 2.0
+"""How much one spread of the likenesses counts where pictures find each other."""
 
 
 class SameIdentity(Objective):
@@ -93,12 +94,19 @@ def in_batch(embedding: Tensor, target: Tensor) -> Tensor:
     """How poorly each picture finds the others of its identity in the batch `(batch,)` (SupCon,
     Khosla et al. 2020); 0 where there are none.
 
+    Likenesses count in units of their spread in this batch: else points that all lie close
+    together, as at the beginning, would look better than points that are nearly well spread.
+
     Args:
         embedding: `(batch, width)`, of length 1. target: int64 `(batch,)`.
     """
-    near = embedding @ embedding.T / TEMPERATURE
+    near = embedding @ embedding.T
     itself = torch.eye(len(near), dtype=torch.bool, device=near.device)
-    near = near.masked_fill(itself, -torch.inf)
+    count = max(1, len(near) * (len(near) - 1))
+    others = near.masked_fill(itself, 0.0)
+    mean = others.sum() / count
+    spread = ((others - mean).square().masked_fill(itself, 0.0).sum() / count).sqrt()
+    near = (SHARPNESS * (near - mean) / spread.clamp(min=1e-6)).masked_fill(itself, -torch.inf)
     alike = (target[:, None] == target) & ~itself
     log_share = near - near.logsumexp(1, keepdim=True)
     total = torch.where(alike, log_share, 0.0).sum(1)
