@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import Pellucid
 
 from pellucid.interfaces import cli
+from tests.commands import Pellucid
 
 Say = Callable[..., list[Any]]
 KEYS = {

@@ -9,10 +9,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from conftest import Pellucid, command
 from safetensors.numpy import load_file
 
 from pellucid.recording.run import Run
+from tests.commands import Pellucid, command
 
 
 def weights(run: Path) -> dict[str, bytes]:

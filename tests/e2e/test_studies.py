@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Pellucid
 
 import pellucid
 from pellucid.evidence.finding import Finding
@@ -17,6 +16,7 @@ from pellucid.interfaces.findings import lines_of
 from pellucid.interfaces.trained import Trained
 from pellucid.recipe.study import material_of
 from pellucid.recipe.watcher import Watcher
+from tests.commands import Pellucid
 
 ROWS, TURNED = 400, 40
 PARTS = ("overfitting", "data", "cost")

@@ -179,7 +179,7 @@ def test_silence_is_kept_where_a_class_means_it(tmp_path: Path) -> None:
     answers = np.array(["tone"] * 4 + ["silence"] * 4, dtype=object)
     kept = AUDIO.on_purpose(loaded, answers)
     assert list(kept.problems) == [1]  # a tone that was not recorded is none
-    assert "3 silent ones kept: they are what 'silence' means" in kept.layout["why"]
+    assert "3 silent ones kept: 'silence' means that" in kept.layout["why"]
     nothing = np.log(mel.FLOOR)
     np.testing.assert_allclose(kept.values.mel[[5, 6, 7]].astype(float), nothing, rtol=1e-3)
     # A model that learned it is asked about silence too; any other is not.

@@ -138,8 +138,8 @@ def marked(data: dict[str, Any], alt: str, budget: pictures.Budget) -> Html:
     said: list[Html | str] = []
     for part in parts:
         weight = max(-1.0, min(1.0, float(part["weight"])))
-        look = "mark against" if weight < 0 else "mark"
-        said.append(tag("span", part["text"], class_=look, style=f"--weight:{abs(weight):.2f}"))
+        look = f"mark level-{round(9 * abs(weight))}" + (" against" if weight < 0 else "")
+        said.append(tag("span", part["text"], class_=look))
     more = " …" if len(data["parts"]) > len(parts) else None
     return tag("blockquote", said, more, class_="marked", aria_label=alt)
 
