@@ -66,6 +66,17 @@ def test_odd_values_become_missing_and_are_named() -> None:
     np.testing.assert_array_equal(loaded.values, [1.5, np.nan, np.nan, np.nan, np.nan, 2])
 
 
+def test_one_cell_that_is_no_number_spoils_no_others() -> None:
+    """Learned from a file whose decimal commas the reader understood; new cells come as text."""
+    layout = NUMBER.load(RawColumn("x", np.array([1.5, 2.5]))).layout
+    found = NUMBER.load(texts("4.321,50", "120,00", "abc"), layout)
+    np.testing.assert_array_equal(found.values, [4321.5, 120.0, np.nan])
+    assert list(found.repairs) == [2]
+    assert NUMBER.load(texts("1.234", "abc"), layout).values[0] == 1.234
+    euros = NUMBER.load(texts("1,50 €", "2,25 €")).layout
+    assert np.isnan(NUMBER.load(texts("$1.50", "$2.25"), euros).values).all()
+
+
 def test_infinities_in_numbers_are_named() -> None:
     loaded = NUMBER.load(RawColumn("x", np.array([1.0, np.inf, -np.inf, np.nan])))
     assert set(loaded.repairs) == {1, 2}

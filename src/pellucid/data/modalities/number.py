@@ -71,7 +71,8 @@ class Number(Modality):
             layout = layout or PLAIN
             numbers = raw.values.astype(np.float64)
         else:
-            layout = layout or find_format([str(value).strip() for value in present(raw)])
+            own = find_format([str(value).strip() for value in present(raw)])
+            layout = own if layout is None else _better_read(raw, layout, own)
             numbers = _parse_all(raw, layout, repairs)
         for row in np.flatnonzero(np.isinf(numbers)):
             repairs[int(row)] = f"{raw.name} is infinite, read as missing"
@@ -242,6 +243,16 @@ def parse(text: str, layout: dict[str, str]) -> float | None:
     number = float(digits.replace(layout["decimal"], ".") + (match["power"] or ""))
     negative = (match["sign"] + match["sign2"]) in ("-", "−") or match["open"] is not None
     return -number if negative else number
+
+
+def _better_read(raw: RawColumn, known: dict[str, Any], own: dict[str, str]) -> dict[str, Any]:
+    """How numbers were written in what was learned from, unless these cells say otherwise: a file
+    with decimal commas is read as numbers, but one cell that is none leaves its column as text.
+    Numbers in another unit are other numbers, and not taken for these."""
+    if own == known or own["unit"] != known["unit"]:
+        return known
+    read = [np.isfinite(_parse_all(raw, layout, {})).sum() for layout in (known, own)]
+    return own if read[1] > read[0] else known
 
 
 def _parse_all(raw: RawColumn, layout: dict[str, Any], repairs: dict[int, str]) -> np.ndarray:
