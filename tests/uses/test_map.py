@@ -12,7 +12,7 @@ import torch
 from pellucid.baselines.clusters import Components, group, nearest, trusted
 from pellucid.config import Settings
 from pellucid.data.columns import Entry
-from pellucid.errors import DataError
+from pellucid.errors import ConfigError, DataError
 from pellucid.recipe import Watcher
 from pellucid.recording.run import Run
 from pellucid.tasks.map import CHANGED, SameUnderChange, pairs_of
@@ -208,6 +208,10 @@ def test_new_rows_get_their_cluster_and_a_place(run: Run, tmp_path: Path) -> Non
     assert "cluster" in answerer.readable(lines[0])
     one = {"a": 4.0, "b": 0.0, "c": 0.0, "d": 0.0, "color": "red"}
     assert answerer.predict(one)[0]["answer"] == answers[0]
+    typed = ["a=4", "b=0", "c=0", "d=0", "color=red"]
+    assert answerer.predict(typed)[0]["answer"] == answers[0]
+    with pytest.raises(ConfigError, match="2 sources"):
+        answerer.predict([str(new), str(new)])
     assert answerer.predict(str(new), "baseline")[0]["answer"] is not None
     finding = answerer.explain(str(new), 0)
     assert len(finding.tables[0].rows) == 5

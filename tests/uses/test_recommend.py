@@ -448,6 +448,11 @@ def test_recommend_on_the_command_line(
         had = answerer.memory.history(answerer.memory.users.index("u2"))[0]
         named = {answerer.memory.items.index(item["item"]) for item in found["items"]}
         assert not named & set(had.tolist())
+    assert main(["predict", str(rated.path), "user_id=u2", "item_id=i3", "--json"]) == 0
+    line = json.loads(capsys.readouterr().out)
+    assert set(line) >= {"row", "answer", "low", "high"}
+    assert main(["explain", str(rated.path), "user_id=u2", "item_id=i3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["part"] == "explanation"
     assert main(["recommend", str(rated.path), "--user", "u2"]) == 0
     assert "Thing" in capsys.readouterr().out
     assert main(["recommend", str(rated.path), "--user", "u02", "--json"]) == 2

@@ -22,6 +22,7 @@ from pellucid.evidence.finding import Finding, Table
 from pellucid.network.assemble import Blueprint, Model
 from pellucid.recording.files import read_arrays, write_arrays
 from pellucid.uses.map.space import Space, raw_values
+from pellucid.uses.typed import as_source
 from pellucid.uses.use import Answerer
 
 DRAWS = 8
@@ -166,9 +167,7 @@ class Mapper(Answerer):
 
     def _table(self, source: Any) -> RawTable:
         names = [column.name for column in self.columns]
-        if isinstance(source, dict) and all(np.ndim(value) == 0 for value in source.values()):
-            source = {name: [value] for name, value in source.items()}
-        return read.read_for_prediction(source, names)
+        return read.read_for_prediction(as_source(source), names)
 
     def _load(self, table: RawTable) -> tuple[dict[str, Loaded], dict[int, str]]:
         loaded: dict[str, Loaded] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,6 +20,7 @@ from pellucid.evidence.finding import Finding
 from pellucid.evidence.trust.conformal import Promise
 from pellucid.uses.recommend.lists import TOP, top_of
 from pellucid.uses.recommend.log import number_of
+from pellucid.uses.typed import as_source
 from pellucid.uses.use import Answerer
 
 WHY = 2
@@ -374,12 +374,7 @@ def _place(name: str, names: list[str]) -> int:
 
 
 def _table(source: Any) -> RawTable:
-    if isinstance(source, Mapping):
-        cells = {
-            name: value if isinstance(value, list | tuple | np.ndarray) else [value]
-            for name, value in source.items()
-        }
-        return read.read_for_prediction(cells, [])
+    source = as_source(source)
     if isinstance(source, str | Path):
         layout = find_layout(Path(source))
         if layout is not None:

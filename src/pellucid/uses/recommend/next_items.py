@@ -85,7 +85,7 @@ class NextQuestion(Question):
         return Examples(
             name=log.table.name,
             fingerprint=log.table.fingerprint,
-            target=f"which '{log.roles.item}' comes next",
+            target=f"which {log.roles.item} comes next",
             dataset=self.dataset,
             modalities={"history": "category"},
             places=[f"user {log.users[user]}" for user in users],

@@ -84,7 +84,7 @@ class RatingQuestion(Question):
         return Examples(
             name=log.table.name,
             fingerprint=log.table.fingerprint,
-            target=f"'{log.roles.rating}' of an item by a user",
+            target=f"{log.roles.rating} of an item by a user",
             dataset=self.dataset,
             modalities={"pair": "category"},
             places=[log.table.places[row] for row in log.row],
