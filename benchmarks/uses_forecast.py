@@ -91,7 +91,7 @@ def docs() -> Path:
 
 
 def _page(found: dict[str, Any], session: str) -> str:
-    sets = "\n".join(f"- **{name}**: {what}" for name, what in SETS.items())
+    sets = "\n".join(f"- **{name}**: {SETS[name]}" for name in found["sets"])
     said = "\n".join(
         f"- **{name}**: {next(iter(runs.values()))['sentence']}"
         for name, runs in found["sets"].items()
@@ -115,7 +115,8 @@ have no seed.
 
 {_scores(found["sets"])}
 
-What the first seed's verdict says, where a handful of windows proves nothing:
+What the first seed's verdict says; the intervals of few windows are stretched as Student's t asks,
+and overlapping windows count as one:
 
 {said}
 
@@ -164,7 +165,7 @@ def _session() -> str:
         (Path(home) / "airline.csv").write_bytes(fetch("airline").train.read_bytes())
         (Path(home) / "next.csv").write_text("Date\n1961-01\n1961-07\n1963-01\n", "utf-8")
         for words in (
-            ["learn", "airline.csv", "--time", "60s", "--no-report"],
+            ["learn", "airline.csv", "--time", "30s", "--no-report"],
             ["predict", "airline.run", "next.csv"],
             ["predict", "airline.run", "next.csv", "--json"],
             ["explain", "airline.run", "next.csv", "--row", "1"],
