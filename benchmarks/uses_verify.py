@@ -166,7 +166,6 @@ def docs() -> Path:
 
 
 def _page(result: dict[str, Any]) -> list[str]:
-    seeds = max(len(one["runs"]) for one in result["sets"].values())
     first = next(iter(result["sets"]))
     return [
         "# Are these two the same, and who is it?",
@@ -190,8 +189,8 @@ def _page(result: dict[str, Any]) -> list[str]:
         "",
         "## Measured",
         "",
-        f"Mean over {seeds} seeds (lowest to highest), another split of the identities each,",
-        f"`--time {result['time']}`, on {result['machine']['cores']} cores shared with other work,",
+        "Mean over n seeds (lowest to highest), another split of the identities each,",
+        f"`--time {result['time']}`, {result['machine']['cores']} cores shared with other work,",
         f"{result['date']}. EER: the share of mistakes where as many different pairs are accepted",
         "as same ones refused; lower is better.",
         "",

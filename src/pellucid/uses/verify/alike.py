@@ -54,12 +54,11 @@ def explain_pair(
         _Side(column, points, pair[at], whole[1 - at], seconds / 2, places[at]) for at in (0, 1)
     ]
     answer = "the same" if chance >= 0.5 else "different"
-    verb = "speaks most for it" if chance >= 0.5 else "they have most in common at"
+    said = "what speaks most for it is" if chance >= 0.5 else "what they have most in common is"
     first = sides[0].names[int(sides[0].taken.order[0])]
     sentence = (
         f"{places[0]} and {places[1]} are {answer}: {chance:.1%} that they are the same, where both"
-        f" were as likely before. In the first one, "
-        + (f"{first} {verb}." if chance >= 0.5 else f"{verb} {first}.")
+        f" were as likely before. In the first one, {said} {first}."
     )
     faithful = all(side.taken.faithful for side in sides)
     tests = [
