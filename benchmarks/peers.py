@@ -8,11 +8,11 @@ peers learn from all the others. Without `--sets` all of them are asked, with it
 Peers live in an environment of their own, so that nothing of theirs changes what Pellucid runs on:
 
     python3 -m venv ../peers
-    ../peers/bin/pip install scikit-learn lightgbm flaml skorch "torch==2.13.0+cpu"
+    ../peers/bin/pip install scikit-learn lightgbm skorch "torch==2.13.0+cpu" autogluon.tabular
     PELLUCID_PEERS=../peers/bin/python python -m benchmarks peers --sets wine,satimage,letter
 
-(a CPU build of PyTorch as `run.py` finds it; "autogluon.tabular[lightgbm]" may be added). Without
-`PELLUCID_PEERS` those are asked that Pellucid's own environment has: scikit-learn and LightGBM.
+(a CPU build of PyTorch as `run.py` finds it; 1.6 GB in all; AutoGluon uses what it finds of
+scikit-learn and LightGBM, and learns for `--time`, as Pellucid does). Without `PELLUCID_PEERS` those are asked that Pellucid's own environment has: scikit-learn and LightGBM.
 Peers that are not installed are listed as not run. Nothing is downloaded but the sets themselves,
 which `benchmarks/data.py` keeps.
 """
@@ -43,6 +43,7 @@ CANNOT = {
     "fastai, AutoGluon multimodal, Ludwig": "they import torchvision, which does not fit a CPU "
     "build of PyTorch from PyPI",
     "TabPFN": "its weights come from a hub",
+    "FLAML": "its search for models needs XGBoost, whose package brings CUDA libraries",
 }
 """Peers that can't be measured here, and why."""
 

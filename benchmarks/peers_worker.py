@@ -69,24 +69,6 @@ def skorch(rows: Rows, seed: int, seconds: float) -> np.ndarray:
     return np.asarray(model.predict(((rows.test_x - center) / scale).astype(np.float32))).ravel()
 
 
-def flaml(rows: Rows, seed: int, seconds: float) -> np.ndarray:
-    """It searches models and settings for as long as Pellucid may learn."""
-    from flaml import AutoML  # type: ignore[import-not-found]
-
-    search = AutoML()
-    search.fit(
-        rows.x,
-        rows.y,
-        task="regression" if rows.regress else "classification",
-        metric="rmse" if rows.regress else "accuracy",
-        time_budget=seconds,
-        estimator_list=["lgbm", "rf", "extra_tree"],
-        seed=seed,
-        verbose=0,
-    )
-    return np.asarray(search.predict(rows.test_x))
-
-
 def autogluon(rows: Rows, seed: int, seconds: float) -> np.ndarray:
     """Its tables' part, with what is installed of its models, for as long as Pellucid may learn."""
     import tempfile
@@ -108,7 +90,6 @@ PEERS: dict[str, tuple[str, Peer]] = {
     "HistGradientBoosting": ("sklearn", hist_gradient_boosting),
     "LightGBM": ("lightgbm", lightgbm),
     "skorch": ("skorch", skorch),
-    "FLAML": ("flaml", flaml),
     "AutoGluon (tables)": ("autogluon.tabular", autogluon),
 }
 """Name -> the module it needs, and what it does."""
