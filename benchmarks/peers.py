@@ -12,7 +12,8 @@ Peers live in an environment of their own, so that nothing of theirs changes wha
     PELLUCID_PEERS=../peers/bin/python python -m benchmarks peers --sets wine,satimage,letter
 
 (a CPU build of PyTorch as `run.py` finds it; 1.6 GB in all; AutoGluon uses what it finds of
-scikit-learn and LightGBM, and learns for `--time`, as Pellucid does). Without `PELLUCID_PEERS` those are asked that Pellucid's own environment has: scikit-learn and LightGBM.
+scikit-learn and LightGBM, and learns for `--time`, as Pellucid does). Without `PELLUCID_PEERS`
+those are asked that Pellucid's own environment has: scikit-learn and LightGBM.
 Peers that are not installed are listed as not run. Nothing is downloaded but the sets themselves,
 which `benchmarks/data.py` keeps.
 """
