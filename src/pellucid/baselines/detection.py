@@ -133,8 +133,9 @@ DIRECTIONS = 9
 FEATURES = DIRECTIONS + 4
 EASY, HARD = 12, 20
 """Windows of nothing learned from each picture: at random, and those taken wrongly."""
-MOST_POSITIVE = 4_000
+MOST_WINDOWS = 8_000
 MOST_PICTURES = 300
+PASSES, SHRINK = 60, 1e-4
 FITS, FAR = 0.6, 0.35
 """Overlap from which on a window shows a thing, and up to which it shows nothing."""
 
@@ -277,23 +278,15 @@ class SlidingWindow(Finder):
         seed: int,
     ) -> None:
         """A linear classifier for each shape and class: this class or anything else."""
-        from sklearn.svm import LinearSVC
-
         self.weights = []
         for number, (down, across) in enumerate(self.shapes):
             features = np.concatenate([*shown[number], np.zeros((0, down * across * FEATURES))])
             target = np.concatenate([*labels[number], np.zeros(0)]).astype(np.int64)
-            weights = np.zeros((classes, down * across * FEATURES))
-            self.biases[number] = -30.0  # without any example: never
-            for label in range(classes):
-                if (target == label).sum() < 2 or (target != label).sum() < 2:
-                    continue
-                chosen = _thinned(target == label, seed)
-                machine = LinearSVC(C=0.02, class_weight="balanced", random_state=seed)
-                machine.fit(features[chosen], target[chosen] == label)
-                # Sharper than the margin, so that sums don't round to the same sureness.
-                weights[label] = 2 * machine.coef_[0]
-                self.biases[number, label] = 2 * machine.intercept_[0]
+            kept = _thinned(target, seed)
+            wanted = target[kept, None] == np.arange(classes)
+            weights, self.biases[number] = _logistic(features[kept], wanted)
+            unknown = (wanted.sum(0) < 2) | ((~wanted).sum(0) < 2)
+            weights[unknown], self.biases[number, unknown] = 0.0, -30.0  # never
             self.weights.append(weights)
 
 
@@ -374,12 +367,43 @@ def _resized(picture: np.ndarray, scale: float) -> np.ndarray:
     return np.asarray(zoom(values, (scale, scale, 1), order=1, grid_mode=True, mode="nearest"))
 
 
-def _thinned(wanted: np.ndarray, seed: int) -> np.ndarray:
-    """Rows to learn from: at most so many of the class, and five times as many others."""
+def _thinned(target: np.ndarray, seed: int) -> np.ndarray:
+    """Rows to learn from: at most so many windows of things, and as many of nothing."""
     random = np.random.default_rng(seed)
-    own = random.permutation(np.flatnonzero(wanted))[:MOST_POSITIVE]
-    others = random.permutation(np.flatnonzero(~wanted))[: 5 * MOST_POSITIVE]
-    return np.sort(np.concatenate([own, others]))
+    parts = (np.flatnonzero(target >= 0), np.flatnonzero(target < 0))
+    return np.sort(np.concatenate([random.permutation(part)[:MOST_WINDOWS] for part in parts]))
+
+
+def _logistic(features: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights `(classes, features)` and biases `(classes,)` of one logistic regression a class, in
+    which both sides count the same. wanted: bool `(rows, classes)`.
+
+    All classes share the passes over the windows: a few dozen, seconds where a support vector
+    machine takes minutes.
+    """
+    from scipy.optimize import minimize
+
+    rows, size = features.shape
+    classes = wanted.shape[1]
+    if not rows:
+        return np.zeros((classes, size)), np.zeros(classes)
+    inputs = np.concatenate([features, np.ones((rows, 1))], 1).astype(np.float32)
+    sign = np.where(wanted, 1.0, -1.0)
+    several = np.maximum([wanted.sum(0), (~wanted).sum(0)], 1)
+    count = np.where(wanted, 0.5 / several[0], 0.5 / several[1])
+    shrink = np.append(np.full(size, SHRINK), 0.0)[:, None]
+
+    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        both = flat.reshape(size + 1, classes)
+        margin = sign * (inputs @ both.astype(np.float32))
+        slope = -sign * count / (1 + np.exp(np.clip(margin, -30, 30)))
+        value = float((count * np.logaddexp(0, -margin)).sum() + (shrink * both**2).sum() / 2)
+        return value, (inputs.T @ slope.astype(np.float32) + shrink * both).ravel()
+
+    start = np.zeros((size + 1) * classes)
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": PASSES})
+    both = np.asarray(found.x).reshape(size + 1, classes)
+    return np.ascontiguousarray(both[:-1].T), both[-1]
 
 
 def _suppressed(boxes: np.ndarray) -> np.ndarray:
