@@ -12,7 +12,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +149,7 @@ def _finish(
         timing["classical methods"] = time.perf_counter() - began
         stage("exam on the sealed test examples")
         exam = course.exam(answerer, RESERVE * allowed, watcher)
+        exam = replace(exam, network=replace(exam.network, seconds=learned.seconds))
         _write_end(writer, course, learned, answerer, exam, settings)
     except BaseException as error:
         writer.update(status="failed", problem=problem_of(error), seconds=spent())

@@ -200,14 +200,15 @@ class Answerer(ABC):
 class Course(ABC):
     """A source understood as examples of one use, and how to learn from them.
 
-    kind, title: the word after `--task`, and what people call it. metric: the main figure
+    kind, title: the word after `--task`, and what people call it. metric: the main figure,
+    which may depend on the data
     (`learning/evaluate.py: SMALLER_IS_BETTER` knows which way is better). answerer: the class that
     reads its models back.
     """
 
     kind: ClassVar[str]
     title: ClassVar[str]
-    metric: ClassVar[str]
+    metric: str
     answerer: ClassVar[type[Answerer]]
     examples: Examples
     objective: Objective

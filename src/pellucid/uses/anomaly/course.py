@@ -95,7 +95,7 @@ class Method:
 class Anomaly(Course):
     kind: ClassVar[str] = "anomaly"
     title: ClassVar[str] = "anomaly detection without labels"
-    metric: ClassVar[str] = "AUC"
+    metric: str = "AUC"
     answerer: ClassVar[type[AnomalyAnswerer]] = AnomalyAnswerer
     objective: HiddenCells | HiddenPatches
 
@@ -157,7 +157,7 @@ class Anomaly(Course):
         self.labeled = self._labeled(test)
         if not self.labeled:
             # Said wherever the figure is said: it is not about real anomalies.
-            vars(self)["metric"] = PLANTED_METRIC
+            self.metric = PLANTED_METRIC
 
     # --- rows ---------------------------------------------------------------------------------
 

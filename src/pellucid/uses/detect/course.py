@@ -40,7 +40,7 @@ class Detection(Course):
 
     kind: ClassVar[str] = "detect"
     title: ClassVar[str] = "object detection"
-    metric: ClassVar[str] = "mAP"
+    metric: str = "mAP"
     answerer = DetectAnswerer
 
     @classmethod

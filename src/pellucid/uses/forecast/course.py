@@ -103,7 +103,7 @@ class ForecastCourse(Course):
 
     kind: ClassVar[str] = "forecast"
     title: ClassVar[str] = "forecast"
-    metric: ClassVar[str] = "MASE"
+    metric: str = "MASE"
     answerer: ClassVar[type[ForecastAnswerer]] = ForecastAnswerer
 
     @classmethod

@@ -67,7 +67,7 @@ class Generate(Course):
 
     kind: ClassVar[str] = "generate"
     title: ClassVar[str] = "language model"
-    metric: ClassVar[str] = BITS
+    metric: str = BITS
     answerer: ClassVar[type[Answerer]] = LanguageModel
 
     @classmethod

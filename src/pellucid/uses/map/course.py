@@ -56,7 +56,7 @@ RECIPE = Recipe(
 class Map(Course):
     kind: ClassVar[str] = "map"
     title: ClassVar[str] = "map of unlabelled data"
-    metric: ClassVar[str] = "recognized again"
+    metric: str = "recognized again"
     answerer: ClassVar[type[Mapper]] = Mapper
     objective: SameUnderChange
 

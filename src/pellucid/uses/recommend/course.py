@@ -57,7 +57,7 @@ class Recommend(Course):
         log = read_log(source, settings)
         rated = log.rating is not None
         self.question: Question = RatingQuestion(log) if rated else NextQuestion(log)
-        self.metric = self.question.metric  # type: ignore[misc]  # of this log's question
+        self.metric = self.question.metric
         self.objective = self.question.objective
         watcher.stage("encoding")
         self.examples = self.question.examples()

@@ -69,7 +69,7 @@ class Translate(Course):
 
     kind: ClassVar[str] = "translate"
     title: ClassVar[str] = "translation"
-    metric: ClassVar[str] = CHRF
+    metric: str = CHRF
     answerer: ClassVar[type[Answerer]] = Translator
 
     @classmethod

@@ -72,7 +72,7 @@ class Method:
 class Verify(Course):
     kind: ClassVar[str] = "verify"
     title: ClassVar[str] = "similarity and verification"
-    metric: ClassVar[str] = "EER"
+    metric: str = "EER"
     answerer: ClassVar[type[VerifyAnswerer]] = VerifyAnswerer
     objective: SameIdentity
 
