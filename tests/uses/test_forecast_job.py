@@ -245,3 +245,18 @@ def test_the_example_is_a_forecast_by_itself(tmp_path: Path) -> None:
     assert course.horizon.value == 14
     assert course.layout.ids == ("shop",)
     assert sum(course.examples.ledger.counts().values()) == 5 * 730
+
+
+def test_a_wide_table_is_answered_column_by_column(tmp_path: Path) -> None:
+    months = [str(np.datetime64("2020-01", "M") + number) for number in range(72)]
+    waves = [100 + 10 * np.sin(number * np.pi / 6) for number in range(72)]
+    rows = [f"{when},{wave:.3f},{50 + n}" for n, (when, wave) in enumerate(zip(months, waves))]
+    path = tmp_path / "wide.csv"
+    path.write_text("\n".join(["month,milk,bread", *rows]) + "\n", "utf-8")
+    asked_for = Settings(task="forecast", time=3.0, record=False, keep="best")
+    done = learn(path, asked_for, Watcher(), out=tmp_path / "wide.run")
+    line, late = load_answerer(done.path).predict({"month": ["2026-02", "2030-01"]})
+    assert set(line["answer"]) == set(line["low"]) == set(line["high"]) == {"milk", "bread"}
+    assert line["answer"]["milk"] == pytest.approx(105.0, abs=3.0)
+    assert line["answer"]["bread"] == pytest.approx(123.0, abs=6.0)
+    assert "looks" in late["error"]["what"]
