@@ -85,8 +85,8 @@ FORECAST = Recipe(
     family="forecaster",
     sizes=(Size(32, 2, 0.2), Size(64, 2, 0.2), Size(128, 2, 0.2), Size(256, 2, 0.2)),
     epochs=(1, 20),
-    # With 64 windows of one series 1,500 steps learned them by heart: validation MASE .45 where
-    # 200 reached .36 (1 seed); the lines are there before the first step.
+    # 64 windows of one series (airline passengers, 1 seed): validation MASE .45 after 1,500 steps
+    # at twice the rate, .38 after 265; the lines are there before the first step.
     steps=(100, 300),
     batch=256,
     rate=5e-4,
