@@ -116,7 +116,8 @@ def test_an_empty_example_is_harmless(name: str, rank: int, empty: slice) -> Non
     pooled = Pool(SIZE.width)(*net(x, mask))
     assert pooled.isfinite().all()
     pooled.square().sum().backward()
-    assert x.grad is not None and x.grad.isfinite().all()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
     assert all(p.grad is None or p.grad.isfinite().all() for p in net.parameters())
 
 
@@ -128,7 +129,8 @@ def test_gradient_reaches_every_parameter(name: str, rank: int) -> None:
     silent = [key for key, p in net.named_parameters() if p.grad is None or not p.grad.any()]
     assert silent == []
     if net.pairs:  # all that it learns are the vectors of the way in
-        assert x.grad is not None and x.grad.any(-1).all()
+        assert x.grad is not None
+        assert x.grad.any(-1).all()
     else:
         assert sum(p.numel() for p in net.parameters()) > 0
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -56,14 +58,14 @@ def test_a_class_that_the_rows_lack_is_never_answered() -> None:
 
 
 def test_the_strength_follows_from_log_loss_and_the_model_from_right_answers() -> None:
-    class Judged:
-        kind = "classify"
-        target = np.array([0, 1, 0, 1])
-        folds = [(np.array([], np.int64), np.arange(4))]
-
+    judged = SimpleNamespace(
+        kind="classify",
+        target=np.array([0, 1, 0, 1]),
+        folds=[(np.array([], np.int64), np.arange(4))],
+    )
     ways = (Way("plain", 1.0), Way("plain", 2.0), Way("wide", 1.0, margin=True))
     sure = np.array([[0.9, 0.1], [0.4, 0.6], [0.9, 0.1], [0.6, 0.4]])  # three of four
     surer = np.array([[0.99, 0.01], [0.3, 0.7], [0.99, 0.01], [0.55, 0.45]])  # the same three
     right = np.array([[0.51, 0.49], [0.49, 0.51]] * 2)  # all four, hardly sure
-    assert chosen(Judged, ways, [sure, surer, sure]) == 1  # type: ignore[arg-type]
-    assert chosen(Judged, ways, [sure, surer, right]) == 2  # type: ignore[arg-type]
+    assert chosen(judged, ways, [sure, surer, sure]) == 1  # type: ignore[arg-type]
+    assert chosen(judged, ways, [sure, surer, right]) == 2  # type: ignore[arg-type]
