@@ -120,9 +120,10 @@ and overlapping windows count as one:
 
 {said}
 
-How these figures came about: steps, rate and the start in closed form were chosen by validation windows, but the sealed
-figures of airline, sunspots, employment and seattle-weather were on the screen while choosing, so they flatter. The
-figures of M1 yearly had not been seen before their one measurement.
+How these figures came about: steps, rate and the start in closed form were chosen by validation
+windows, but the sealed figures of airline, sunspots, employment and seattle-weather were on the
+screen while choosing, so they flatter. Those of M1 yearly had not been seen before their one
+measurement.
 
 ## Do the intervals hold, and are the explanations true?
 
