@@ -51,11 +51,15 @@ def draw(
 
 
 def write(
-    folder: Path, pictures: int = PICTURES, side: int = SIDE, names: tuple[str, ...] = SHAPES
+    folder: Path,
+    pictures: int = PICTURES,
+    side: int = SIDE,
+    names: tuple[str, ...] = SHAPES,
+    seed: int = SEED,
 ) -> Path:
     """`scenes/` with pictures and their annotations."""
     image = require("PIL.Image", extra="image", purpose="writing pictures")
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(seed)
     source = folder / "scenes"
     (source / "images").mkdir(parents=True)
     images: list[dict[str, Any]] = []
