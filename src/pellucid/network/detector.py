@@ -144,7 +144,7 @@ class Detector(nn.Module):
             "parts": [
                 {
                     "part": name,
-                    "way": "",
+                    "way": "project" if module is self.stages else "",
                     "positions": [],
                     "family": family,
                     "layers": _layers(module),
