@@ -134,11 +134,16 @@ def _layers(network: dict[str, Any]) -> Html:
 
 def draw(facts: Facts, network: dict[str, Any]) -> Html:
     """The parts as boxes: a lane for each way in, joined below where there are several."""
-    ways_in = [part for part in network["parts"] if part["way"]]
-    lanes = [_lane(facts, part) for part in ways_in[:MOST_LANES]]
-    if len(ways_in) > MOST_LANES:
-        lanes.append([Box(f"{len(ways_in) - MOST_LANES} more columns", "built in the same way")])
-    below = _below(facts, network, joined=len(lanes) > 1)
+    if facts.use:
+        lanes, below = [_in_order(network)], [Box("answer", answer_in_words(facts))]
+    else:
+        ways_in = [part for part in network["parts"] if part["way"]]
+        lanes = [_lane(facts, part) for part in ways_in[:MOST_LANES]]
+        if len(ways_in) > MOST_LANES:
+            lanes.append(
+                [Box(f"{len(ways_in) - MOST_LANES} more columns", "built in the same way")]
+            )
+        below = _below(facts, network, joined=len(lanes) > 1)
     rows = [*zip_longest(*lanes), *([box] for box in below)]
     heights = [max(box.height for box in row if box) for row in rows]
     tops = [1.0, *(1 + np.cumsum(heights) + GAP * np.arange(1, len(rows) + 1)).tolist()]
@@ -180,6 +185,15 @@ def _arrows(
         for row in range(longest, len(heights) - 1)
     ]
     return arrows
+
+
+def _in_order(network: dict[str, Any]) -> list[Box]:
+    """The parts of a use's network, one after the other, as it describes them itself."""
+    boxes = []
+    for part in network["parts"]:
+        layers = counted(len(part["layers"]), "layer with weights", "layers with weights")
+        boxes.append(Box(str(part["part"]), f"{part['family']}: {layers}", part["parameters"]))
+    return boxes
 
 
 def _lane(facts: Facts, part: dict[str, Any]) -> list[Box]:
