@@ -98,6 +98,11 @@ def test_the_keyboard_is_enough(window: Open) -> None:
     """Check 16: from the first page to a run, through time and stations, with a visible focus."""
     one = window()
     page = one.page
+    page.locator("li a").first.wait_for()
+    more = page.get_by_role("button", name="Show all")
+    if more.count():  # there are more runs than the page begins with
+        more.focus()
+        page.keyboard.press("Enter")
     page.get_by_role("link", name="image").or_(
         page.get_by_role("button", name="image")
     ).first.focus()
