@@ -120,6 +120,7 @@ def test_colors_of_the_system_leave_nothing_unseen(window: Open) -> None:
     """High contrast: bars keep their color, what is chosen has a frame, the slider its thumb."""
     one = window(forced_colors="active")
     one.show("image.run", "prediction")
+    one.page.locator("main .bar:empty").first.wait_for(state="attached")
     bars = one.page.evaluate(
         """() => [...document.querySelectorAll("main .bar:empty")].map(one => {
           const style = getComputedStyle(one);
