@@ -176,6 +176,8 @@ def test_a_report_shows_the_same_without_any_server(
             for station in ("prediction", "loss", "update"):
                 report.show(f"{kind}.run", station, t=step)
                 studio.show(f"{kind}.run", station, t=step)
+                for one in (report, studio):
+                    one.values_at(step)  # waits until numbers of this step are there
                 # The report may carry fewer watched examples; what it shows is the same.
                 mine, all_of_them = report.values(), studio.values()
                 assert len(mine) >= 2
