@@ -19,7 +19,8 @@ def show_result(run: Run) -> None:
     report = run.path / "report.html"
     if report.exists():
         print(f"\nreport   {report}")
-    print(f"predict  pellucid predict {run.path} INPUT")
+    asked = run.info["task"].get("asked", "predict RUN INPUT")
+    print(f"{asked.split()[0]:<8} pellucid {asked.replace('RUN', str(run.path))}")
 
 
 def show_run(run: Run) -> None:

@@ -299,6 +299,7 @@ def _write_beginning(
         task={
             "kind": course.kind,
             "title": course.title,
+            "asked": course.asked,
             "target": examples.target,
             "metric": course.metric,
             "why": why,

@@ -201,7 +201,7 @@ class Course(ABC):
     """A source understood as examples of one use, and how to learn from them.
 
     kind, title: the word after `--task`, and what people call it. metric: the main figure,
-    which may depend on the data
+    which may depend on the data. asked: the verb that asks its models
     (`learning/evaluate.py: SMALLER_IS_BETTER` knows which way is better). answerer: the class that
     reads its models back.
     """
@@ -209,6 +209,7 @@ class Course(ABC):
     kind: ClassVar[str]
     title: ClassVar[str]
     metric: str
+    asked: ClassVar[str] = "predict RUN INPUT"
     answerer: ClassVar[type[Answerer]]
     examples: Examples
     objective: Objective

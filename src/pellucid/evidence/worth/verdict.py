@@ -219,8 +219,9 @@ def decide(
     rows: int,
     network: Contender,
     rival: Contender,
+    unit: str = "test rows",
 ) -> tuple[str, str]:
-    """The winner's name and the sentence."""
+    """The winner's name and the sentence. unit: what the figure is a mean over."""
     if compared.real and compared.value > 0:
         gap = better_by(compared, metric)
         return network.name, (
@@ -231,28 +232,30 @@ def decide(
         verb = "are" if plural(rival) else "is"
         return rival.name, f"No: {the(rival)} {verb} better by {gap}{costs(rival, network)}."
     if not learned:
-        return CONSTANT, f"No: {nothing_learned(compared, metric, rows, rival)}."
+        return CONSTANT, f"No: {nothing_learned(compared, metric, rows, rival, unit)}."
     return rival.name, (
-        f"No: {why_open(compared, metric, rows)}, the simpler model is enough:"
+        f"No: {why_open(compared, metric, rows, unit)}, the simpler model is enough:"
         f" {the(rival)}{costs(rival, network, ', which ')}."
     )
 
 
-def nothing_learned(compared: Difference, metric: str, rows: int, rival: Contender) -> str:
+def nothing_learned(
+    compared: Difference, metric: str, rows: int, rival: Contender, unit: str
+) -> str:
     """The network is not measurably better than answering always the same."""
     difference = f"(difference to {the(rival)}: {span(compared, metric)})"
     if rows < FEW_ROWS:
-        return f"{rows:,} test rows are too few to show that anything was learned {difference}"
+        return f"{rows:,} {unit} are too few to show that anything was learned {difference}"
     return (
-        f"nothing was learned that shows on {rows:,} test rows, always giving the same answer is"
+        f"nothing was learned that shows on {rows:,} {unit}, always giving the same answer is"
         f" as good {difference}"
     )
 
 
-def why_open(compared: Difference, metric: str, rows: int) -> str:
+def why_open(compared: Difference, metric: str, rows: int, unit: str) -> str:
     """Why neither can be called better."""
     if rows < FEW_ROWS:
-        return f"{rows:,} test rows are too few to tell them apart ({span(compared, metric)})"
+        return f"{rows:,} {unit} are too few to tell them apart ({span(compared, metric)})"
     if compared.p is not None and compared.leaves_out_zero:
         return (
             f"no measurable difference ({span(compared, metric)}, but exact p = {compared.p:.2g})"

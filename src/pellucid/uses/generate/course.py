@@ -68,6 +68,7 @@ class Generate(Course):
     kind: ClassVar[str] = "generate"
     title: ClassVar[str] = "language model"
     metric: str = BITS
+    asked: ClassVar[str] = "chat RUN"
     answerer: ClassVar[type[Answerer]] = LanguageModel
 
     @classmethod

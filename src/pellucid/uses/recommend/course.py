@@ -28,6 +28,7 @@ class Recommend(Course):
 
     kind = "recommend"
     title = "recommendation"
+    asked = "recommend RUN --user USER"
     metric = "RMSE"
     answerer = Recommender
 
