@@ -26,7 +26,8 @@ def recommend(run: str, user: str, top: int = 10, model: str | None = None) -> d
         raise ConfigError(
             "this run makes no recommendations",
             where=run,
-            fix="learn from a table of users and items first: 'pellucid learn RATINGS --task recommend'",
+            fix="learn from a table of users and items first: "
+            "'pellucid learn RATINGS --task recommend'",
         )
     answerer = load_answerer(run)
     assert isinstance(answerer, Recommender)
