@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.baselines.anomaly import Components, Forest, Neighbors, Tails, fit_strangeness
+from pellucid.baselines.anomaly import fit_strangeness
+from pellucid.baselines.detectors import Components, Forest, Neighbors, Tails
 from pellucid.config import Plan, Settings, Size
 from pellucid.data.columns import Column, Loaded
 from pellucid.errors import ConfigError, DataError

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pellucid.baselines.anomaly import field_features
 from pellucid.baselines.baseline import State, threads_for
 from pellucid.baselines.features import small
+from pellucid.baselines.views import field_features
 from pellucid.data.columns import Column, Loaded
 
 MOST_DIRECTIONS = 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pellucid.config import Effort, Plan, Settings
+from pellucid.config import Effort, Plan, Settings, Unlabelled
 from pellucid.interfaces.seconds import seconds_of
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def learn(
     keep_going: bool = False,
     record: bool = True,
     pretrained: bool = True,
+    unlabelled: Unlabelled = "auto",
     without: str | Path | None = None,
     start: str | Path | None = None,
     horizon: int | None = None,
@@ -50,6 +51,8 @@ def learn(
         test: A second source that is only used for the exam at the end.
         out: Folder for the run.
         time: Seconds, or text such as "3m", for the whole job.
+        unlabelled: Whether rows without an answer are learned from first: "use", "ignore", or
+            "auto", where they are very many.
         without: A table of rows to leave out, such as RUN/evidence/labels.csv.
         plan: A run whose plan is to be repeated exactly.
         quiet: Show no progress.
@@ -79,6 +82,7 @@ def learn(
         keep_going=keep_going,
         record=record,
         pretrained=pretrained,
+        unlabelled=unlabelled,
         without=None if without is None else read_left_out(without, plan),
         start=None if start is None else str(start),
         horizon=horizon,

@@ -13,7 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from pellucid.baselines.anomaly import FittedStrangeness, Neighbors
+from pellucid.baselines.anomaly import FittedStrangeness
+from pellucid.baselines.detectors import Neighbors
 from pellucid.baselines.features import strip
 from pellucid.config import Size
 from pellucid.data import read

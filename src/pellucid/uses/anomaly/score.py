@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid.baselines.anomaly import Neighbors
+from pellucid.baselines.detectors import Neighbors
 from pellucid.config import Size
 from pellucid.data.columns import Column, Loaded
 from pellucid.data.dataset import Dataset, encode, entry_of
