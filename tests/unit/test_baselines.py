@@ -258,6 +258,16 @@ def test_tf_idf_agrees_with_scikit_learn() -> None:
     assert ours.terms == oracle.get_feature_names_out().tolist()
 
 
+def test_signs_and_single_letters_are_counted_as_they_stand() -> None:
+    """What tells two texts apart may be a `!`, an `I` or a capital."""
+    texts = ["I win !", "i win .", "I win !", "i win ."]
+    found = Terms.fit(texts, "signs", 1_000)
+    assert {"I", "i", "!", ".", "win !", "I win"} <= set(found.terms)
+    shouted, said = found.matrix(["I !", "i ."]).toarray()
+    assert (shouted > 0).sum() == (said > 0).sum() == 2
+    assert float(shouted @ said) == 0.0
+
+
 def test_texts_without_any_word_are_allowed() -> None:
     ours = Terms.fit(["", "", ""], "word", 10)
     assert ours.matrix(["hello"]).shape == (1, 1)
