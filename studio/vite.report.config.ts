@@ -1,9 +1,10 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
+import { leanCurves, shortHash } from "./lean.ts";
 
 // One script and one style sheet, which `pellucid report` writes into its page.
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte({ compilerOptions: { cssHash: shortHash() } }), leanCurves()],
   define: { "process.env.NODE_ENV": '"production"' },
   publicDir: false,
   build: {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pellucid
 from pellucid.interfaces.report import write_report
 from pellucid.recording.run import Run
 
@@ -20,6 +22,9 @@ Open = Callable[..., Any]
 BAR = "section.bar input[type=range]"
 CPU_MS = 8
 """Main-thread time of one step of the time bar."""
+PAGE = Path(pellucid.__file__).parent / "interfaces" / "studio" / "page"
+SCRIPTS, STYLES, FIRST_SCRIPT = 195_000, 18_500, 145_000
+"""Bytes, gzipped: all scripts of the page, all styles, the script of the first view."""
 
 
 # --- while it learns --------------------------------------------------------------------------
@@ -149,6 +154,25 @@ def test_the_first_view_is_small(window: Open) -> None:
     one.settled()
     assert 0 < len(sizes) <= 8
     assert sum(sizes) <= 400_000
+
+
+def gzipped(files: list[Path]) -> int:
+    return sum(len(gzip.compress(file.read_bytes(), 9, mtime=0)) for file in files)
+
+
+def test_the_page_is_small() -> None:
+    """Budget: every script there is, whether it is fetched at once or when a room is opened."""
+    scripts = sorted((PAGE / "assets").glob("*.js"))
+    first = [one for one in scripts if one.name.startswith("index-")]
+    assert len(first) == 1
+    assert {one.suffix for one in (PAGE / "assets").iterdir()} == {".js", ".css"}
+    assert gzipped(scripts) <= SCRIPTS
+    assert gzipped(first) <= FIRST_SCRIPT
+    assert gzipped(sorted((PAGE / "assets").glob("*.css"))) <= STYLES
+
+
+def test_the_page_of_a_report_is_small() -> None:
+    assert gzipped([PAGE / "report.js"]) <= 200_000
 
 
 # --- inside a report --------------------------------------------------------------------------
