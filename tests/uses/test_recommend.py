@@ -25,7 +25,8 @@ from pellucid.uses import asked, learn
 from pellucid.uses.answerers import load_answerer
 from pellucid.uses.recommend.answerer import Recommender
 from pellucid.uses.recommend.lists import moments_of, quality, top_of
-from pellucid.uses.recommend.log import Log, Roles, make_log, read_log, understand
+from pellucid.uses.recommend.log import Log, make_log, read_log
+from pellucid.uses.recommend.roles import Roles, understand
 from pellucid.uses.use import Source
 
 USERS, ITEMS = 40, 24
@@ -98,7 +99,7 @@ def table(**columns: Sequence[object]) -> RawTable:
 def test_columns_are_known_by_their_names(names: tuple[str, ...], expected: str) -> None:
     rows = events()
     columns = dict(zip(names, ([row[place] for row in rows] for place in range(4)), strict=True))
-    roles = understand(table(**columns))
+    roles = understand(table(**columns), Settings())
     assert isinstance(roles, Roles)
     assert (roles.user, roles.item) == (names[0], expected)
     assert roles.time is not None
@@ -166,7 +167,7 @@ def small_log(rows: list[tuple[str, str, int, int]], seed: int = 0) -> Log:
         )
     )
     made = table(**columns)
-    roles = understand(made)
+    roles = understand(made, Settings())
     assert isinstance(roles, Roles)
     return make_log(made, roles, None, None, seed)
 
@@ -218,7 +219,9 @@ def test_bad_input_says_what_where_and_how_to_mend_it(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         read_log(Source(path, Settings()), Settings())
     assert "no column is named like a user" in caught.value.what
-    assert "name these columns" in caught.value.fix
+    assert caught.value.fix.startswith(
+        "say which columns they are, such as --as a=user --as b=item"
+    )
     source = write(tmp_path, events())
     with pytest.raises(ConfigError) as wrong:
         read_log(Source(source, Settings(target="timestamp")), Settings(target="timestamp"))

@@ -83,24 +83,44 @@ def _beside(events: Path) -> Layout | None:
     )
 
 
-def read_layout(layout: Layout) -> tuple[RawTable, RawTable | None, RawTable | None]:
+def read_layout(
+    layout: Layout, missing: Sequence[str] = (), split: str | None = None
+) -> tuple[RawTable, RawTable | None, RawTable | None]:
     """Events, items and users as tables; the latter two None where there is no such file.
+
+    Args:
+        missing, split: As in `data/read.py: read`; for files with a header.
 
     Raises:
         DataError: A file can't be read as what it is.
+        ConfigError: `split` names no column of the events.
     """
-    events = _read(layout.events)
-    items = _read(layout.items) if layout.items else None
-    users = _read(layout.users) if layout.users else None
+    events = _read(layout.events, missing, split)
+    items = _read(layout.items, missing) if layout.items else None
+    users = _read(layout.users, missing) if layout.users else None
+    return together(events, items, users, layout.why)
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """The tables of a folder, by name."""
+    return sorted(
+        file for file in folder.iterdir() if file.is_file() and _parted(file)[1] in TABLES
+    )
+
+
+def together(
+    events: RawTable, items: RawTable | None, users: RawTable | None, why: str
+) -> tuple[RawTable, RawTable | None, RawTable | None]:
+    """Tables that are one source: known again only if none of them changed."""
     digest = hashlib.blake2b(digest_size=16)
     for table in (events, items, users):
         digest.update(b"-" if table is None else table.fingerprint.encode())
     events.fingerprint = digest.hexdigest()
-    events.notes.insert(0, layout.why)
+    events.notes.insert(0, why)
     return events, items, users
 
 
-def _read(path: Path) -> RawTable:
+def _read(path: Path, missing: Sequence[str] = (), split: str | None = None) -> RawTable:
     if path.suffix in (".inter", ".item", ".user") and path.stem != "u":
         return _recbole(path)
     if path.name == "u.data":
@@ -119,7 +139,7 @@ def _read(path: Path) -> RawTable:
         return _plain(path, "::", names)
     from pellucid.data import read
 
-    return read.read(path)
+    return read.read(path, missing=missing, split=split)
 
 
 def _recbole(path: Path) -> RawTable:

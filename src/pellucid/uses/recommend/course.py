@@ -15,10 +15,11 @@ from pellucid.errors import PellucidError
 from pellucid.learning.recipes import Recipe
 from pellucid.recipe.watcher import Watcher
 from pellucid.uses.recommend.answerer import Recommender
-from pellucid.uses.recommend.log import Roles, looks_like_events, read_log, understand
+from pellucid.uses.recommend.log import read_log
 from pellucid.uses.recommend.next_items import NextQuestion
 from pellucid.uses.recommend.question import Question
 from pellucid.uses.recommend.ratings import RatingQuestion
+from pellucid.uses.recommend.roles import Roles, looks_like_events, roles_typed, understand
 from pellucid.uses.use import Answerer, Course, Exam, Reading, Source, use
 
 
@@ -35,6 +36,8 @@ class Recommend(Course):
     @classmethod
     def recognize(cls, source: Source) -> Reading | None:
         settings = source.settings
+        if roles_typed(settings):
+            return Reading(0.99, "--as names what only a recommendation has: user, item, rating")
         if settings.target is not None or settings.group or settings.order or settings.kinds:
             return None  # somebody who names columns asks a question about rows
         if source.path is not None:
@@ -49,7 +52,7 @@ class Recommend(Course):
         table = source.table
         if not isinstance(table, RawTable) or table.target is not None:
             return None
-        roles = understand(table)
+        roles = understand(table, settings)
         if not isinstance(roles, Roles) or not looks_like_events(table, roles):
             return None
         return Reading(0.8, f"{roles.why}, and both come back again and again")

@@ -13,7 +13,8 @@ from pellucid.learning.recipes import Recipe
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.task import Objective
 from pellucid.uses.recommend.answerer import Memory, Recommender
-from pellucid.uses.recommend.log import Features, Log
+from pellucid.uses.recommend.features import Features
+from pellucid.uses.recommend.log import Log
 from pellucid.uses.use import Exam, Examples
 
 
@@ -70,21 +71,23 @@ def memory_of(log: Log) -> Memory:
 def column_facts(log: Log) -> list[dict[str, Any]]:
     """How each column was understood, as `Column.as_json` says it."""
     roles = log.roles
+    named = {
+        roles.user: ("category", "who"),
+        roles.item: ("category", "with what"),
+        roles.rating: ("number", "how it was liked"),
+        roles.time: ("date", "when"),
+    }
     found = []
-    named = {roles.user: "who", roles.item: "what", roles.rating: "how it was liked",
-             roles.time: "when"}  # fmt: skip
-    for name in log.table.columns:
-        role = "ignored"
+    for name, column in log.table.columns.items():
+        modality, role = "number" if column.values.dtype.kind == "f" else "category", "input"
+        whose = "item" if _stands_in(name, log.of_items) else "user"
         if name in named:
+            modality, why = named[name]
             role = "target" if name == (roles.rating or roles.item) else "input"
-        why = named.get(name, "says nothing about an item or a user that holds for all events")
-        known = [one for one in (log.of_items, log.of_users) if _stands_in(name, one)]
-        if known:
-            role, why = (
-                "input",
-                "known of every " + ("item" if known[0] is log.of_items else "user"),
-            )
-        modality = "category" if name in (roles.user, roles.item) else "number"
+        elif _stands_in(name, log.of_items) or _stands_in(name, log.of_users):
+            why = f"known of every {whose}"
+        else:
+            role, why = "ignored", "says nothing about an item or a user that holds for all events"
         found.append({"name": name, "modality": modality, "role": role, "why": why, "fitted": {}})
     return found
 
