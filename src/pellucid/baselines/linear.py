@@ -104,30 +104,44 @@ class Linear(FittedBaseline):
         held = [np.full((problem.rows, problem.outputs), np.nan) for _ in ways]
         sizes = np.ones((len(smaller.folds), len(ways)))
         for fold, (learn, judge) in enumerate(smaller.folds):
-            fitted = fit_all(smaller, learn, ways)
+            fitted, matrix = fit_all(smaller, learn, ways)
             seen = fitted[0].matrix(problem.look(judge))
             for at, (way, one) in enumerate(zip(ways, fitted)):
                 if way.margin:
-                    sizes[fold, at] = one.enlarge(seen, problem.target[judge])
+                    sizes[fold, at] = one.size(seen, problem.target[judge])
+                    one.enlarge(sizes[fold, at])
                 held[at][judge] = one.answers(seen)
         best = chosen(problem, ways, held)
-        if len(smaller.folds) == 1 and not costs.again(problem, len(learn)):
-            final, smaller = fitted[best], replace(smaller, train=learn)
+        size = float(np.median(sizes[:, best]))
+        if len(smaller.folds) > 1:
+            [final], _ = fit_all(smaller, smaller.train, (ways[best],))
+            final.enlarge(size)
+        elif costs.again(problem, len(learn)):
+            # Nothing is read or counted twice: the features stay as the first rows made them.
+            both = np.concatenate([learn, judge])
+            smaller, final = replace(smaller, train=both), fitted[best]
+            final.solve(stacked(matrix, seen), problem.target[both], problem.outputs, ways[best])
+            final.enlarge(size)
         else:
-            [final] = fit_all(smaller, smaller.train, (ways[best],))
-            final.weights, final.bias = scaled(
-                (final.weights, final.bias), float(np.median(sizes[:, best]))
-            )
+            smaller, final = replace(smaller, train=learn), fitted[best]
         final.name = NAMES.get(frozenset(problem.modalities), "") + ways[best].model
         final.why = explain(problem, smaller, ways, best)
         final.out_of_fold = held[best]
         return final
 
-    def enlarge(self, matrix: Matrix, target: np.ndarray) -> float:
-        """Make distances from a border logits, on rows that were not learned from; by how much."""
-        size = factor(np.asarray(matrix @ self.weights, np.float64) + self.bias, target)
+    def solve(self, matrix: Matrix, target: np.ndarray, outputs: int, way: Way) -> None:
+        """Find weights and bias anew, of the same features."""
+        with threads_for(matrix.size):
+            [(weights, self.bias)] = solve(self.kind, matrix, target, outputs, (way,))
+        self.weights = weights.astype(np.float32)
+
+    def size(self, matrix: Matrix, target: np.ndarray) -> float:
+        """What makes distances from a border logits, on rows that were not learned from."""
+        return factor(np.asarray(matrix @ self.weights, np.float64) + self.bias, target)
+
+    def enlarge(self, size: float) -> None:
+        """Distances from a border become logits."""
         self.weights, self.bias = scaled((self.weights, self.bias), size)
-        return size
 
     def predict_rows(self, loaded: dict[str, Loaded]) -> np.ndarray:
         return self.answers(self.matrix(loaded))
@@ -223,14 +237,14 @@ class Costs:
         return problem.seconds / (folds * (self.features + ways * self.fit) + once_more)
 
     def again(self, problem: Problem, learned: int) -> bool:
-        """Whether there is time to learn once more, from the rows that settings were chosen on
-        too, after `learned` rows: not if there was no time for all of those."""
-        [(learn, _)] = problem.folds
+        """Whether to solve once more, with the rows that settings were chosen on, if those are for
+        learning too: not if there was no time for all of the `learned` ones."""
+        [(learn, judge)] = problem.folds
         ways = 6 if "text" in problem.modalities else 4
-        first = learned * (self.features + ways * self.fit)
-        whole = len(problem.train) * (self.features + self.fit)
+        rows = learned + len(judge)
+        seconds = rows * (self.features + self.fit) + ways * learned * self.fit
         more = len(problem.train) > len(learn) == learned
-        return more and first + whole <= problem.seconds
+        return more and seconds <= problem.seconds
 
 
 def costs_of(problem: Problem) -> Costs:
@@ -245,15 +259,17 @@ def costs_of(problem: Problem) -> Costs:
     return Costs(counting, per_value * (1 + outputs / 8))
 
 
-def fit_all(problem: Problem, rows: np.ndarray, ways: tuple[Way, ...]) -> list[Linear]:
-    """One model for each way, all with the same features."""
+def fit_all(
+    problem: Problem, rows: np.ndarray, ways: tuple[Way, ...]
+) -> tuple[list[Linear], Matrix]:
+    """One model for each way, all with the same features; and what they learned from."""
     seen, target = problem.look(rows), problem.target[rows]
     features, (dense, sparse) = TableFeatures.fit_blocks(problem.columns, seen, FOR_LINEAR)
     scaler = Scaler.fit(dense)
     matrix = scaler.matrix(dense, sparse)
-    with threads_for(dense.size if sparse is None else matrix.nnz):
+    with threads_for(matrix.size):
         solved = solve(problem.kind, matrix, target, problem.outputs, ways)
-    return [
+    fitted = [
         Linear(
             kind=problem.kind,
             features=features,
@@ -263,6 +279,16 @@ def fit_all(problem: Problem, rows: np.ndarray, ways: tuple[Way, ...]) -> list[L
         )
         for weights, bias in solved
     ]
+    return fitted, matrix
+
+
+def stacked(first: Matrix, second: Matrix) -> Matrix:
+    """The rows of both."""
+    if isinstance(first, np.ndarray):
+        return np.concatenate([first, second])
+    from scipy.sparse import vstack
+
+    return vstack([first, second], format="csr")
 
 
 def solve(
