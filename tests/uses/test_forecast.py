@@ -16,27 +16,28 @@ from pellucid.baselines.forecasting import (
     SeasonalNaive,
     Smoothing,
     Theta,
-    continued,
     fit_all,
-    residuals,
-    start_of,
 )
+from pellucid.baselines.forecasting.smoothing import continued, residuals, start_of
 from pellucid.config import Settings, Size
 from pellucid.data import read
 from pellucid.data.ledger import Ledger
 from pellucid.errors import PellucidError
-from pellucid.network.forecaster import (
-    Forecaster,
+from pellucid.network.forecaster import Forecaster
+from pellucid.network.lines import (
+    Asked,
     Geometry,
-    line_weights,
+    beginning,
     naive_weights,
     normalize,
+    smoothed,
 )
 from pellucid.network.tap import watch
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.forecast import MEDIAN, QUANTILES, Forecast
 from pellucid.uses import asked
 from pellucid.uses.forecast.course import ForecastCourse
+from pellucid.uses.forecast.inputs import naive_error
 from pellucid.uses.forecast.layout import find_layout
 from pellucid.uses.forecast.metrics import (
     conformal,
@@ -46,7 +47,6 @@ from pellucid.uses.forecast.metrics import (
 )
 from pellucid.uses.forecast.panel import fill, make_panel
 from pellucid.uses.forecast.spacing import find_spacing
-from pellucid.uses.forecast.windows import naive_error
 from pellucid.uses.use import Source
 
 # Monthly totals of international airline passengers, in thousands (Box and Jenkins 1976).
@@ -571,7 +571,8 @@ def test_lines_in_closed_form_find_a_linear_law() -> None:
     origins = np.arange(8, 398)
     past = torch.tensor(np.stack([values[o - 8 : o] for o in origins]), dtype=torch.float32)
     target = torch.tensor(np.stack([values[o : o + 2] for o in origins]), dtype=torch.float32)
-    begin = line_weights(past, target, torch.tensor(origins), geometry)
+    asked = Asked(past, target)
+    begin = beginning(asked, asked, torch.tensor(origins), torch.zeros(0), geometry)
     assert begin.penalty < 0.1
     found, level, spread = normalize(past, 1)
     said = (found @ begin.lines.T) * spread + level
@@ -584,6 +585,44 @@ def test_lines_in_closed_form_find_a_linear_law() -> None:
     assert torch.allclose(output[..., MEDIAN], said, atol=1e-4)
     inside = (target >= output[..., 0]) & (target <= output[..., -1])
     assert inside.float().mean().item() == pytest.approx(0.8, abs=0.07)
+
+
+def test_smoothing_as_a_weighted_sum_is_exponential_smoothing() -> None:
+    # alpha .4, beta .1, phi .9 and no season by hand: level and trend follow the values.
+    values = np.array([5.0, 6.0, 8.0, 7.0, 9.0, 12.0])
+    geometry = Geometry(context=6, horizon=3, season=1, channels=1, ahead=0, series=1)
+    trend = (values[4] - values[0]) / 4
+    level = values[0] - trend
+    for value in values:
+        error = value - level - 0.9 * trend
+        level, trend = level + 0.9 * trend + 0.4 * error, 0.9 * trend + 0.1 * error
+    wanted = [level + trend * sum(0.9**k for k in range(1, h + 1)) for h in (1, 2, 3)]
+    weights = smoothed(0.4, 0.1, 0.0, 0.9, geometry)
+    assert weights @ values == pytest.approx(wanted)
+    # A straight line goes on, and a season comes back, whatever the parameters.
+    seasonal = Geometry(context=13, horizon=5, season=4, channels=1, ahead=0, series=1)
+    when = np.arange(18)
+    course = 3 + 0.5 * when + np.array([0.0, 2.0, -1.0, -1.0])[when % 4]
+    weights = smoothed(0.3, 0.05, 0.2, 1.0, seasonal)
+    assert weights @ course[:13] == pytest.approx(course[13:])
+    assert weights.sum(1) == pytest.approx(np.ones(5))
+
+
+def test_rising_series_begin_with_smoothing_and_jumping_ones_do_not() -> None:
+    rng = np.random.default_rng(1)
+    geometry = Geometry(context=12, horizon=4, season=1, channels=1, ahead=0, series=1)
+    slope = np.cumsum(0.3 * rng.normal(size=500))
+    for values, name in (
+        (np.cumsum(slope), "exponential smoothing"),
+        (np.cumsum(rng.choice([-1.0, 1.0], 500)), "seasonal naive"),
+    ):
+        origins = np.arange(12, 496)
+        past = torch.tensor(np.stack([values[o - 12 : o] for o in origins]), dtype=torch.float32)
+        target = torch.tensor(np.stack([values[o : o + 4] for o in origins]), dtype=torch.float32)
+        learn, check = Asked(past[:400], target[:400]), Asked(past[404:], target[404:])
+        order = torch.tensor(origins[:400])
+        begin = beginning(learn, check, order, torch.zeros(0), geometry)
+        assert begin.name == name
 
 
 # --- classical methods ------------------------------------------------------------------------

@@ -4,8 +4,8 @@ Each window is first freed of its own level and spread, which are put back at th
 et al. 2022), so that what is learned at one height holds at any other. Then these are added:
 
     lines    slow course and the rest, each continued by one weighted sum for every step ahead
-             (DLinear, Zeng et al. 2023); they start out as the seasonal naive forecast, or as
-             what `line_weights` finds in closed form
+             (DLinear, Zeng et al. 2023); they start out as what `network/lines.py` finds in closed
+             form, a classical forecast bent to the data
     effects  what columns known beforehand add: taken out of the past, put back ahead
     stacks   plain networks that look at the past through coarse, middling and fine glasses, each
              explaining what the one before left (N-HiTS, Challu et al. 2023), told the calendar,
@@ -18,7 +18,6 @@ so that quantiles never cross.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -28,6 +27,7 @@ from torch import Tensor, nn
 
 from pellucid.config import Size
 from pellucid.network.assemble import layers_of
+from pellucid.network.lines import Begin, Geometry, naive_weights, normalize
 from pellucid.network.tap import scope, tap
 from pellucid.tasks.forecast import MEDIAN, QUANTILES
 
@@ -38,28 +38,6 @@ MEMBERS = 3
 """Networks with different starts, whose answers are averaged: steadier than any of them."""
 LINES_RATE = 0.1
 """Rate of the lines as a share of the others': they start out close to their goal."""
-STRENGTHS = (10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
-"""Penalties that are tried, as shares of the mean power of an input."""
-FLOOR = 0.1
-"""Least spread of a window, in units of the series' usual error."""
-
-
-@dataclass(frozen=True)
-class Geometry:
-    """Sizes that follow from the data.
-
-    context, horizon, season: steps. channels: values at each past step, the first one is what is
-    forecast. ahead: values known of each future step. series: how many are known by name. known:
-    channels of the past that are known of the future as well, where they are the last values.
-    """
-
-    context: int
-    horizon: int
-    season: int
-    channels: int
-    ahead: int
-    series: int
-    known: tuple[int, ...] = ()
 
 
 class Forecaster(nn.Module):
@@ -281,103 +259,6 @@ class Calendar(nn.Module):
     def forward(self, ahead: Tensor, name: Tensor) -> Tensor:
         hidden = torch.einsum("bha,maw->bmhw", ahead, self.weight) + self.name(name)[:, :, None]
         return torch.einsum("bmhw,mwo->bmh", F.silu(hidden), self.effect.weight) + self.effect.bias
-
-
-def normalize(values: Tensor, season: int) -> tuple[Tensor, Tensor, Tensor]:
-    """A window's values without its own level and spread.
-
-    The level is the mean of the last season (the last value without one): what comes next is near
-    what was just there. NaN, before a series begins, becomes 0: the level itself.
-
-    Returns:
-        `(batch, context)`, level `(batch, 1)`, spread `(batch, 1)`.
-    """
-    season = min(season, values.shape[1])
-    level = values[:, -season:].nanmean(1, keepdim=True).nan_to_num()
-    centered = (values - level).nan_to_num()
-    there = (~values.isnan()).sum(1, keepdim=True).clamp(min=1)
-    spread = (centered.square().sum(1, keepdim=True) / there + FLOOR**2).sqrt()
-    return centered / spread, level, spread
-
-
-def naive_weights(geometry: Geometry) -> Tensor:
-    """float32 `(horizon, context)`: each step repeats the value a whole number of seasons before
-    it, the last known one; the last value without a season or with a context that is shorter."""
-    season = geometry.season if geometry.season <= geometry.context else 1
-    steps = torch.arange(geometry.horizon)
-    weights = torch.zeros(geometry.horizon, geometry.context)
-    weights[steps, geometry.context - season + steps % season] = 1.0
-    return weights
-
-
-@dataclass(frozen=True)
-class Begin:
-    """Where learning begins, found in closed form.
-
-    lines: float32 `(horizon, context)`, weighted sums of the past. missed: float32 `(windows,
-    horizon)`, what such lines miss on windows later than those they were fitted on, in units of
-    each window's spread; NaN is unknown. penalty: of the ridge regression; infinite for the
-    seasonal naive forecast. effects: float32 `(known,)`, what each column that is known beforehand
-    adds to the value.
-    """
-
-    lines: Tensor
-    missed: Tensor
-    penalty: float
-    effects: Tensor
-
-
-def beginning(
-    inputs: dict[str, Tensor], target: Tensor, order: Tensor, effects: Tensor, geometry: Geometry
-) -> Begin:
-    """Lines for windows whose values are freed of what is known beforehand; arguments as
-    `Forecaster` and `line_weights` take them."""
-    past = inputs["past"][..., 0].float()
-    if len(effects):
-        past = past - inputs["past"][..., geometry.known].float() @ effects
-        target = target - inputs["ahead"][..., -len(effects) :].float() @ effects
-    return replace(line_weights(past, target, order, geometry), effects=effects)
-
-
-def line_weights(past: Tensor, target: Tensor, order: Tensor, geometry: Geometry) -> Begin:
-    """The best weighted sums of the past: ridge regression of what the seasonal naive forecast
-    misses, so that with a strong penalty it is that forecast.
-
-    Windows count by their spread, as errors do. The penalty is the one that did best on the latest
-    quarter of the windows, fitted on those that end before it.
-
-    Args:
-        past: `(windows, context)`, NaN before a series begins. target: `(windows, horizon)`, NaN
-            where unknown. order: `(windows,)`, a time; later ones check the penalty.
-    """
-    naive = naive_weights(geometry).double().to(past.device)
-    values, level, spread = (part.double() for part in normalize(past.float(), geometry.season))
-    beyond = (target.double() - level) / spread - values @ naive.T
-    known = ~beyond.isnan().any(1)
-    best, penalty, missed = math.inf, math.inf, beyond
-    weighted, wanted = (values * spread)[known], (beyond * spread)[known]
-    if known.any():
-        split = order[known].double().quantile(0.75)
-        early, late = order[known] < split - geometry.horizon, order[known] >= split
-        if int(early.sum()) >= 8:
-            best = float(wanted[late].abs().mean())
-            missed = beyond[known][late]
-            for strength in STRENGTHS:
-                found = _ridge(weighted[early], wanted[early], strength)
-                left = wanted[late] - weighted[late] @ found.T
-                if float(left.abs().mean()) < best:
-                    best, penalty = float(left.abs().mean()), strength
-                    missed = left / spread[known][late]
-    lines = naive if math.isinf(penalty) else naive + _ridge(weighted, wanted, penalty)
-    return Begin(lines.float(), missed.float(), penalty, torch.zeros(0))
-
-
-def _ridge(values: Tensor, wanted: Tensor, strength: float) -> Tensor:
-    """`(horizon, context)`; strength: the penalty as a share of the mean power of an input."""
-    power = values.T @ values
-    mean = power.diagonal().mean().clamp(min=1e-12)
-    eye = torch.eye(len(power), dtype=power.dtype, device=power.device)
-    return torch.linalg.solve(power + strength * mean * eye, values.T @ wanted).T
 
 
 def stretch(values: Tensor, length: int) -> Tensor:

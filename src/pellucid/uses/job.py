@@ -43,7 +43,7 @@ from pellucid.recording.recorder import RunWriter
 from pellucid.recording.run import Run
 from pellucid.uses.answerers import write_bundle
 from pellucid.uses.card import write_card
-from pellucid.uses.judge import judge
+from pellucid.uses.judge import figure_of, judge
 from pellucid.uses.use import COURSES, Answerer, Course, Exam, Source
 
 FINISH_SHARE = 0.05
@@ -336,10 +336,14 @@ def _write_end(
     settings: Settings,
 ) -> None:
     verdict = judge(exam, course.metric, settings.seed)
-    mine = verdict.network
+    mine, answerer.kept = verdict.network, "network"
     if settings.keep == "best":
         mine = best_held(verdict.network, verdict.rival(), course.metric)
-    answerer.kept = "network" if mine is verdict.network else "baseline"
+        answerer.kept = "network" if mine is verdict.network else "baseline"
+        if exam.both is not None:
+            both = figure_of(exam.both, exam, settings.seed)
+            if best_held(mine, both, course.metric) is both:
+                mine, answerer.kept = both, "both"
     write_bundle(writer.folder / "model", answerer)
     summary = {
         "metric": course.metric,

@@ -58,6 +58,14 @@ def judge(exam: Exam, metric: str, seed: int) -> Verdict:
     )
 
 
+def figure_of(one: Judged, exam: Exam, seed: int) -> Standing:
+    """The figure of somebody who is no contender, with its interval."""
+    draws = int(min(DRAWS, max(FEWEST_DRAWS, MOST_CELLS // max(1, exam.units))))
+    drawn = bootstrap([one.measure], exam.units, draws, seed, groups=exam.groups)
+    value = float(one.measure(np.ones((1, exam.units)))[0])
+    return _standing(one, value, middle(drawn[:, 0]))
+
+
 def _as_students(value: float, ends: Interval, independent: int) -> Interval:
     """The interval stretched as Student's t asks: resampling a handful of units makes it too
     narrow, and of three windows nothing should be called proven."""

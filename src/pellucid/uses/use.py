@@ -139,10 +139,12 @@ class Exam:
     """What the sealed examples said.
 
     units: how many things the metric is a mean over (windows, users, pictures ...). unit: what one
-    is called. network, classical: the contenders. constant: name of the simplest of them, the
-    answer that needs no learning. groups: labels `(units,)` of units that are not independent.
-    figures: every other figure, name -> value. findings: what a person should see, the first ones
-    first; shown by terminal, report and JSON alike. shown: examples, as in `results/examples.json`.
+    is called. network, classical: the contenders. both: the network and the classical method that
+    is best on validation examples together, if a use can answer so; no contender, but it may be
+    kept. constant: name of the simplest of the classical ones, the answer that needs no learning.
+    groups: labels `(units,)` of units that are not independent. figures: every other figure, name
+    -> value. findings: what a person should see, the first ones first; shown by terminal, report
+    and JSON alike. shown: examples, as in `results/examples.json`.
     """
 
     units: int
@@ -150,10 +152,16 @@ class Exam:
     network: Judged
     classical: list[Judged]
     constant: str
+    both: Judged | None = None
     groups: np.ndarray | None = None
     figures: dict[str, float] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     shown: list[dict[str, Any]] = field(default_factory=list)
+
+
+Kept = Literal["network", "baseline", "both"]
+"""Who answers: the network, the classical method that is best on validation examples, or the mean
+of both."""
 
 
 class Answerer(ABC):
@@ -163,7 +171,7 @@ class Answerer(ABC):
     """
 
     kind: ClassVar[str]
-    kept: Literal["network", "baseline"] = "network"
+    kept: Kept = "network"
 
     @abstractmethod
     def network(self) -> nn.Module:

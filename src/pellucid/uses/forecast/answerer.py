@@ -24,20 +24,16 @@ from pellucid.data.columns import RawTable
 from pellucid.data.read import read_for_prediction
 from pellucid.errors import BundleError, ConfigError, did_you_mean
 from pellucid.evidence.finding import Finding
-from pellucid.network.forecaster import Forecaster, Geometry
+from pellucid.network.forecaster import Forecaster
+from pellucid.network.lines import Geometry
 from pellucid.tasks.forecast import MEDIAN, together
 from pellucid.tasks.regress import as_numbers
+from pellucid.uses.forecast.helpers import Helper
+from pellucid.uses.forecast.inputs import Frame, Inputs, make_inputs, naive_error
 from pellucid.uses.forecast.layout import keys_of, read_moments
 from pellucid.uses.forecast.panel import fill
 from pellucid.uses.forecast.spacing import OFF_GRID, Spacing
-from pellucid.uses.forecast.windows import (
-    Frame,
-    Helper,
-    Inputs,
-    Windows,
-    make_inputs,
-    naive_error,
-)
+from pellucid.uses.forecast.windows import Windows
 from pellucid.uses.use import Answerer
 
 AT_ONCE = 1024
@@ -91,11 +87,17 @@ class Roles:
 class Intervals:
     """What validation windows added, in units of each series' usual error, float64 `(horizon,)`.
 
-    network: moves the 10 % and 90 % quantiles apart (or together). baseline: half of the width.
+    network, both: move the 10 % and 90 % quantiles apart (or together). baseline: half of the
+    width.
     """
 
     network: np.ndarray
     baseline: np.ndarray
+    both: np.ndarray
+
+    @classmethod
+    def none(cls, horizon: int) -> Intervals:
+        return cls(*(np.zeros(horizon) for _ in range(3)))
 
 
 @dataclass
@@ -139,12 +141,12 @@ class ForecastAnswerer(Answerer):
         return fill_in(self, self.read(source), self.who(model))
 
     def who(self, model: str | None) -> str:
-        """Who answers: "network" or "baseline"."""
+        """Who answers: "network", "baseline" or "both"."""
         chosen = model or self.kept
-        if chosen == "baseline" and self.method is None:
+        if chosen != "network" and self.method is None:
             raise ConfigError(
                 "this model has no classical method in it",
-                where="--model baseline",
+                where=f"--model {chosen}",
                 fix="use --model network",
             )
         return chosen
@@ -158,9 +160,15 @@ class ForecastAnswerer(Answerer):
         """What follows each window's origin; later values are not looked at."""
         frame = self.frame_of(history)
         if model == "baseline":
-            return self._classical(history, frame, windows)
+            middle = self.classical(history, frame, windows)
+            width = self.intervals.baseline
+            return _own_units(history, frame, windows, middle, middle - width, middle + width)
         inputs = make_inputs(history.values, history.first, history.beside, self.helpers, frame)
-        return self.unscaled(history, frame, windows, self.quantiles(inputs, windows))
+        quantiles, moved = self.quantiles(inputs, windows), self.intervals.network
+        if model == "both":
+            quantiles = joined(quantiles, self.classical(history, frame, windows))
+            moved = self.intervals.both
+        return self.unscaled(history, frame, windows, quantiles, moved)
 
     def quantiles(self, inputs: Inputs, windows: Windows) -> np.ndarray:
         """float64 `(windows, horizon, quantiles)` as the network says them, in usual errors."""
@@ -178,16 +186,22 @@ class ForecastAnswerer(Answerer):
             return together(self.model(tensors).double()).cpu().numpy()
 
     def unscaled(
-        self, history: History, frame: Frame, windows: Windows, quantiles: np.ndarray
+        self,
+        history: History,
+        frame: Frame,
+        windows: Windows,
+        quantiles: np.ndarray,
+        moved: np.ndarray,
     ) -> Answers:
-        """Quantiles in usual errors -> the middle and the corrected 80 % interval."""
+        """Quantiles in usual errors -> the middle and the 80 % interval, its ends `moved` apart."""
         middle = quantiles[..., MEDIAN]
-        low = np.minimum(quantiles[..., 0] - self.intervals.network, middle)
-        high = np.maximum(quantiles[..., -1] + self.intervals.network, middle)
+        low = np.minimum(quantiles[..., 0] - moved, middle)
+        high = np.maximum(quantiles[..., -1] + moved, middle)
         return _own_units(history, frame, windows, middle, low, high)
 
-    def _classical(self, history: History, frame: Frame, windows: Windows) -> Answers:
-        """The classical method's forecasts; of a series that it was not fitted on, fitted now."""
+    def classical(self, history: History, frame: Frame, windows: Windows) -> np.ndarray:
+        """float64 `(windows, horizon)`: the classical method's forecasts in usual errors; of a
+        series that it was not fitted on, fitted now."""
         assert self.method is not None
         middle = np.empty((len(windows), frame.horizon))
         filled = fill(history.values, history.first, frame.season)
@@ -202,9 +216,7 @@ class ForecastAnswerer(Answerer):
                 method.fit(series, frame.season)
             middle[places] = method.forecast(series, [origins - first], frame.horizon)[0]
         unit, center = frame.unit[windows.series], frame.center[windows.series]
-        scaled = (middle - center[:, None]) / unit[:, None]
-        width = self.intervals.baseline
-        return _own_units(history, frame, windows, scaled, scaled - width, scaled + width)
+        return np.asarray((middle - center[:, None]) / unit[:, None])
 
     def frame_of(self, history: History) -> Frame:
         """The frame for a history that may have more series than were learned: those get center
@@ -264,6 +276,7 @@ class ForecastAnswerer(Answerer):
             "number": frame.number,
             "network": self.intervals.network,
             "baseline": self.intervals.baseline,
+            "both": self.intervals.both,
         }
         contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
         save_file(contiguous, folder / "series.safetensors")
@@ -316,7 +329,9 @@ class ForecastAnswerer(Answerer):
         if head["method"] is not None:
             method = METHODS[head["method"]["name"]]()
             method.load(head["method"])
-        intervals = Intervals(arrays["network"], arrays["baseline"])
+        # Models of before 2026-11-22 know nothing of both together, and never keep that.
+        both = arrays.get("both", arrays["network"])
+        intervals = Intervals(arrays["network"], arrays["baseline"], both)
         helpers = [Helper.from_json(one) for one in head["helpers"]]
         return cls(model, Roles(**roles), frame, helpers, history, intervals, method)
 
@@ -347,6 +362,12 @@ class ForecastAnswerer(Answerer):
     def nearest(self, key: str) -> str:
         """A hint for a name that is not known."""
         return did_you_mean(key, dict.fromkeys(one for one, _ in self.history.keys))
+
+
+def joined(quantiles: np.ndarray, classical: np.ndarray) -> np.ndarray:
+    """The network's quantiles `(..., quantiles)` around the mean of its middle and the classical
+    forecast `(...)`: two that err differently err less together."""
+    return np.asarray(quantiles + (classical - quantiles[..., MEDIAN])[..., None] / 2)
 
 
 def _own_units(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -14,64 +12,43 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid.baselines.forecasting import Fitted, fit_all
-from pellucid.config import Choice, Plan, Settings, Size
-from pellucid.data import read
+from pellucid.config import Plan, Settings, Size
 from pellucid.data.columns import Column, Drawing, Entry, RawTable
 from pellucid.data.dataset import Dataset
-from pellucid.data.glance import present
 from pellucid.data.ledger import Ledger
-from pellucid.data.modalities.date import find_layout as find_dates
-from pellucid.errors import DataError
-from pellucid.learning.evaluate import mean_of
+from pellucid.learning.learner import evaluate
 from pellucid.learning.recipes import Recipe
-from pellucid.network.forecaster import Begin, Forecaster, Geometry, beginning
+from pellucid.network.forecaster import Forecaster
+from pellucid.network.lines import Begin, Geometry, beginning, freed
 from pellucid.recipe.drawings import as_json
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.forecast import MEDIAN, Forecast
-from pellucid.uses.forecast import findings
-from pellucid.uses.forecast.answerer import (
-    ForecastAnswerer,
-    History,
-    Intervals,
-    Roles,
-)
-from pellucid.uses.forecast.layout import Layout, find_layout, judge
-from pellucid.uses.forecast.metrics import (
-    conformal,
-    inside,
-    weighted_quantile_loss,
-    window_errors,
-)
-from pellucid.uses.forecast.panel import Panel, fill, make_panel
-from pellucid.uses.forecast.season import choose_horizon, find_season
+from pellucid.uses.forecast.answerer import ForecastAnswerer, History, Intervals, Roles, joined
+from pellucid.uses.forecast.exam import examine
+from pellucid.uses.forecast.helpers import encode_helpers, find_helpers, known_channels
+from pellucid.uses.forecast.inputs import Frame, Inputs, known_effects, make_inputs, scales_of
+from pellucid.uses.forecast.layout import find_layout, judge
+from pellucid.uses.forecast.metrics import conformal, window_errors
+from pellucid.uses.forecast.panel import Panel, make_panel
+from pellucid.uses.forecast.rivals import Rivals
+from pellucid.uses.forecast.season import find_season
+from pellucid.uses.forecast.source import begins_of, dates_of, fates_of, horizon_of, table_of
 from pellucid.uses.forecast.windows import (
-    Cut,
-    Frame,
-    Inputs,
     Windows,
     check_windows,
-    encode_helpers,
     exam_windows,
-    find_helpers,
-    known_channels,
-    known_effects,
     learn_windows,
     make_cut,
-    make_inputs,
-    scales_of,
     too_short,
     truth_of,
 )
-from pellucid.uses.use import Course, Exam, Examples, Judged, Reading, Source, use
+from pellucid.uses.use import Course, Exam, Examples, Kept, Reading, Source, use
 
 SHARE = 0.8
 """What the intervals promise to hold."""
 SEASONS = 3
 """The past that is read, in seasons or horizons, whichever is longer."""
 CONTEXT = (24, 1024)
-MANY_SERIES = 10
-"""From so many series on, the exam's windows are resampled by series; below, one by one."""
 TABLES = frozenset(
     {".csv", ".tsv", ".txt", ".data", ".dat", ".parquet", ".pq", ".feather", ".arrow", ".json"}
     | {".jsonl", ".ndjson", ".xlsx", ".gz"}
@@ -123,18 +100,18 @@ class ForecastCourse(Course):
 
     def __init__(self, source: Source, settings: Settings, watcher: Watcher) -> None:
         self.settings = settings
-        table = _table(source, settings)
+        table = table_of(source, settings)
         layout = find_layout(table, settings)
         self.layout = layout
-        self.dates = _dates(table, layout)
+        self.dates = dates_of(table, layout)
         ledger = Ledger(table.places, table.refused)
         notes = list(table.notes)
         self.panel = panel = make_panel(table, layout, settings, ledger, notes)
-        begins = _begins(panel, table)
+        begins = begins_of(panel, table)
         length = panel.last - panel.first + 1
         early = panel.first + (0.6 * length).astype(np.int64) if begins is None else begins
         self.season = find_season(panel, early)
-        self.horizon = _horizon(panel, settings, int(self.season.value))
+        self.horizon = horizon_of(panel, settings, int(self.season.value))
         season, horizon = int(self.season.value), int(self.horizon.value)
         self.cut = make_cut(panel, horizon, begins)
         learned = int(np.median(self.cut.valid - panel.first))
@@ -142,7 +119,7 @@ class ForecastCourse(Course):
         self.context = min(context, max(season + 1, learned // 2, 3))
         self._windows(notes)
         self._inputs(notes)
-        _fates(panel, self.cut, ledger)
+        fates_of(panel, self.cut, ledger)
         self.objective = Forecast(horizon)
         self.examples = self._examples(table, ledger, [*self._told(), *notes])
 
@@ -289,14 +266,21 @@ class ForecastCourse(Course):
 
     @cached_property
     def begin(self) -> Begin:
-        """Where learning begins, from windows to learn from."""
+        """Where learning begins: found on windows to learn from, chosen on validation windows."""
         rows = torch.from_numpy(self.examples.train)
         rows = rows[:: max(1, len(rows) // MOST_FOR_LINES)]
-        data = self.examples.dataset
-        inputs = {name: values[rows] for name, values in data.inputs.items()}
-        order = torch.from_numpy(self.all.origin)[rows]
-        effects = known_effects(self.inputs, self.helpers, self.cut, self.frame.season)
-        return beginning(inputs, data.target[rows], order, torch.from_numpy(effects), self.geometry)
+        found = known_effects(self.inputs, self.helpers, self.cut, self.frame.season)
+        effects, geometry, data = torch.from_numpy(found), self.geometry, self.examples.dataset
+        learn, check = (
+            freed(
+                {name: values[some] for name, values in data.inputs.items()},
+                data.target[some],
+                effects,
+                geometry,
+            )
+            for some in (rows, torch.from_numpy(self.examples.valid))
+        )
+        return beginning(learn, check, torch.from_numpy(self.all.origin)[rows], effects, geometry)
 
     def score(self, output: Tensor) -> float:
         middle = output[..., MEDIAN].double().cpu().numpy()
@@ -305,6 +289,7 @@ class ForecastCourse(Course):
     def finish(self, model: nn.Module, seconds: float, watcher: Watcher) -> ForecastAnswerer:
         assert isinstance(model, Forecaster)
         panel, horizon = self.panel, self.frame.horizon
+        model = self._better(model, watcher)
         history = History(
             list(panel.names),
             self._keys(),
@@ -314,21 +299,37 @@ class ForecastCourse(Course):
             self.beside,
             np.array([bool((row[~np.isnan(row)] >= 0).all()) for row in self._learned()]),
         )
-        nothing = Intervals(np.zeros(horizon), np.zeros(horizon))
         answerer = ForecastAnswerer(
-            model, self._roles(), self.frame, self.helpers, history, nothing
+            model, self._roles(), self.frame, self.helpers, history, Intervals.none(horizon)
         )
         self.check_quantiles = answerer.quantiles(self.inputs, self.check)
-        truth = self.scaled_truth(self.check)
-        outside = np.maximum(
-            self.check_quantiles[..., 0] - truth, truth - self.check_quantiles[..., -1]
-        )
-        answerer.intervals = replace(nothing, network=self._correction(outside))
+        middle = self.check_quantiles[..., MEDIAN]
+        self.valid = float(window_errors(self.scaled_truth(self.check), middle).mean())
+        answerer.intervals = replace(answerer.intervals, network=self._moved(self.check_quantiles))
         self.made = answerer
         return answerer
 
-    def _correction(self, outside: np.ndarray) -> np.ndarray:
-        """float64 `(horizon,)`; narrower only if enough windows lie side by side."""
+    def _better(self, model: Forecaster, watcher: Watcher) -> Forecaster:
+        """The network, or what it began with if learning made that no better: where the course of
+        things has changed since the part to learn from, it may have made it worse."""
+        device = next(model.parameters()).device
+        start = Forecaster(self.geometry, model.size, model.members).to(device).eval()
+        start.start(self.begin)
+        data, valid = self.examples.dataset, torch.from_numpy(self.examples.valid)
+        learned, begun = (
+            float(evaluate(one, data, self.objective, valid.to(data.target.device)).loss)
+            for one in (model, start)
+        )
+        self.bent = learned < begun
+        if not self.bent:
+            watcher.tell(f"learning did not improve on {self.begin.name}, which it began with")
+        return model if self.bent else start
+
+    def _moved(self, quantiles: np.ndarray) -> np.ndarray:
+        """float64 `(horizon,)`: how far the lowest and highest of these quantiles of the validation
+        windows have to be moved apart."""
+        truth = self.scaled_truth(self.check)
+        outside = np.maximum(quantiles[..., 0] - truth, truth - quantiles[..., -1])
         apart = (self.check.origin // self.frame.horizon) * len(self.panel.names)
         side_by_side = len(np.unique(apart + self.check.series))
         return conformal(outside, SHARE, shrinks=side_by_side >= ENOUGH_TO_SHRINK)
@@ -361,135 +362,34 @@ class ForecastCourse(Course):
 
     def compete(self, seconds: float, watcher: Watcher) -> None:
         """Fit on the part to learn from; the best one on validation windows is taken along."""
-        filled = fill(self.panel.values, self.panel.first, self.frame.season)
-        self.series = [
-            row[first : int(end) + 1]
-            for row, first, end in zip(filled, self.panel.first, self.cut.end, strict=True)
-        ]
-        learned = np.maximum(self.cut.valid - self.panel.first, 2)
-        parts = [row[:stop] for row, stop in zip(self.series, learned, strict=True)]
-        self.fitted = fit_all(parts, self.frame.season, seconds)
         truth = self.scaled_truth(self.check)
-        self.classical_valid = {}
-        best: tuple[float, np.ndarray, Fitted] | None = None
-        for one in self.fitted:
-            answers = self._ask(one, self.check)
-            error = float(window_errors(truth, answers).mean())
-            self.classical_valid[one.method.name] = error
-            if best is None or error < best[0]:
-                best = error, answers, one
-        assert best is not None
-        _, answers, chosen = best
-        self.rival = chosen.method.name
-        self.made.method = chosen.method
-        width = np.maximum(conformal(np.abs(truth - answers), SHARE), 0.0)
-        self.made.intervals = replace(self.made.intervals, baseline=width)
+        self.rivals = Rivals(self.panel, self.cut, self.frame, seconds)
+        self.rivals.rank(self.check, truth)
+        answers = self.rivals.answers
+        together = joined(self.check_quantiles, answers)
+        self.both_valid = float(window_errors(truth, together[..., MEDIAN]).mean())
+        self.made.method = self.rivals.best.method
+        self.made.intervals = replace(
+            self.made.intervals,
+            baseline=np.maximum(self._moved(answers[..., None]), 0.0),
+            both=self._moved(together),
+        )
+        if self.settings.keep == "best":
+            self.made.kept = self._kept()
 
-    def _ask(self, one: Fitted, windows: Windows) -> np.ndarray:
-        """float64 `(windows, horizon)` in usual errors."""
-        places = [np.flatnonzero(windows.series == index) for index in range(len(self.series))]
-        some = [index for index, where in enumerate(places) if len(where)]
-        origins = [windows.origin[places[index]] - self.panel.first[index] for index in some]
-        series = [self.series[index] for index in some]
-        answers = one.method.pick(some).forecast(series, origins, self.frame.horizon)
-        found = np.empty((len(windows), self.frame.horizon))
-        for index, answer in zip(some, answers, strict=True):
-            scaled = (answer - self.frame.center[index]) / self.frame.unit[index]
-            found[places[index]] = scaled
-        return found
+    def _kept(self) -> Kept:
+        """Who did best on validation windows; of equals the network."""
+        best = min(self.rivals.valid.values())
+        scores: dict[Kept, float] = {
+            "network": self.valid,
+            "baseline": best,
+            "both": self.both_valid,
+        }
+        return min(scores, key=lambda who: scores[who])
 
     def exam(self, answerer: Any, seconds: float, watcher: Watcher) -> Exam:
         assert isinstance(answerer, ForecastAnswerer)
-        truth = self.scaled_truth(self.sealed)
-        began = time.perf_counter()
-        quantiles = answerer.quantiles(self.inputs, self.sealed)
-        each = 1000 * (time.perf_counter() - began) / len(self.sealed)
-        middle = quantiles[..., MEDIAN]
-        valid = float(
-            window_errors(self.scaled_truth(self.check), self.check_quantiles[..., MEDIAN]).mean()
-        )
-        size = 4 * sum(parameter.numel() for parameter in answerer.model.parameters())
-        errors = window_errors(truth, middle)
-        network = Judged("network", mean_of(errors), valid, 0.0, each, size, FORECAST.why)
-        classical, others = [], {}
-        for one in self.fitted:
-            began = time.perf_counter()
-            answers = self._ask(one, self.sealed)
-            each = 1000 * (time.perf_counter() - began) / len(self.sealed)
-            name = one.method.name
-            others[name] = answers
-            classical.append(
-                Judged(
-                    name,
-                    mean_of(window_errors(truth, answers)),
-                    self.classical_valid[name],
-                    one.seconds,
-                    each,
-                    len(json.dumps(one.method.as_json())),
-                    one.method.why,
-                )
-            )
-        own = truth_of(self.panel, self.sealed, self.frame.horizon)
-        said = answerer.unscaled(answerer.history, self.frame, self.sealed, quantiles)
-        sealed = findings.Sealed(
-            self.sealed,
-            truth,
-            middle,
-            others,
-            said,
-            own,
-            inside(truth, quantiles[..., 0], quantiles[..., -1]),
-        )
-        many = len(set(self.sealed.series.tolist())) >= MANY_SERIES
-        return Exam(
-            units=len(self.sealed),
-            unit="windows",
-            network=network,
-            classical=classical,
-            constant="constant answer",
-            # Windows that overlap, or lie at one time, say nearly the same.
-            groups=self.sealed.series if many else self.sealed.origin // self.frame.horizon,
-            figures=self._figures(sealed, quantiles),
-            findings=findings.all_findings(answerer, sealed, self.rival),
-            shown=self._shown(sealed, errors),
-        )
-
-    def _figures(self, sealed: findings.Sealed, quantiles: np.ndarray) -> dict[str, float]:
-        unit = self.frame.unit[self.sealed.series][:, None, None]
-        center = self.frame.center[self.sealed.series][:, None, None]
-        mase = float(window_errors(sealed.truth, sealed.network).mean())
-        naive = float(window_errors(sealed.truth, sealed.others["seasonal naive"]).mean())
-        hits = inside(sealed.own, sealed.answers.low, sealed.answers.high)
-        return {
-            "MASE": mase,
-            "weighted quantile loss": weighted_quantile_loss(sealed.own, quantiles * unit + center),
-            "coverage of the 80 % interval": float(np.nanmean(hits)),
-            "skill against seasonal naive": 1 - mase / naive if naive > 0 else float("nan"),
-            "horizon": float(self.frame.horizon),
-            "season": float(self.frame.season),
-        }
-
-    def _shown(self, sealed: findings.Sealed, errors: np.ndarray) -> list[dict[str, Any]]:
-        """The farthest and the nearest windows of the exam."""
-        order = np.argsort(-errors)
-        some = dict.fromkeys([*order[:4].tolist(), *order[-4:].tolist()])
-        numbers = self.examples.test
-        return [
-            {
-                "row": int(numbers[index]),
-                "place": str(self.examples.places[int(numbers[index])]),
-                "split": "test",
-                "group": "wrong" if rank < 4 else "right",
-                "target": float(np.nanmean(sealed.own[index])),
-                "answer": float(np.nanmean(sealed.answers.middle[index])),
-                "probability": None,
-                "drawings": self.draw(int(numbers[index])),
-            }
-            for rank, index in enumerate(some)
-        ]
-
-
-# --- small pieces -----------------------------------------------------------------------------
+        return examine(self, answerer)
 
 
 class _Places(Sequence[str]):
@@ -506,75 +406,3 @@ class _Places(Sequence[str]):
             return [self[index] for index in range(len(self))[number]]
         one, origin = int(self.windows.series[number]), int(self.windows.origin[number])
         return f"{self.panel.names[one]} after {self.panel.text(origin)}"
-
-
-def _table(source: Source, settings: Settings) -> RawTable:
-    """The source as a table, or the reason why it is none."""
-    if source.table is not None:
-        return source.table
-    table = read.read(
-        source.given,
-        test=source.test,
-        missing=settings.missing,
-        split=settings.split,
-        target=settings.target,
-    )
-    return table
-
-
-def _dates(table: RawTable, layout: Layout) -> dict[str, str] | None:
-    """How the times are written, to read others the same way; None if they are numbers."""
-    if layout.time is None or layout.found.spacing.kind in ("number", "rows"):
-        return None
-    return find_dates(layout.time, present(table.columns[layout.time]))
-
-
-def _horizon(panel: Panel, settings: Settings, season: int) -> Choice:
-    """Times after the last value that the source leaves open count as a wish."""
-    ahead = np.arange(panel.times)[None, :] > panel.last[:, None]
-    future = int(np.median((ahead & (panel.row >= 0)).sum(1)))
-    return choose_horizon(panel, settings.horizon, future, season)
-
-
-def _begins(panel: Panel, table: RawTable) -> np.ndarray | None:
-    """Column of each series from which on rows are for the exam, where the source says so.
-
-    Raises:
-        DataError: Rows to learn from come after rows of the exam.
-    """
-    if table.split is None:
-        return None
-    test = (panel.row >= 0) & (table.split == "test")[panel.row]
-    if not test.any():
-        return None
-    begins = np.where(test.any(1), test.argmax(1), panel.last + 1)
-    later = np.arange(panel.times)[None, :] >= begins[:, None]
-    mixed = later & (panel.row >= 0) & ~test
-    if mixed.any():
-        one, column = np.argwhere(mixed)[0]
-        raise DataError(
-            "rows to learn from come after rows of the exam: the past would be asked for",
-            where=f"{table.places[int(panel.row[one, column])]} ({panel.text(int(column))})",
-            fix="give an exam later than everything else, or none: the latest part is taken",
-        )
-    return begins
-
-
-def _fates(panel: Panel, cut: Cut, ledger: Ledger) -> None:
-    """Every row on the grid belongs to the part that its time lies in."""
-    columns = np.arange(panel.times)
-    fate = np.full(len(ledger.places), "", dtype=object)
-    for one in range(len(panel.names)):
-        rows = panel.row[one]
-        there = rows >= 0
-        part = np.where(
-            columns < cut.valid[one], "train", np.where(columns < cut.test[one], "valid", "test")
-        )
-        part = np.where(columns > panel.last[one], "", part)
-        known = there & (part != "")
-        fate[rows[known]] = part[known]
-    for row in ledger.usable().tolist():
-        if not fate[row]:
-            ledger.leave_out(row, "its value is still to come: what it says beside it may help")
-    rows = ledger.usable()
-    ledger.assign(rows, fate[rows])

@@ -21,8 +21,9 @@ from pellucid.errors import ConfigError, DataError
 from pellucid.evidence.finding import Chart, Finding, Line, Table
 from pellucid.tasks.forecast import MEDIAN
 from pellucid.uses.forecast.filling import Query, read_asked
+from pellucid.uses.forecast.inputs import calendar_of, make_inputs
 from pellucid.uses.forecast.panel import fill
-from pellucid.uses.forecast.windows import Windows, calendar_of, make_inputs
+from pellucid.uses.forecast.windows import Windows
 
 if TYPE_CHECKING:
     from pellucid.uses.forecast.answerer import ForecastAnswerer, History
@@ -106,10 +107,10 @@ def cut(
     masks: list[tuple[str, np.ndarray]] = []
     left = 1
     calendar = calendar_of(frame.spacing, np.zeros(1, dtype=np.int64))[0].shape[1]
-    if calendar and who == "network":
+    if calendar and who != "baseline":
         masks.append(("the calendar", np.arange(calendar)))
     right = calendar
-    for helper in answerer.helpers if who == "network" else ():
+    for helper in answerer.helpers if who != "baseline" else ():
         masks.append((f"{helper.name} in the past", -np.arange(left, left + helper.width)))
         left += helper.width
         if helper.known:
@@ -139,7 +140,10 @@ def cut(
                 for i in range(0, len(gone), 1024)
             ]
         )
-        return quantiles[:, step, MEDIAN]
+        middle: np.ndarray = quantiles[:, step, MEDIAN]
+        if who == "both":
+            middle = (middle + _classical(answerer, history, window, step, past)) / 2
+        return middle
 
     return Pieces(names, places, ask)
 

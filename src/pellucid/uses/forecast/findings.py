@@ -40,11 +40,12 @@ class Sealed:
     raw: np.ndarray
 
 
-def all_findings(answerer: ForecastAnswerer, exam: Sealed, rival: str) -> list[Finding]:
-    """The first ones first. rival: the classical method that was best on validation windows."""
+def all_findings(answerer: ForecastAnswerer, exam: Sealed, rival: str, began: str) -> list[Finding]:
+    """The first ones first. rival: the classical method that was best on validation windows.
+    began: what learning began with, in words."""
     return [
         future(answerer),
-        skill(answerer, exam, rival),
+        skill(answerer, exam, rival, began),
         by_series(answerer, exam, rival),
         intervals(answerer, exam),
         residuals(answerer, exam),
@@ -69,7 +70,7 @@ def future(answerer: ForecastAnswerer) -> Finding:
         for one in shown
         for step in range(frame.horizon)
     )
-    who = "the network" if answerer.kept == "network" else "the classical method"
+    who = _who(answerer)
     return Finding(
         "future",
         "What comes next",
@@ -83,6 +84,13 @@ def future(answerer: ForecastAnswerer) -> Finding:
         tables=(Table("The next steps", ("series", "time", "answer", "low", "high"), rows),),
         charts=charts,
     )
+
+
+def _who(answerer: ForecastAnswerer) -> str:
+    if answerer.kept == "network" or answerer.method is None:
+        return "the network"
+    classical = answerer.method.name
+    return classical if answerer.kept == "baseline" else f"the mean of network and {classical}"
 
 
 def _fan(answerer: ForecastAnswerer, found: Answers, one: int) -> Chart:
@@ -110,7 +118,7 @@ def _fan(answerer: ForecastAnswerer, found: Answers, one: int) -> Chart:
     )
 
 
-def skill(answerer: ForecastAnswerer, exam: Sealed, rival: str) -> Finding:
+def skill(answerer: ForecastAnswerer, exam: Sealed, rival: str, began: str) -> Finding:
     """MASE by step ahead, against the seasonal naive forecast and the best classical method."""
     steps = tuple(float(step) for step in range(1, exam.truth.shape[1] + 1))
     network = step_errors(exam.truth, exam.network)
@@ -134,6 +142,7 @@ def skill(answerer: ForecastAnswerer, exam: Sealed, rival: str) -> Finding:
         f"{better} of {len(steps)} steps ahead.",
         notes=(
             "MASE: 1 is the usual error of the seasonal naive forecast, one step as good as all.",
+            began,
         ),
         figures={"skill": float(gain), "steps better": better},
         tables=(Table("MASE by step ahead", ("step", *courses), rows),),
