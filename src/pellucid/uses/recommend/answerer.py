@@ -12,49 +12,19 @@ from torch import Tensor, nn
 
 from pellucid.baselines.recommend import ListMethod, Means, RatingMethod
 from pellucid.config import Size
-from pellucid.data import read
-from pellucid.data.columns import RawColumn, RawTable
-from pellucid.data.readers.ratings import find_layout, read_layout
-from pellucid.errors import DataError, did_you_mean
+from pellucid.errors import DataError
 from pellucid.evidence.finding import Finding
 from pellucid.evidence.trust.conformal import Promise
 from pellucid.uses.recommend.lists import TOP, top_of
 from pellucid.uses.recommend.log import number_of
-from pellucid.uses.typed import as_source
+from pellucid.uses.recommend.memory import Memory, asked_for, latest
 from pellucid.uses.use import Answerer
 
 WHY = 2
 """Past items that are named as the reason for a recommendation."""
-
-
-@dataclass
-class Memory:
-    """What the model knows of users and items, and what users did.
-
-    users, items, titles: names; columns: what user, item and rating are called. item, rating:
-    `(events,)` of users in the order of time, a user's from starts[user] to starts[user + 1];
-    rating is empty without ratings. seen: bool `(items,)`: with training events. of_items,
-    of_users: float32 `(items | users, features)`, item_features: their names.
-    """
-
-    columns: dict[str, str | None]
-    users: list[str]
-    items: list[str]
-    titles: list[str]
-    item: np.ndarray
-    rating: np.ndarray
-    starts: np.ndarray
-    seen: np.ndarray
-    of_items: np.ndarray
-    of_users: np.ndarray
-    item_features: list[str]
-
-    def history(self, user: int) -> tuple[np.ndarray, np.ndarray]:
-        """Items and ratings of a user, the latest last; nothing for user -1."""
-        if user < 0:
-            return np.empty(0, np.int64), np.empty(0)
-        mine = slice(self.starts[user], self.starts[user + 1])
-        return self.item[mine], self.rating[mine]
+ANYBODY = "answered as for anybody"
+AT_ONCE = 512
+"""Rows whose histories are gathered together."""
 
 
 @dataclass
@@ -94,49 +64,57 @@ class Recommender(Answerer):
     # --- rows of users and items --------------------------------------------------------------
 
     def predict(self, source: Any, model: str | None = None) -> list[dict[str, Any]]:
-        users, items = self._asked(source)
+        people, things = asked_for(source, self.memory, self.asks)
+        by = model or self.kept
+        users = [self.memory.user_numbers.get(name or "", -1) for name in people]
+        items = [self.memory.item_numbers.get(name or "", -1) for name in things]
+        rated = self.ratings(by, users, items) if self.asks == "rating" else np.empty(0)
         lines: list[dict[str, Any]] = []
-        for row, (user, item) in enumerate(zip(users, items, strict=True)):
-            if user is None or (item is None and self.asks == "rating"):
-                lacking = "user" if user is None else "item"
+        for row, (person, thing) in enumerate(zip(people, things, strict=True)):
+            if person is None or (thing is None and self.asks == "rating"):
+                lacking = "user" if person is None else "item"
                 error = DataError(
                     f"the {lacking} is missing", where=f"row {row}", fix=f"name the {lacking}"
                 )
                 lines.append({"row": row, "error": error.as_json()})
+                continue
+            notes = [] if users[row] >= 0 else [f"user '{person}' is not known: {ANYBODY}"]
+            if self.asks == "rating":
+                notes += self._notes(users[row], items[row], str(thing))
+                line = self._bounded(float(rated[row]), by)
             else:
-                lines.append({"row": row} | self._answer(user, item, model or self.kept))
+                line = self._listed(users[row], thing, by, notes)
+            lines.append({"row": row} | line | ({"note": "; ".join(notes)} if notes else {}))
         return lines
 
-    def _answer(self, user: str, item: str | None, model: str) -> dict[str, Any]:
-        one, notes = _place(user, self.memory.users), []
-        if one < 0:
-            notes.append(f"user '{user}' is not known: answered as for anybody")
-        if item is None or self.asks == "next":
-            return self._listed(one, item, model, notes)
-        thing = _place(item, self.memory.items)
-        if thing < 0 or not self.memory.seen[thing]:
-            known = thing >= 0 and len(self.memory.item_features) > 0
-            notes.append(
-                f"item '{item}' has no rating to learn from: "
-                + ("answered by its features" if known else "answered by the user's habit")
-            )
-        history, ratings = self.memory.history(one)
-        if thing >= 0 and (history == thing).any():
-            notes.append(f"the user rated it already: {ratings[history == thing][-1]:g}")
-        value = float(self.ratings(model, one, thing, history, ratings))
+    def _bounded(self, value: float, model: str) -> dict[str, Any]:
         promise = self.promise if model == "network" else self.rater_promise
         low, high = self.bounds(np.array([value]), promise)
-        line = {"answer": value, "low": float(low[0]), "high": float(high[0])}
-        return line | ({"note": "; ".join(notes)} if notes else {})
+        return {"answer": value, "low": float(low[0]), "high": float(high[0])}
+
+    def _notes(self, user: int, item: int, name: str) -> list[str]:
+        """What a person should know of a predicted rating."""
+        notes = []
+        if item < 0 or not self.memory.seen[item]:
+            known = item >= 0 and len(self.memory.item_features) > 0
+            notes.append(
+                f"item '{name}' has no rating to learn from: "
+                + ("answered by its features" if known else "answered by the user's habit")
+            )
+        history, ratings = self.memory.history(user)
+        if item >= 0 and (history == item).any():
+            notes.append(f"the user rated it already: {ratings[history == item][-1]:g}")
+        return notes
 
     def _listed(self, user: int, item: str | None, model: str, notes: list[str]) -> dict[str, Any]:
-        """A user alone: the list; with an item: its place among all new ones, 1 is first."""
+        """A user alone: the list; with an item: its place among all new ones, 1 is first; adds to
+        `notes`."""
         history, ratings = self.memory.history(user)
         scores = self.scores(model, user, history, ratings)
         if item is None:
             named = [self.memory.items[place] for place in top_of(scores, history)]
-            return {"answer": named} | ({"note": "; ".join(notes)} if notes else {})
-        thing = _place(item, self.memory.items)
+            return {"answer": named}
+        thing = self.memory.item_numbers.get(item, -1)
         if thing < 0:
             notes.append(f"item '{item}' is not known")
         elif (history == thing).any():
@@ -144,8 +122,7 @@ class Recommender(Answerer):
         order = top_of(scores, history[history != thing], len(scores))
         found = np.flatnonzero(order == thing)
         place = int(found[0]) + 1 if len(found) else None
-        line: dict[str, Any] = {"answer": place, "of": len(order)}
-        return line | ({"note": "; ".join(notes)} if notes else {})
+        return {"answer": place, "of": len(order)}
 
     def bounds(self, values: np.ndarray, promise: Promise | None) -> tuple[np.ndarray, np.ndarray]:
         """The intervals `(rows,)` each, within the ratings that exist; these alone if there is no
@@ -270,24 +247,32 @@ class Recommender(Answerer):
         return np.concatenate(found)
 
     @torch.inference_mode()
-    def ratings(
-        self, model: str, user: int, item: int, history: np.ndarray, ratings: np.ndarray
-    ) -> float:
-        """One rating, in its own unit and within the ratings that exist; -1: not known."""
-        other = history != item
-        history, ratings = history[other], ratings[other]
+    def ratings(self, model: str, users: list[int], items: list[int]) -> np.ndarray:
+        """float64 `(rows,)`: ratings in their own unit and within those that exist; of a user or
+        item -1 nothing is known. What the user said of the item itself has no part in it."""
+        found = np.empty(len(users))
+        for start in range(0, len(users), AT_ONCE):
+            part = slice(start, start + AT_ONCE)
+            found[part] = self._rated(model, np.array(users[part]), np.array(items[part]))
+        return np.clip(found, self.lowest, self.highest)
+
+    def _rated(self, model: str, users: np.ndarray, items: np.ndarray) -> np.ndarray:
         assert self.means is not None
-        if item < 0 or (model != "network" and not self.memory.seen[item]):
-            habit = self.means.habit(history[None], ratings[None], np.ones((1, len(history)), bool))
-            value = self.means.center + float(habit[0])
-        elif model != "network" and self.rater is not None:
-            given = (history[None], ratings[None], np.ones((1, len(history)), dtype=bool))
-            value = float(self.rater.rate(np.array([item]), *given)[0])
+        pasts = [self.memory.history(user) for user in users.tolist()]
+        others = [past != item for (past, _), item in zip(pasts, items, strict=True)]
+        histories = [past[other] for (past, _), other in zip(pasts, others, strict=True)]
+        ratings = [rated[other] for (_, rated), other in zip(pasts, others, strict=True)]
+        padded = self._padded(histories, ratings)
+        history, rated, there = (one.numpy() for one in padded)
+        past = history, self.center + self.spread * rated.astype(np.float64), there
+        known, thing = items >= 0, np.maximum(items, 0)
+        if model == "network" or self.rater is None:
+            given = self.model.rate(torch.from_numpy(thing), torch.from_numpy(users), *padded)
+            answers = self.center + self.spread * given.double().numpy()
         else:
-            padded = self._padded([history], [ratings])
-            rated = self.model.rate(torch.tensor([item]), torch.tensor([user]), *padded)
-            value = self.center + self.spread * float(rated[0])
-        return float(np.clip(value, self.lowest, self.highest))
+            known &= self.memory.seen[thing]
+            answers = self.rater.rate(thing, *past)
+        return np.where(known, answers, self.means.center + self.means.habit(*past))
 
     def _padded(
         self, histories: list[np.ndarray], ratings: list[np.ndarray]
@@ -303,36 +288,12 @@ class Recommender(Answerer):
             there[row, : len(kept)] = True
         return torch.from_numpy(history), torch.from_numpy(rated), torch.from_numpy(there)
 
-    # --- what is asked ------------------------------------------------------------------------
-
-    def _asked(self, source: Any) -> tuple[list[str | None], list[str | None]]:
-        """Users and items of each row; items are None where no item is asked about.
-
-        Raises:
-            DataError: The source has no column of users (or of items, for ratings).
-        """
-        user, item = self.memory.columns["user"], self.memory.columns["item"]
-        assert user is not None
-        assert item is not None
-        table = _table(source)
-        only = len(table.columns) == 1 and user not in table.columns
-        if only:
-            table.columns = {user: next(iter(table.columns.values()))}
-        lacking = user if user not in table.columns else item
-        if lacking not in table.columns and (lacking == user or self.asks == "rating"):
-            raise DataError(
-                f"the model needs the column '{lacking}', which '{table.name}' does not have",
-                where=f"{table.name} has: {', '.join(list(table.columns)[:8])}",
-                fix=did_you_mean(lacking, table.columns),
-            )
-        people = _names(table.columns[user])
-        things: list[str | None] = [None] * len(people)
-        return people, _names(table.columns[item]) if item in table.columns else things
+    # --- why ----------------------------------------------------------------------------------
 
     def explain(self, source: Any, row: int = 0, seconds: float = 2.0) -> Finding:
-        from pellucid.uses.recommend.evidence import explanation
+        from pellucid.uses.recommend.reasons import explanation
 
-        users, items = self._asked(source)
+        users, items = asked_for(source, self.memory, self.asks)
         if not 0 <= row < len(users) or users[row] is None:
             raise DataError(
                 f"there is no row {row} with a user",
@@ -358,35 +319,3 @@ class Recommender(Answerer):
         from pellucid.uses.recommend.stored import restored
 
         return restored(head, load_file(str(folder / "model.safetensors")))
-
-
-def latest(history: np.ndarray, most: int, memory: Memory) -> np.ndarray:
-    """int64 `(most,)`: a history as the network over sequences takes it; items without training
-    events say nothing and are left out."""
-    known = history[memory.seen[history]][-most:]
-    row = np.zeros(most, np.int64)
-    row[: len(known)] = known + 1
-    return row
-
-
-def _place(name: str, names: list[str]) -> int:
-    return names.index(name) if name in names else -1
-
-
-def _table(source: Any) -> RawTable:
-    source = as_source(source)
-    if isinstance(source, str | Path):
-        layout = find_layout(Path(source))
-        if layout is not None:
-            return read_layout(layout)[0]
-    return read.read_for_prediction(source, [])
-
-
-def _names(column: RawColumn) -> list[str | None]:
-    found: list[str | None] = []
-    for value in column.values.tolist():
-        if value is None or value != value:
-            found.append(None)
-        else:
-            found.append(f"{value:.15g}" if isinstance(value, float) else str(value).strip())
-    return found

@@ -10,14 +10,9 @@ from typing import Any
 import numpy as np
 
 from pellucid.data.columns import RawTable
-from pellucid.uses.recommend.roles import ITEM, USER, Roles, keys_of, words_of
+from pellucid.uses.recommend.roles import Roles, keys_of
+from pellucid.uses.recommend.words import says_titles
 
-TITLES = (
-    "title", "titel", "titre", "titulo", "titolo", "tytul",
-    "name", "nome", "nom", "nombre", "naam", "nazwa",
-)  # fmt: skip
-"""A column whose name ends so says what to call an item."""
-WHOSE = {*ITEM.split(), *USER.split()}
 MOST_WORDS, FEWEST_WITH_WORD = 64, 5
 """A column of features: the most words that are told apart, and in how many items each stands."""
 
@@ -65,7 +60,7 @@ def described(
                 columns[column.name] = _pick(column.values, rows)
     titles, values, said = list(names), [np.zeros((len(names), 0), np.float32)], []
     for name, cells in columns.items():
-        if _says_titles(name):
+        if says_titles(name):
             titles = [
                 str(cell) if cell == cell and cell is not None else name
                 for cell, name in zip(cells.tolist(), names, strict=True)
@@ -90,16 +85,6 @@ def key_of(table: RawTable, name: str, names: list[str]) -> tuple[str, float]:
     }
     key = name if share.get(name, 0.0) > 0 else max(share, key=lambda one: share[one])
     return key, share[key]
-
-
-def _says_titles(name: str) -> bool:
-    """'title', 'movie_title', 'Buchtitel'; but not 'category_name'."""
-    said = "".join(words_of(name))
-    for ending in TITLES:
-        if said.endswith(ending):
-            rest = said.removesuffix(ending)
-            return not rest or rest in WHOSE or rest.removesuffix("s") in WHOSE
-    return False
 
 
 def _pick(values: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -18,8 +18,8 @@ from pellucid.learning.recipes import Recipe
 from pellucid.network.sequential import NextItem
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.recommend import NextItems
-from pellucid.uses.recommend import evidence
-from pellucid.uses.recommend.answerer import Recommender, latest
+from pellucid.uses.recommend import findings, reasons
+from pellucid.uses.recommend.answerer import Recommender
 from pellucid.uses.recommend.lists import (
     Moments,
     choose_lists,
@@ -29,6 +29,7 @@ from pellucid.uses.recommend.lists import (
     start_vectors,
 )
 from pellucid.uses.recommend.log import Log
+from pellucid.uses.recommend.memory import latest
 from pellucid.uses.recommend.question import Question, column_facts, memory_of
 from pellucid.uses.use import Exam, Examples, Judged
 
@@ -187,7 +188,7 @@ class NextQuestion(Question):
 
     def exam(self, answerer: Recommender, seconds: float) -> Exam:
         log, moments = self.log, self.test
-        made, costs = evidence.all_lists(answerer, moments)
+        made, costs = findings.all_lists(answerer, moments)
         found = {name: qualities(moments, lists) for name, lists in made.items()}
         weights = sum(one.numel() for one in answerer.network().parameters())
         held = answerer.figures
@@ -203,7 +204,7 @@ class NextQuestion(Question):
             )
             for method in answerer.listers
         ]  # fmt: skip
-        listed = evidence.list_finding(log, answerer, moments, made)
+        listed = findings.list_finding(log, answerer, moments, made)
         return Exam(
             units=len(moments),
             unit="moments",
@@ -214,8 +215,8 @@ class NextQuestion(Question):
             figures={k: v for k, v in listed.figures.items() if isinstance(v, float)},
             findings=[
                 listed,
-                evidence.because_finding(answerer, moments, seconds),
-                evidence.items_finding(log, answerer),
+                reasons.because_finding(answerer, moments, seconds),
+                findings.items_finding(log, answerer),
             ],
             shown=self._shown(answerer, made["network"], found["network"][:, 0]),
         )

@@ -12,9 +12,10 @@ from pellucid.config import Plan
 from pellucid.learning.recipes import Recipe
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.task import Objective
-from pellucid.uses.recommend.answerer import Memory, Recommender
+from pellucid.uses.recommend.answerer import Recommender
 from pellucid.uses.recommend.features import Features
 from pellucid.uses.recommend.log import Log
+from pellucid.uses.recommend.memory import Memory
 from pellucid.uses.use import Exam, Examples
 
 

@@ -20,7 +20,7 @@ from pellucid.learning.recipes import Recipe
 from pellucid.network.factors import Factors
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.recommend import Rating
-from pellucid.uses.recommend import evidence
+from pellucid.uses.recommend import findings, reasons
 from pellucid.uses.recommend.answerer import Recommender
 from pellucid.uses.recommend.lists import choose_lists, moments_of
 from pellucid.uses.recommend.log import Log
@@ -239,13 +239,13 @@ class RatingQuestion(Question):
             said[method.name] = answers
         low, high = answerer.bounds(mine, answerer.promise)
         moments = moments_of(log, 2)
-        rated = evidence.rating_finding(log, test, said, low, high)
-        listed = evidence.list_finding(log, answerer, moments)
-        findings = [
+        rated = findings.rating_finding(log, test, said, low, high)
+        listed = findings.list_finding(log, answerer, moments)
+        found = [
             rated,
             listed,
-            evidence.because_finding(answerer, moments, seconds),
-            evidence.items_finding(log, answerer),
+            reasons.because_finding(answerer, moments, seconds),
+            findings.items_finding(log, answerer),
         ]
         figures = {
             key: value
@@ -261,7 +261,7 @@ class RatingQuestion(Question):
             constant=classical[0].name,
             groups=log.user[test],
             figures=figures,
-            findings=findings,
+            findings=found,
             shown=self._shown(test, mine),
         )
 

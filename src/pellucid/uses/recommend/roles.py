@@ -7,9 +7,7 @@ looks_like_events   whether users and items come back as they do in a log; conse
 from __future__ import annotations
 
 import itertools
-import re
 import shlex
-import unicodedata
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,36 +16,19 @@ from pellucid.config import Settings
 from pellucid.data.columns import MODALITIES, RawColumn, RawTable
 from pellucid.errors import ConfigError, did_you_mean
 from pellucid.tasks.regress import as_numbers
+from pellucid.uses.recommend.words import (
+    ENDINGS_OF_TIMES,
+    ITEM,
+    RATING,
+    TIME,
+    USER,
+    named,
+    stem_of,
+    words_of,
+)
 
 ROLES = ("user", "item", "rating", "time")
 """What `--as COLUMN=ROLE` may say of a column, besides 'ignore'."""
-USER = """
-    user customer member visitor reader viewer client buyer listener shopper account borrower patron
-    subscriber benutzer nutzer kunde kunden leser leserin mitglied besucher hoerer horer zuschauer
-    kaeufer kaufer entleiher utilisateur lecteur membre acheteur abonne usuario cliente lector
-    miembro comprador utente lettore membro acquirente utilizador leitor gebruiker klant lezer lid
-    uzytkownik klient czytelnik
-"""
-ITEM = """
-    item movie film product book song track article artist isbn asin sku game restaurant recipe dish
-    artikel produkt buch buecher bucher lied spiel rezept gericht medium werk produit livre chanson
-    jeu producto libro articulo pelicula cancion juego prodotto articolo canzone gioco produto livro
-    artigo filme musica jogo boek liedje ksiazka piosenka
-"""
-RATING = """
-    rating rate score star vote grade bewertung bewertungen wertung sterne note punkte evaluation
-    etoile avis calificacion puntuacion estrella valoracion nota voto valutazione stelle punteggio
-    avaliacao estrela beoordeling waardering sterren cijfer ocena gwiazdki
-"""
-TIME = """
-    timestamp time date datetime when ts day zeit datum zeitpunkt zeitstempel tag uhrzeit heure jour
-    horodatage fecha hora tiempo data ora dia tijd tijdstip czas
-"""
-CODE = (
-    "id", "ids", "no", "nr", "num", "number", "nummer", "numero", "key", "code", "kennung", "uid",
-)  # fmt: skip
-ENDINGS_OF_CODES = ("nummer", "kennung", "nr", "id")
-ENDINGS_OF_TIMES = ("datum", "zeit", "date", "time", "stamp", "fecha", "at")
 MOST_RATINGS = 21
 """Different ratings: 0 to 10 in halves."""
 FEWEST_EVENTS = 200
@@ -81,8 +62,8 @@ def understand(table: RawTable, settings: Settings, *, by_shape: bool = False) -
     said = _as_typed(table, settings)
     out = {*said.values(), *left_out(settings)}
     free = [name for name in table.columns if name not in out]
-    user = said.get("user") or _named(free, USER)
-    item = said.get("item") or _named([name for name in free if name != user], ITEM)
+    user = said.get("user") or named(free, USER)
+    item = said.get("item") or named([name for name in free if name != user], ITEM)
     seen = ""
     if by_shape and (user is None or item is None):
         user, item, seen = _pair_by_shape(table, free, user, item)
@@ -199,40 +180,6 @@ def how_to_name(table: RawTable) -> str:
     return f"say which columns they are, such as {typed} (also: rating, time)"
 
 
-# --- by names ---------------------------------------------------------------------------------
-
-
-def words_of(name: str) -> list[str]:
-    """The words of a column's name, without accents: 'movieId' -> ['movie', 'id']."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).lower()
-    plain = unicodedata.normalize("NFKD", parted.replace("ß", "ss").replace("ł", "l"))
-    return re.findall(r"[a-z]+", plain.encode("ascii", "ignore").decode())
-
-
-def _named(names: list[str], words: str) -> str | None:
-    """The column whose name is one of these words, alone or with 'id'."""
-    choices = set(words.split())
-    found = [name for name in names if _is_one_of(name, choices)]
-    with_id = [name for name in found if "id" in words_of(name)]
-    found = with_id if len(with_id) == 1 else found
-    return found[0] if found else None
-
-
-def _is_one_of(name: str, choices: set[str]) -> bool:
-    core = [word for word in words_of(name) if word not in CODE]
-    return len(core) == 1 and _stem(core[0], choices) in choices
-
-
-def _stem(word: str, choices: set[str]) -> str:
-    """A word without what says that it is a number or many: 'kundennummer' -> 'kunden'."""
-    tried = [word, word.rstrip("s")]
-    for ending in ENDINGS_OF_CODES:
-        if word.endswith(ending):
-            short = word.removesuffix(ending)
-            tried += [short, short.removesuffix("s")]
-    return next((one for one in tried if one in choices), word)
-
-
 # --- by shape ---------------------------------------------------------------------------------
 
 
@@ -294,16 +241,16 @@ def _like_titles(table: RawTable, one: str, other: str) -> bool:
 def _time(table: RawTable, free: list[str], owners: list[np.ndarray]) -> str | None:
     """Times: by name; else dates that differ among the events of a user, and of an item."""
     fit = [name for name in free if _usable_as("time", table.columns[name])]
-    named = _named(fit, TIME)
-    if named is not None:
-        return named
+    called = named(fit, TIME)
+    if called is not None:
+        return called
     dates = [
         name
         for name in fit
         if _is_date(table.columns[name]) and not _constant(table.columns[name], owners)
     ]
-    called = [name for name in dates if "".join(words_of(name)).endswith(ENDINGS_OF_TIMES)]
-    return next(iter(called or dates), None)
+    like = [name for name in dates if "".join(words_of(name)).endswith(ENDINGS_OF_TIMES)]
+    return next(iter(like or dates), None)
 
 
 def _rating(
@@ -311,12 +258,12 @@ def _rating(
 ) -> str | None:
     """Ratings: by name ('Book-Rating' too); else the only scale that is no fact of a user."""
     scales = [name for name in free if small_numbers(table.columns[name])]
-    named = _named(scales, RATING)
-    if named is not None:
-        return named
+    called = named(scales, RATING)
+    if called is not None:
+        return called
     ratings, others = set(RATING.split()), {*USER.split(), *ITEM.split(), *RATING.split()}
     for name in scales:
-        stems = [_stem(word, others) for word in words_of(name)]
+        stems = [stem_of(word, others) for word in words_of(name)]
         if stems and stems[-1] in ratings and set(stems) <= others:
             return name
     if not by_shape:

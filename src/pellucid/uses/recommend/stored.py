@@ -20,7 +20,8 @@ from pellucid.config import Size
 from pellucid.evidence.trust.conformal import Promise
 from pellucid.network.factors import Factors
 from pellucid.network.sequential import NextItem
-from pellucid.uses.recommend.answerer import Memory, Recommender
+from pellucid.uses.recommend.answerer import Recommender
+from pellucid.uses.recommend.memory import Memory
 
 Arrays = dict[str, np.ndarray]
 ARRAYS_OF_MEMORY = ("item", "rating", "starts", "seen", "of_items", "of_users")
