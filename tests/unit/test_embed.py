@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from pellucid.data.columns import Entry
-from pellucid.errors import ConfigError
 from pellucid.network.cnn import Cnn
 from pellucid.network.embed import (
     LONGEST,
@@ -181,11 +180,25 @@ def test_single_values_become_one_position_each() -> None:
     assert (positions, width) == ((5,), 16)
 
 
-def test_a_network_for_tables_reads_no_pictures() -> None:
-    with pytest.raises(ConfigError, match="'mlp' can't read values with 2 position axes") as error:
-        embed_for(PICTURE, Mlp, 16, statistics(1, pixels=True))
-    assert error.value.where == "--network mlp"
-    assert "cnn" in error.value.fix
+def test_a_plain_network_gets_the_pixels_themselves() -> None:
+    embed, positions, in_width = embed_for(PICTURE, Mlp, 16, statistics(1, pixels=True))
+    assert isinstance(embed, Pixels)
+    assert (positions, in_width) == (PICTURE.positions, 1)
+
+
+def test_a_recurrent_network_reads_a_picture_line_by_line() -> None:
+    found = statistics(1, pixels=True)
+    height, width = PICTURE.positions
+    embed, positions, _ = embed_for(PICTURE, Rnn, 16, found)
+    assert isinstance(embed, Patches)
+    assert (embed.patch, positions) == ((1, width), (height,))
+    x = torch.zeros(2, height, width, 1, dtype=torch.uint8)
+    x[1, 3] = 200  # another third line changes what is read third, and nothing else
+    changed = (embed(x)[0][0] != embed(x)[0][1]).any(-1)
+    assert changed.nonzero().flatten().tolist() == [3]
+    squares, _, _ = embed_for(PICTURE, Rnn, 16, found, lines=False)  # models of before
+    assert isinstance(squares, Patches)
+    assert squares.patch != embed.patch
 
 
 def test_pool_knows_how_much_and_whether() -> None:

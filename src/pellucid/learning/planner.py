@@ -21,16 +21,15 @@ from pellucid.learning.augment import CHANGES
 from pellucid.learning.learner import Learner, evaluate
 from pellucid.learning.loop import train
 from pellucid.learning.recipes import (
-    AUDIO,
+    FAMILIES,
     FROZEN,
-    IMAGE,
     MIXED,
+    PLAIN_FAMILIES,
     SEQUENCE,
-    SERIES,
     SMALL_TABLE,
     TABLE,
-    TEXT,
     Recipe,
+    recipe_for,
 )
 from pellucid.network.assemble import Blueprint, Model, blueprint, family_of
 from pellucid.tasks import Objective, Task
@@ -177,7 +176,7 @@ def _start(data: Ingredients, settings: Settings) -> tuple[Recipe, Plan]:
     families = {g: _family(data, g, settings.network) for g in with_positions}
     families |= {group: title.split()[0] for group, title in data.pretrained.items()}
     if len(groups) > 1 or not families:
-        families[ACROSS] = recipe.family if recipe.family != "rnn" else "mlp"
+        families[ACROSS] = recipe.family
     return recipe, _plan(data, settings, recipe, families)
 
 
@@ -215,40 +214,44 @@ def _plan(data: Ingredients, settings: Settings, recipe: Recipe, families: dict[
 def _recipe(data: Ingredients, with_positions: list[str], groups: list[str], asked: str) -> Recipe:
     if asked != "auto":
         family_of(asked)  # raises if there is no such network
+        _check_readable(data, with_positions, groups, asked)
     if data.pretrained:
         return MIXED if len(groups) > 1 else FROZEN
     if not with_positions:
         recipe = SMALL_TABLE if len(data.rows) + len(data.valid) < FEW_ROWS else TABLE
         if asked == "auto":
             return recipe
-        if asked in ("cnn", "rnn"):
-            raise ConfigError(
-                f"the network '{asked}' reads pictures, sounds, texts or series; here are none",
-                where="--network",
-                fix="choose --network mlp, tabm or transformer for a table",
-            )
         return replace(SEQUENCE if asked == "transformer" else recipe, family=asked)
     if len(groups) > 1:
-        return replace(MIXED, family="transformer") if asked == "transformer" else MIXED
-    own = {"image": IMAGE, "audio": AUDIO, "series": SERIES, "text": TEXT}
-    recipe = own[data.modalities[groups[0]]]
-    if asked in ("auto", recipe.family):
-        return recipe
-    if asked in ("mlp", "tabm"):
-        raise ConfigError(
-            f"the network '{asked}' reads tables, not {data.modalities[groups[0]]}s",
-            where="--network",
-            fix="choose --network cnn, rnn or transformer",
-        )
-    return replace(SEQUENCE, family=asked, epochs=recipe.epochs)
+        return replace(MIXED, family=asked) if asked in PLAIN_FAMILIES else MIXED
+    return recipe_for(data.modalities[groups[0]], asked)
+
+
+def _check_readable(
+    data: Ingredients, with_positions: list[str], groups: list[str], asked: str
+) -> None:
+    """ConfigError, with what there is to choose from, if no part of this data can be read so."""
+    kinds = list(dict.fromkeys(data.modalities[group] for group in with_positions))
+    able = [FAMILIES[kind] for kind in kinds]
+    if len(groups) > 1 or not with_positions:
+        able.append(PLAIN_FAMILIES)
+    choices = list(dict.fromkeys(name for names in able for name in names))
+    if asked in choices:
+        return
+    words = {"image": "pictures", "audio": "sounds", "text": "texts", "series": "series"}
+    readers = [words[kind] for kind, names in FAMILIES.items() if asked in names]
+    what = f"{', '.join(readers[:-1])} or {readers[-1]}" if len(readers) > 1 else "".join(readers)
+    raise ConfigError(
+        f"the network '{asked}' reads {what or 'the columns of a table'}, and here are none",
+        where="--network",
+        fix=f"this data can have --network {', '.join(choices[:-1])} or {choices[-1]}",
+    )
 
 
 def _family(data: Ingredients, group: str, asked: str) -> str:
-    if asked in ("cnn", "ngrams", "rnn", "transformer"):
-        return asked
-    return {"image": IMAGE, "audio": AUDIO, "series": SERIES, "text": TEXT}[
-        data.modalities[group]
-    ].family
+    """The network of a column with positions: as asked, if it can have that."""
+    modality = data.modalities[group]
+    return asked if asked in FAMILIES[modality] else recipe_for(modality, "auto").family
 
 
 def _with_size(plan: Plan, data: Ingredients, recipe: Recipe, size: Size) -> Plan:
@@ -258,9 +261,14 @@ def _with_size(plan: Plan, data: Ingredients, recipe: Recipe, size: Size) -> Pla
             sizes[group] = size
         else:
             # Beside other columns, each column's network is the smallest of its own recipe.
-            own = {"image": IMAGE, "audio": AUDIO, "series": SERIES, "text": TEXT}
-            sizes[group] = own[data.modalities[group]].sizes[0]
+            sizes[group] = _smallest(data, group, plan.network[group])
     return replace(plan, sizes=sizes)
+
+
+def _smallest(data: Ingredients, group: str, family: str) -> Size:
+    """The first size of a column's recipe; of the usual one where a frozen network reads it."""
+    asked = "auto" if group in data.pretrained else family
+    return recipe_for(data.modalities[group], asked).sizes[0]
 
 
 # --- measuring ------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ which. The planner turns a recipe into a plan that fits the rows and the time.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pellucid.config import Size
@@ -144,6 +144,16 @@ SEQUENCE = Recipe(
     smoothing=0.05,
     why="asked for with --network",
 )
+WHOLE = Recipe(
+    family="mlp",
+    sizes=(Size(128, 2, 0.1), Size(256, 2, 0.1), Size(512, 2, 0.2)),
+    epochs=(4, 60),
+    batch=64,
+    rate=1e-3,
+    weight_decay=0.02,
+    smoothing=0.05,
+    why="asked for with --network",
+)
 MIXED = Recipe(
     family="mlp",
     sizes=(Size(128, 2, 0.1), Size(256, 2, 0.1)),
@@ -153,3 +163,24 @@ MIXED = Recipe(
     weight_decay=0.02,
     why="each column has a network of its own; a plain one joins what they found",
 )
+
+USUAL = {"image": IMAGE, "audio": AUDIO, "series": SERIES, "text": TEXT}
+"""Modality of a column with positions -> how it is learned unless somebody asks otherwise."""
+FAMILIES = {
+    "image": ("cnn", "mlp", "rnn", "transformer"),
+    "audio": ("cnn", "mlp", "rnn", "transformer"),
+    "series": ("cnn", "mlp", "rnn", "transformer"),
+    "text": ("ngrams", "cnn", "mlp", "rnn", "transformer"),
+}
+"""Modality of a column with positions -> every network that can read it, the usual one first."""
+PLAIN_FAMILIES = ("mlp", "tabm", "transformer")
+"""Networks for columns without positions: there is no order that another one could follow."""
+
+
+def recipe_for(modality: str, family: str) -> Recipe:
+    """How a column with positions is learned by one of its `FAMILIES`; "auto" is the usual one."""
+    usual = USUAL[modality]
+    if family in ("auto", usual.family):
+        return usual
+    asked = WHOLE if family == "mlp" else replace(SEQUENCE, family=family)
+    return replace(asked, epochs=usual.epochs, changes=usual.changes)

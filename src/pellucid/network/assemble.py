@@ -5,7 +5,11 @@
     picture    -> pixels -> CNN         -> pool ------------+
     text       -> vectors -> Transformer -> pool -----------+
 
-With a single picture, text or series there is nothing to join, and the head sits on its pool.
+With a single picture, text or series there is nothing to join, and the head sits on its pool. A
+plain network reads no positions: what would be pooled behind it is put side by side before it.
+
+    picture    -> pixels side by side -> MLP
+    text       -> vectors -> pool -> MLP
 """
 
 from __future__ import annotations
@@ -23,6 +27,7 @@ from pellucid.errors import ConfigError, did_you_mean
 from pellucid.network import cnn, mlp, ngrams, rnn, tabm, transformer  # noqa: F401  (register)
 from pellucid.network.embed import EXAMPLES, Lookup, Numbers, Pixels, Statistics, embed_for
 from pellucid.network.family import NETWORKS, Network
+from pellucid.network.flat import Flat
 from pellucid.network.numbers import PiecewiseLinear, Plain
 from pellucid.network.pool import Pool
 from pellucid.network.tabm import Heads, TabM
@@ -41,6 +46,7 @@ class Blueprint:
     columns: group of rank 0 -> how many columns or features stand side by side.
     numbers: "plain" or "bins", see `config.Plan`.
     families, sizes: group -> network family and size; the key "columns" is the part across columns.
+    lines: whether a recurrent network reads pictures line by line; in small squares, if not.
     """
 
     entries: dict[str, Entry]
@@ -51,6 +57,7 @@ class Blueprint:
     columns: dict[str, int] = field(default_factory=dict)
     numbers: str = "bins"
     pretrained: dict[str, str] = field(default_factory=dict)
+    lines: bool = True
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -72,6 +79,7 @@ class Blueprint:
             data["columns"],
             data["numbers"],
             data["pretrained"],
+            data.get("lines", False),  # models of before know squares only
         )
 
 
@@ -190,6 +198,7 @@ class Model(nn.Module):
                     "family": self.blueprint.families.get(group, "vectors"),
                     "layers": layers_of(branch),
                     "parameters": count_parameters(branch),
+                    **_seen(branch),
                 }
             )
         if self.across is not None:
@@ -275,23 +284,45 @@ class Categories(Part):
 
 
 class Branch(Part):
-    """One column with positions: way in -> network -> pool, `(batch, width)`."""
+    """One column with positions: way in -> network -> pool, `(batch, width)`.
+
+    A network that reads an example as a whole stands behind the pool: the pool then takes what
+    comes in, words as their mean and maximum, measured values side by side.
+    """
 
     def __init__(
-        self, entry: Entry, family: type[Network], size: Size, statistics: Statistics | None
+        self,
+        entry: Entry,
+        family: type[Network],
+        size: Size,
+        statistics: Statistics | None,
+        *,
+        lines: bool = True,
     ) -> None:
         super().__init__()
-        self.embed, positions, in_width = embed_for(entry, family, size.width, statistics)
-        self.network = family(in_width, size, positions)
-        self.pool = Pool(self.network.width)
-        self.width = self.pool.width
+        way_in = embed_for(entry, family, size.width, statistics, lines=lines)
+        self.embed, positions, in_width = way_in
+        self.whole = family.whole()
+        if self.whole:
+            words = entry.way == "lookup"
+            self.pool: Pool | Flat = Pool(in_width) if words else Flat(positions, in_width)
+            self.network = family(self.pool.width, size, ())
+            self.width = self.network.width
+        else:
+            self.network = family(in_width, size, positions)
+            self.pool = Pool(self.network.width)
+            self.width = self.pool.width
 
     @torch.no_grad()
     def prepare(self, examples: Tensor) -> None:
-        self.network.prepare(self.embed(examples)[0])
+        values, mask = self.embed(examples)
+        self.network.prepare(self.pool(values, mask) if self.whole else values)
 
     def forward(self, x: Tensor) -> Tensor:
         values, mask = self.embed(x)
+        if self.whole:
+            vector, _ = self.network(self.pool(values, mask))
+            return vector
         values, mask = self.network(values, mask)
         pooled: Tensor = self.pool(values, mask)
         return pooled
@@ -329,8 +360,16 @@ def _branch(group: str, entry: Entry, plan: Blueprint, as_positions: bool) -> Pa
         branch: Part = Given(plan.statistics[group], 0 if alone else plan.sizes[group].width)
     else:
         family, size = family_of(plan.families[group]), plan.sizes[group]
-        branch = Branch(entry, family, size, plan.statistics.get(group))
+        branch = Branch(entry, family, size, plan.statistics.get(group), lines=plan.lines)
     return Joined(branch, width) if as_positions else branch
+
+
+def _seen(part: nn.Module) -> dict[str, Any]:
+    """How the numbers lie that every neuron of the first layer has a weight for: each neuron's
+    weights are a picture of this shape. Nothing where they are no picture."""
+    branch = part.branch if isinstance(part, Joined) else part
+    pool = branch.pool if isinstance(branch, Branch) else None
+    return {"seen": list(pool.seen)} if isinstance(pool, Flat) else {}
 
 
 def _number_vectors(features: int, width: int, way: str) -> Plain | PiecewiseLinear | Numbers:

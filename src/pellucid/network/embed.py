@@ -16,7 +16,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid.data.columns import Entry
-from pellucid.errors import ConfigError
 from pellucid.network.family import Masked, Network
 from pellucid.network.tap import tap
 
@@ -168,7 +167,8 @@ class Patches(nn.Module):
     Pictures `(batch, height, width, channels)` become the sequence of their `patch` = (p, p)
     squares, row by row, each with a learned vector that says where it was (Dosovitskiy et al.
     2021).
-    Spectrograms `(batch, frames, bands, 1)` become their frames, long series windows of time.
+    Spectrograms `(batch, frames, bands, 1)` become their frames, long series windows of time; a
+    network that reads line by line gets the lines of a picture.
     A patch that is partly outside is filled with 0; it is masked if all of it is masked.
     """
 
@@ -211,7 +211,12 @@ def cut(x: Tensor, patch: tuple[int, ...]) -> Tensor:
 
 
 def embed_for(
-    entry: Entry, family: type[Network], width: int, statistics: Statistics | None = None
+    entry: Entry,
+    family: type[Network],
+    width: int,
+    statistics: Statistics | None = None,
+    *,
+    lines: bool = True,
 ) -> tuple[nn.Module, tuple[int, ...], int]:
     """The way in for one group of columns: the module, the positions it yields, and their width.
 
@@ -220,37 +225,37 @@ def embed_for(
 
     Args:
         entry: How the group was encoded.
-        family: The network that will read it; a raw one gets the normalized floats themselves.
+        family: The network that will read it; a raw one gets the normalized floats themselves, and
+            so does one that reads examples as a whole (the caller takes their positions away).
         width: Width of the vectors otherwise.
         statistics: Of the training values; needed for floats with positions and for raw families.
+        lines: Whether pictures come line by line to a network that reads lines.
     """
-    readable = entry.rank in {0, *family.ranks} or (entry.rank == 2 and 1 in family.ranks)
-    if not readable:
-        raise ConfigError(
-            f"the network '{family.name}' can't read values with {entry.rank} position axes",
-            where=f"--network {family.name}",
-            fix="choose --network cnn, rnn or transformer, or leave it at --network auto",
-        )
     if entry.way == "lookup":
         paired = family.pairs and entry.rank == 1
         return (Pairs if paired else Lookup)(entry, width), entry.positions, width
-    raw = family.raw and entry.rank in family.ranks
+    raw = (family.raw and entry.rank in family.ranks) or (family.whole() and entry.rank > 0)
     if entry.rank == 0 and not raw:
         return Numbers(entry.size, width), (entry.size,), width
     if statistics is None:
         raise ValueError(f"the group '{entry.group}' needs the statistics of its training values")
     if raw:
         return Pixels(statistics.mean, statistics.std), entry.positions, entry.size
-    patch = patch_for(entry, statistics.pixels)
+    patch = patch_for(entry, statistics.pixels, lines=lines and family.lines)
     if patch == (1,):
         return Project(entry, width, statistics), entry.positions, width
     patches = Patches(entry, width, statistics, patch)
     return patches, (patches.count,), width
 
 
-def patch_for(entry: Entry, pixels: bool) -> tuple[int, ...]:
-    """How many neighbors make one position, so that at most `LONGEST` positions remain."""
-    if entry.rank == 2 and not pixels:
+def patch_for(entry: Entry, pixels: bool, *, lines: bool = False) -> tuple[int, ...]:
+    """How many neighbors make one position, so that at most `LONGEST` positions remain.
+
+    Args:
+        pixels: Whether it is a picture rather than a spectrogram, which is read frame by frame.
+        lines: Whether a picture is read line by line too.
+    """
+    if entry.rank == 2 and (lines or not pixels):
         frames, bands = entry.positions
         return (math.ceil(frames / LONGEST), bands)
     side = 1

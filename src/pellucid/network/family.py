@@ -25,6 +25,7 @@ class Network(nn.Module):
     raw: True if it wants the encoded floats themselves (pixels, samples) rather than an embedding;
         such a family does its own first projection.
     pairs: True if tokens are to come in together with their pairs.
+    lines: True if pictures are to come in line by line; else in small squares.
     width: floats at each position of its output.
     """
 
@@ -32,10 +33,16 @@ class Network(nn.Module):
     ranks: ClassVar[frozenset[int]]
     raw: ClassVar[bool] = False
     pairs: ClassVar[bool] = False
+    lines: ClassVar[bool] = False
     width: int
 
     def __init__(self, in_width: int, size: Size, positions: tuple[int, ...]) -> None:
         super().__init__()
+
+    @classmethod
+    def whole(cls) -> bool:
+        """Whether it reads an example as one vector, without positions."""
+        return cls.ranks == {0}
 
     def prepare(self, examples: Tensor) -> None:
         """See some training inputs `(n, *positions, in_width)` once, for data-driven starts."""

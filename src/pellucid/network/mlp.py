@@ -1,4 +1,8 @@
-"""The plain neural network: layers of neurons, each connected to all of the layer before."""
+"""The plain neural network: layers of neurons, each connected to all of the layer before.
+
+It knows no neighbors: a picture is one long row of pixels to it (`flat.py`), a text the mean and
+the maximum of its words' vectors (`pool.py`).
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """A recurrent network: read a sequence position by position, carrying a memory along.
 
+Words of a text, moments of a series, frames of a recording, lines of a picture from top to bottom.
+
 At each position a gated recurrent unit (Cho et al. 2014, arXiv:1406.1078) decides how much of its
 memory to keep and how much to write anew. One unit reads forward, one backward, so that every
 position knows what came before and what comes after.
@@ -31,6 +33,7 @@ class Rnn(Network):
 
     name = "rnn"
     ranks = frozenset({1})
+    lines = True
 
     def __init__(self, in_width: int, size: Size, positions: tuple[int, ...]) -> None:
         super().__init__(in_width, size, positions)
