@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from pellucid import __version__
 from pellucid.errors import PellucidError
 from pellucid.examples import EXAMPLES
-from pellucid.interfaces.studio import ask, labels, live, rows, trace, work
+from pellucid.interfaces.studio import ask, labels, live, rows, trace, vary, work
 from pellucid.interfaces.studio.given import Given, given
 from pellucid.interfaces.studio.guard import Guard, Refused, error_response
 from pellucid.interfaces.studio.orders import order_of
@@ -240,6 +240,7 @@ def _run_routes(studio: Studio) -> list[Route]:
         post("labels", labels.decide),
         ask_for("iteration", ask.iteration),
         ask_for("study", ask.study),
+        ask_for("vary", vary.vary),
         about("predict", ask.predict),
         about("explain", ask.explain),
     ]
