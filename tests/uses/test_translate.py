@@ -15,17 +15,21 @@ import torch
 
 from pellucid.baselines.translation import Nearest, copy
 from pellucid.config import Plan, Settings, Size
+from pellucid.data.columns import Entry
 from pellucid.data.readers.pairs import read_aligned, read_catalogs
 from pellucid.errors import ConfigError, DataError
+from pellucid.learning.loop import endless
 from pellucid.learning.text_metrics import bleu, chrf, chrf_of, words_of
 from pellucid.network.encoder_decoder import ANSWER, SOURCE, EncoderDecoder
 from pellucid.network.tap import watch
 from pellucid.recipe import Watcher
 from pellucid.recording.run import Run
+from pellucid.tasks.generate import UNCOUNTED
 from pellucid.tasks.translate import NextOfAnswer
 from pellucid.uses import Source, asked, learn
 from pellucid.uses.answerers import load_answerer
 from pellucid.uses.translate.answerer import Translator
+from pellucid.uses.translate.batches import PairDataset, equal_parts
 from pellucid.uses.translate.beam import Written, answers, penalty
 from pellucid.uses.translate.course import Translate
 from pellucid.uses.translate.sureness import chances, fit, same
@@ -330,6 +334,72 @@ def test_sureness_is_what_validation_says() -> None:
     assert same("a  b\n", "a b")
 
 
+# --- batches --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def uneven() -> PairDataset:
+    """200 pairs of 1 to 40 tokens on each side; each token says whose it is."""
+    rng = np.random.default_rng(0)
+    sources = rng.integers(1, 41, 200)
+    answers = np.clip(sources + rng.integers(-3, 4, 200), 1, 40)  # as long as what they answer
+    widths = np.stack([sources, answers], 1)
+    inputs = {}
+    for side, name in enumerate((SOURCE, ANSWER)):
+        table = np.zeros((200, 40), np.int64)
+        for row, width in enumerate(widths[:, side]):
+            table[row, :width] = row + 1
+        inputs[name] = torch.from_numpy(table)
+    entries = {name: Entry("lookup", (40,), 201, name) for name in (SOURCE, ANSWER)}
+    target = torch.where(inputs[ANSWER] > 0, inputs[ANSWER], UNCOUNTED)
+    return PairDataset(entries, inputs, target, widths.sum(1))
+
+
+def test_batches_hold_each_pair_once_and_little_padding(uneven: PairDataset) -> None:
+    rows = torch.arange(200)
+    batches = uneven.shuffled(rows, 16, torch.Generator().manual_seed(0))
+    assert len(batches) == 200 // 16
+    assert torch.cat(list(batches)).sort().values.equal(rows)
+    tokens = np.array([uneven.lengths[batch.numpy()].sum() for batch in batches])
+    assert tokens.min() > 0.8 * tokens.mean()
+    assert tokens.max() < 1.2 * tokens.mean()
+    taken = [uneven.take(batch) for batch in batches]
+    computed = sum(one.inputs[SOURCE].numel() + one.inputs[ANSWER].numel() for one in taken)
+    at_random = [uneven.take(batch) for batch in rows.split(16)]
+    drawn = sum(one.inputs[SOURCE].numel() + one.inputs[ANSWER].numel() for one in at_random)
+    assert computed < 0.7 * drawn
+    other = uneven.shuffled(rows, 16, torch.Generator().manual_seed(1))
+    assert not all(one.equal(two) for one, two in zip(batches, other, strict=True))
+
+
+def test_a_batch_is_cut_behind_its_longest_texts_only(uneven: PairDataset) -> None:
+    for rows in torch.arange(200).split(7):
+        batch = uneven.take(rows)
+        for name in (SOURCE, ANSWER):
+            assert (batch.inputs[name] > 0).sum() == (uneven.inputs[name][rows] > 0).sum()
+            assert (batch.inputs[name] > 0).any(0).all()
+        assert batch.target.shape == batch.inputs[ANSWER].shape
+
+
+def test_batches_go_on_where_they_stopped(uneven: PairDataset) -> None:
+    """A resumed run sees what an uninterrupted one sees, over the end of an epoch too."""
+    rows = torch.arange(200)
+    whole = list(itertools.islice(endless(uneven, rows, 32, seed=3), 20))
+    for start in (1, 6, 13):
+        later = itertools.islice(endless(uneven, rows, 32, seed=3, start=start), 5)
+        for one, two in zip(later, whole[start:], strict=False):
+            assert one.rows.equal(two.rows)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 7, 12])
+def test_no_part_is_empty_however_uneven(parts: int) -> None:
+    lengths = np.array([1] * 11 + [500])
+    ends = equal_parts(lengths, parts)
+    assert len(ends) == parts
+    assert ends[-1] == 12
+    assert (np.diff(ends, prepend=0) > 0).all()
+
+
 # --- from end to end ------------------------------------------------------------------------------
 
 
@@ -347,6 +417,14 @@ def test_it_learns_to_translate(told: Run) -> None:
     assert len(matrix["values"][0]) == len(matrix["columns"])
     ledger = told.info["rows"]
     assert sum(ledger.values()) == len(pairs())
+
+
+def test_chrf_is_told_while_it_learns(told: Run) -> None:
+    """At each evaluation, of answers to validation sources; watching draws no random number."""
+    seen = told.steps["valid_metric"]
+    half, end = seen[~np.isnan(seen)]
+    assert 0 < half < end
+    assert end == pytest.approx(told.verdict["network"]["valid_score"], abs=5)
 
 
 def test_a_saved_translator_answers_the_same_from_every_kind_of_source(

@@ -6,7 +6,7 @@ tokens, float32 numbers). There is no loader and no worker process: taking a bat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,6 +46,11 @@ class Dataset:
         """The batch of these rows `(batch,)`, in this order."""
         inputs = {group: values[rows] for group, values in self.inputs.items()}
         return Batch(inputs, self.target[rows], rows)
+
+    def shuffled(self, rows: Tensor, size: int, generator: torch.Generator) -> Sequence[Tensor]:
+        """These rows once, in a random order, in `len(rows) // size` batches."""
+        order = torch.randperm(len(rows), generator=generator).to(rows.device)
+        return rows[order[: len(rows) // size * size]].split(size)
 
     def batches(self, rows: Tensor, size: int) -> Iterator[Batch]:
         """All these rows once, in order, `size` at a time."""

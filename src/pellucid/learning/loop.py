@@ -87,10 +87,10 @@ def endless(
     size = min(size, len(rows))
     per_epoch = len(rows) // size
     for epoch in range(start // per_epoch, 1 << 62):
-        order = torch.randperm(len(rows), generator=epoch_generator(seed, epoch)).to(rows.device)
+        batches = dataset.shuffled(rows, size, epoch_generator(seed, epoch))
         first = start % per_epoch if epoch == start // per_epoch else 0
         for index in range(first, per_epoch):
-            yield dataset.take(rows[order[index * size : (index + 1) * size]])
+            yield dataset.take(batches[index])
 
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:

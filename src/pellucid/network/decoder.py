@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from pellucid.config import Size
 from pellucid.network.assemble import count_parameters, layers_of
 from pellucid.network.tap import tap, watched
-from pellucid.network.transformer import heads_for, normalize, rotate
+from pellucid.network.transformer import heads_for, normalize, rotate, weighted
 
 GROUP = "text"
 """The group of inputs that a decoder reads: tokens `(batch, places)`."""
@@ -161,9 +161,9 @@ def causal_attention(name: str, query: Tensor, key: Tensor, value: Tensor) -> Te
     if watched():
         return readable_causal(name, query, key, value)
     if queries == keys:
-        return F.scaled_dot_product_attention(query, key, value, is_causal=True)
+        return weighted(query, key, value, causal=True)
     seen = None if queries == 1 else earlier(queries, keys, query.device)
-    return F.scaled_dot_product_attention(query, key, value, attn_mask=seen)
+    return weighted(query, key, value, seen)
 
 
 def readable_causal(name: str, query: Tensor, key: Tensor, value: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from pellucid.errors import ConfigError, DataError
 from pellucid.evidence.finding import Finding
 from pellucid.network.encoder_decoder import EncoderDecoder
 from pellucid.uses.generate.tokens import Tokens
-from pellucid.uses.translate.beam import Written, answers
+from pellucid.uses.translate.beam import WIDTH, Written, answers
 from pellucid.uses.translate.explain import explain_answer
 from pellucid.uses.translate.sureness import chances
 from pellucid.uses.use import Answerer
@@ -72,14 +72,15 @@ class Translator(Answerer):
     def decode(self, ids: Sequence[int]) -> str:
         return self.tokens.said([one - SHIFT for one in ids]).strip()
 
-    def write(self, sources: Sequence[str]) -> list[Written]:
-        """The best answer to each source."""
+    def write(self, sources: Sequence[str], width: int = WIDTH) -> list[Written]:
+        """The best answer to each source; `width` 1 is greedy."""
         encoded = [self.encode(source) for source in sources]
-        return answers(self.model, encoded, self.start, self.end, most=self.model.places[1])
+        most = self.model.places[1]
+        return answers(self.model, encoded, self.start, self.end, most=most, width=width)
 
-    def answer(self, sources: Sequence[str]) -> list[str]:
+    def answer(self, sources: Sequence[str], width: int = WIDTH) -> list[str]:
         """What the network says for each source."""
-        return [self.decode(one.tokens) for one in self.write(sources)]
+        return [self.decode(one.tokens) for one in self.write(sources, width)]
 
     def predict(self, source: Any, model: str | None = None) -> list[dict[str, Any]]:
         """`answer` of each row, and where it is known `probability`: the chance that it is word

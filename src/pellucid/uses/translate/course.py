@@ -18,20 +18,20 @@ from torch import Tensor, nn
 from pellucid.baselines.translation import Nearest
 from pellucid.config import Plan, Settings, Size
 from pellucid.data.columns import Entry
-from pellucid.data.dataset import Dataset
 from pellucid.data.ledger import Ledger
 from pellucid.data.near_texts import near_clusters
 from pellucid.data.readers.pairs import Pairs
 from pellucid.errors import DataError
 from pellucid.learning.planner import SECONDS
 from pellucid.learning.recipes import Recipe
-from pellucid.learning.text_metrics import CHRF
+from pellucid.learning.text_metrics import CHRF, chrf
 from pellucid.network.encoder_decoder import ANSWER, PADDING, SOURCE, EncoderDecoder
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.generate import UNCOUNTED
 from pellucid.tasks.translate import NextOfAnswer
 from pellucid.uses.generate.tokens import Tokens
 from pellucid.uses.translate.answerer import SHIFT, Translator
+from pellucid.uses.translate.batches import PairDataset
 from pellucid.uses.translate.exam import hold_exam
 from pellucid.uses.translate.layout import read_layout, read_pairs
 from pellucid.uses.translate.sureness import fit, same
@@ -43,6 +43,8 @@ FEWEST = 30
 """Pairs without which nothing can be learned."""
 RATIO, SHORT = 4.0, 20
 """A text of at least 20 characters that is 4 times as long as its other side is no translation."""
+WATCHED = 40
+"""Validation pairs whose answers are looked at while it learns."""
 SHARE, MOST_VALID, MOST_TEST = 0.1, 200, 500
 FAST = 1e11 if not torch.cuda.is_available() else 1e13
 """Operations in a second that a good machine of this kind makes."""
@@ -96,6 +98,7 @@ class Translate(Course):
         notes.append(f"{letters:,} characters to learn from: {self.tokens.size:,} tokens for both")
         self.examples = self._examples(ledger, notes)
         self.objective = NextOfAnswer(self.tokens.size + SHIFT)
+        self.watched = self._watched()
         self.nearest: Nearest | None = None
         self.nearest_seconds = self.learned_seconds = self.built = 0.0
 
@@ -113,6 +116,7 @@ class Translate(Course):
             _fill(fed, row, [*source[: self.places[0] - 1], end])
             _fill(so_far, row, [start, *answer])
             _fill(following, row, [*answer, end])
+        lengths = (fed != PADDING).sum(1) + (so_far != PADDING).sum(1)
         size = self.tokens.size + SHIFT
         entries = {
             SOURCE: Entry("lookup", (self.places[0],), size, SOURCE),
@@ -140,7 +144,7 @@ class Translate(Course):
             pairs.name,
             pairs.fingerprint,
             pairs.names[1],
-            Dataset(entries, inputs, torch.from_numpy(following)),
+            PairDataset(entries, inputs, torch.from_numpy(following), lengths),
             {SOURCE: "text", ANSWER: "text"},
             [str(pairs.places[row]) for row in usable],
             numbers["train"],
@@ -156,6 +160,14 @@ class Translate(Course):
         """Sources and answers of one part."""
         rows = self.rows[getattr(self.examples, part)]
         return [self.pairs.sources[row] for row in rows], [self.pairs.answers[row] for row in rows]
+
+    def _watched(self) -> tuple[list[str], list[str]]:
+        """Some validation pairs, evenly from short to long."""
+        sources, answers = self.texts("valid")
+        order = np.argsort([len(source) for source in sources], kind="stable")
+        few = min(WATCHED, len(order))
+        chosen = order[np.linspace(0, len(order) - 1, few).astype(np.int64)]
+        return [sources[row] for row in chosen], [answers[row] for row in chosen]
 
     # --- the network --------------------------------------------------------------------------
 
@@ -177,12 +189,19 @@ class Translate(Course):
     def build(self, plan: Plan) -> nn.Module:
         self.built = time.perf_counter()  # the last network that is built is the one that learns
         size = next(iter(plan.sizes.values()))
-        return EncoderDecoder(self.tokens.size + SHIFT, size, self.places)
+        self.learning = EncoderDecoder(self.tokens.size + SHIFT, size, self.places)
+        return self.learning
 
     def score(self, output: Tensor) -> float:
-        """Not known while it learns: chrF needs whole answers, and writing them takes as long as
-        many steps. The validation loss is told instead."""
-        return float("nan")
+        """chrF of what it says by now to some validation sources; written greedily, since a beam
+        takes as long as many steps. The output only says how surprising true answers are."""
+        sources, references = self.watched
+        translator = Translator(self.learning, self.tokens, self.pairs.names)
+        try:
+            said = translator.answer(sources, width=1)
+        finally:
+            self.learning.train()  # answering switched dropout off
+        return float(chrf(said, references)(np.ones((1, len(references))))[0])
 
     def finish(self, model: nn.Module, seconds: float, watcher: Watcher) -> Translator:
         """Fit on validation pairs how sure an answer is."""
