@@ -98,8 +98,7 @@ class Linear(FittedBaseline):
 
     @classmethod
     def fit(cls, problem: Problem) -> Linear:
-        costs = costs_of(problem)
-        smaller = problem.at_most(costs.affordable(problem))
+        smaller = problem.at_most(costs_of(problem).affordable(problem))
         ways = ways_for(problem)
         held = [np.full((problem.rows, problem.outputs), np.nan) for _ in ways]
         sizes = np.ones((len(smaller.folds), len(ways)))
@@ -116,8 +115,9 @@ class Linear(FittedBaseline):
         if len(smaller.folds) > 1:
             [final], _ = fit_all(smaller, smaller.train, (ways[best],))
             final.enlarge(size)
-        elif costs.again(problem, len(learn)):
-            # Nothing is read or counted twice: the features stay as the first rows made them.
+        elif len(problem.train) > len(problem.folds[0][0]) == len(learn):
+            # There was time for all rows, so there is for one more fit, with the held rows too:
+            # nothing is counted twice, the features stay as the first rows made them.
             both = np.concatenate([learn, judge])
             smaller, final = replace(smaller, train=both), fitted[best]
             final.solve(stacked(matrix, seen), problem.target[both], problem.outputs, ways[best])
@@ -235,16 +235,6 @@ class Costs:
         ways = 6 if "text" in problem.modalities else 4
         once_more = self.features + self.fit if folds > 1 else 0.0
         return problem.seconds / (folds * (self.features + ways * self.fit) + once_more)
-
-    def again(self, problem: Problem, learned: int) -> bool:
-        """Whether to solve once more, with the rows that settings were chosen on, if those are for
-        learning too: not if there was no time for all of the `learned` ones."""
-        [(learn, judge)] = problem.folds
-        ways = 6 if "text" in problem.modalities else 4
-        rows = learned + len(judge)
-        seconds = rows * (self.features + self.fit) + ways * learned * self.fit
-        more = len(problem.train) > len(learn) == learned
-        return more and seconds <= problem.seconds
 
 
 def costs_of(problem: Problem) -> Costs:
