@@ -483,12 +483,22 @@ def test_metrics_by_hand() -> None:
 def test_conformal_holds_what_it_promises() -> None:
     rng = np.random.default_rng(0)
     scores = np.abs(rng.normal(size=(99, 3)))
-    width = conformal(scores, 0.8)
-    assert [np.sort(scores[:, step])[79] for step in range(3)] == width.tolist()
+    width = conformal(scores, 0.8, independent=99)
+    assert [np.sort(scores[:, step])[79] for step in range(3)] == pytest.approx(width.tolist())
     fresh = np.abs(rng.normal(size=(20_000, 3)))
     assert (fresh <= width).mean() == pytest.approx(0.8, abs=0.06)
-    few = conformal(-np.ones((5, 2)), 0.8, shrinks=False)
+    few = conformal(-np.ones((5, 2)), 0.8, independent=5)
     assert few.tolist() == [0.0, 0.0]
+    # 60 windows of which 6 lie side by side: the margin of 6, and halfway to what steps share.
+    ten_fold = np.repeat(np.abs(rng.normal(size=(6, 2))) * [1.0, 4.0], 10, axis=0)
+    level = 0.8 * 7 / 6 * 60
+    apart = [np.sort(ten_fold[:, step])[int(level) - 1] for step in range(2)]
+    shared = np.sort(ten_fold.ravel())[int(2 * level) - 1]
+    wanted = [(one + shared) / 2 for one in apart]
+    assert conformal(ten_fold, 0.8, independent=6) == pytest.approx(wanted, rel=0.05)
+    assert conformal(ten_fold, 0.8, independent=1).tolist() == pytest.approx(
+        [(ten_fold[:, step].max() + ten_fold.max()) / 2 for step in range(2)]
+    )
 
 
 # --- the network ------------------------------------------------------------------------------

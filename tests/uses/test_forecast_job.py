@@ -165,7 +165,7 @@ def test_a_table_that_has_every_value_is_answered_without_looking(
 def test_a_series_never_seen_brings_its_own_past(answerer: ForecastAnswerer) -> None:
     rows = [("east", DAYS + step) for step in range(-20, 3)]
     values = {place: sales(0, number) + 40 for place, (_, number) in enumerate(rows[:20])}
-    for model in ("network", "baseline"):
+    for model in ("network", "baseline", "both"):
         lines = answerer.predict(asked(rows, values), model)
         for line, (_, number) in zip(lines[20:], rows[20:], strict=True):
             assert line["answer"] == pytest.approx(sales(0, number) + 40, abs=12.0)
@@ -177,15 +177,20 @@ def test_both_answerers_are_saved_and_read_back_the_same(
     write_bundle(tmp_path / "model", answerer)
     again = load_answerer(tmp_path)
     source = asked([("north", DAYS + 2), ("south", DAYS + 4)])
-    for model in ("network", "baseline"):
-        assert answerer.predict(source, model) == again.predict(source, model)
+    said = {}
+    for model in ("network", "baseline", "both"):
+        said[model] = answerer.predict(source, model)
+        assert said[model] == again.predict(source, model)
+    for network, classical, both in zip(*said.values(), strict=True):
+        assert both["answer"] == pytest.approx((network["answer"] + classical["answer"]) / 2)
+        assert both["low"] <= both["answer"] <= both["high"]
     assert not list(tmp_path.rglob("*.pkl"))
     (tmp_path / "model" / "network.safetensors").write_bytes(b"cut off")
     with pytest.raises(PellucidError, match="damaged"):
         load_answerer(tmp_path)
 
 
-@pytest.mark.parametrize("kept", ["network", "baseline"])
+@pytest.mark.parametrize("kept", ["network", "baseline", "both"])
 def test_explanations_add_up_and_are_tested(answerer: ForecastAnswerer, kept: Any) -> None:
     answerer.kept = kept
     finding = answerer.explain(asked([("north", DAYS), ("north", DAYS + 1)]), row=1)
@@ -193,7 +198,7 @@ def test_explanations_add_up_and_are_tested(answerer: ForecastAnswerer, kept: An
     total = sum(figures["values"].values())
     assert figures["answer"] - figures["usual"] == pytest.approx(total, abs=1e-3)
     assert day(DAYS + 1) in finding.sentence
-    assert ("plan to come" in figures["values"]) == (kept == "network")
+    assert ("plan to come" in figures["values"]) == (kept != "baseline")
     assert figures["gain"] > 0
     with pytest.raises(PellucidError, match="no row 7"):
         answerer.explain(asked([("north", DAYS)]), row=7)

@@ -32,10 +32,11 @@ from pellucid.uses.forecast.metrics import conformal, window_errors
 from pellucid.uses.forecast.panel import Panel, make_panel
 from pellucid.uses.forecast.rivals import Rivals
 from pellucid.uses.forecast.season import find_season
-from pellucid.uses.forecast.source import begins_of, dates_of, fates_of, horizon_of, table_of
+from pellucid.uses.forecast.source import dates_of, fates_of, given_parts, horizon_of, table_of
 from pellucid.uses.forecast.windows import (
     Windows,
     check_windows,
+    cut_as_given,
     exam_windows,
     learn_windows,
     make_cut,
@@ -56,8 +57,6 @@ TABLES = frozenset(
 """Endings of tables: nothing else is looked into to recognize a forecast."""
 MOST_FOR_LINES = 20_000
 """Windows that the lines are fitted on before learning begins."""
-ENOUGH_TO_SHRINK = 10
-"""Validation windows side by side from which on an interval may be made narrower."""
 FORECAST = Recipe(
     family="forecaster",
     sizes=(Size(32, 2, 0.2), Size(64, 2, 0.2), Size(128, 2, 0.2), Size(256, 2, 0.2)),
@@ -107,13 +106,15 @@ class ForecastCourse(Course):
         ledger = Ledger(table.places, table.refused)
         notes = list(table.notes)
         self.panel = panel = make_panel(table, layout, settings, ledger, notes)
-        begins = begins_of(panel, table)
+        given = given_parts(panel, table, layout, notes)
         length = panel.last - panel.first + 1
-        early = panel.first + (0.6 * length).astype(np.int64) if begins is None else begins
+        early = panel.first + (0.6 * length).astype(np.int64) if given is None else given.test
         self.season = find_season(panel, early)
-        self.horizon = horizon_of(panel, settings, int(self.season.value))
+        self.horizon = horizon_of(panel, settings, int(self.season.value), given)
         season, horizon = int(self.season.value), int(self.horizon.value)
-        self.cut = make_cut(panel, horizon, begins)
+        self.cut = make_cut(panel, horizon)
+        if given is not None:
+            self.cut = cut_as_given(panel, horizon, given.test, given.valid)
         learned = int(np.median(self.cut.valid - panel.first))
         context = int(np.clip(SEASONS * max(season, horizon), *CONTEXT))
         self.context = min(context, max(season + 1, learned // 2, 3))
@@ -125,23 +126,26 @@ class ForecastCourse(Course):
 
     def _windows(self, notes: list[str]) -> None:
         panel, cut, horizon = self.panel, self.cut, int(self.horizon.value)
-        fewest = min(self.context, int(self.season.value) + 1)
+        self.fewest = fewest = min(self.context, int(self.season.value) + 1)
         each = 4 * (self.context * (1 + len(panel.others)) + 16 * horizon)
         self.learn = learn_windows(panel, cut, horizon, fewest, each)
         self.check = check_windows(panel, cut, horizon, fewest)
         self.sealed = exam_windows(panel, cut, horizon, fewest)
         if len(self.learn) < 8 or not len(self.check) or not len(self.sealed):
             raise too_short(panel, horizon, 6 * horizon + 2 * int(self.season.value) + 8)
-        if not cut.together:
+        if not cut.together and (panel.last != panel.last[0]).any():
             notes.append("series end at different times: each is cut at its own end")
         absent = len(set(range(len(panel.names))) - set(self.sealed.series.tolist()))
         if absent:
-            notes.append(f"{absent:,} series are too short or end too early to be in the exam")
+            notes.append(
+                f"{absent:,} series are not in the exam: they begin too late or end too early"
+            )
 
     def _inputs(self, notes: list[str]) -> None:
         panel = self.panel
         self.helpers = find_helpers(panel, self.cut, self.settings.known, notes)
-        center, unit = scales_of(panel, self.cut, int(self.season.value))
+        season = int(self.season.value)
+        center, unit = scales_of(panel, self.cut, season, self.fewest)
         self.frame = Frame(
             panel.spacing,
             panel.start,
@@ -331,8 +335,7 @@ class ForecastCourse(Course):
         truth = self.scaled_truth(self.check)
         outside = np.maximum(quantiles[..., 0] - truth, truth - quantiles[..., -1])
         apart = (self.check.origin // self.frame.horizon) * len(self.panel.names)
-        side_by_side = len(np.unique(apart + self.check.series))
-        return conformal(outside, SHARE, shrinks=side_by_side >= ENOUGH_TO_SHRINK)
+        return conformal(outside, SHARE, len(np.unique(apart + self.check.series)))
 
     def _learned(self) -> list[np.ndarray]:
         """The values of each series in the part to learn from."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pellucid.baselines.forecasting import METHODS
 from pellucid.data.columns import RawTable
 from pellucid.errors import ConfigError, DataError
 from pellucid.evidence.finding import Chart, Finding, Line, Table
@@ -232,17 +233,11 @@ def _courses(pieces: Pieces, orders: np.ndarray) -> np.ndarray:
 def _classical(
     answerer: ForecastAnswerer, history: History, window: Windows, step: int, past: np.ndarray
 ) -> np.ndarray:
-    """The classical method's answer in usual errors, for variants of the window's last values."""
+    """The classical method's answer in usual errors, for variants of the window's last values; of a
+    series that it was not fitted on, fitted now."""
     assert answerer.method is not None
     frame = answerer.frame_of(history)
     one, origin = int(window.series[0]), int(window.origin[0])
-    number = int(frame.number[one])
-    if number == 0:
-        raise DataError(
-            "the classical method can't be explained for a series that it was not fitted on",
-            where=f"series '{history.names[one]}'",
-            fix="ask for a series of the training data",
-        )
     first = int(history.first[one])
     whole = fill(history.values[[one]], history.first[[one]], frame.season)[0, first : origin + 1]
     series = []
@@ -251,7 +246,11 @@ def _classical(
         there = variant[~np.isnan(variant)] * frame.unit[one] + frame.center[one]
         changed[len(changed) - len(there) :] = there
         series.append(changed)
-    method = answerer.method.pick([number - 1] * len(series))
+    method, place = answerer.method, int(frame.number[one]) - 1
+    if place < 0:
+        method, place = METHODS[method.name](), 0
+        method.fit([whole], frame.season)
+    method = method.pick([place] * len(series))
     places = [np.array([origin - first])] * len(series)
     found = np.stack(method.forecast(series, places, frame.horizon))[:, 0, step]
     return (found - frame.center[one]) / frame.unit[one]

@@ -195,9 +195,11 @@ def intervals(answerer: ForecastAnswerer, exam: Sealed) -> Finding:
     """Whether 80 % intervals hold 80 %."""
     hit = inside(exam.own, exam.answers.low, exam.answers.high)
     known = ~np.isnan(hit)
-    hits, count = int(np.nansum(hit)), int(known.sum())
-    low, high = share_interval(hits, count)
-    share, before = hits / count, float(np.nanmean(exam.raw))
+    count = int(known.sum())
+    share, before = float(np.nanmean(hit)), float(np.nanmean(exam.raw))
+    # Values of one window, and windows that overlap, go together: they count as one.
+    apart = len(np.unique(exam.windows.origin // hit.shape[1] * 100_000 + exam.windows.series))
+    low, high = share_interval(round(share * apart), apart)
     verdict = "as promised" if low <= 0.8 <= high else "too wide" if share > 0.8 else "too narrow"
     steps = tuple(float(step) for step in range(1, hit.shape[1] + 1))
     course = tuple(
@@ -213,8 +215,8 @@ def intervals(answerer: ForecastAnswerer, exam: Sealed) -> Finding:
         notes=(
             "The correction (conformal) would hold for values that are drawn alike; a future that "
             "changes its ways may leave the band more often.",
-            "Values of one window depend on each other: the share is less certain than their "
-            "number suggests.",
+            f"Values of one window go together, so that this share is only as certain as "
+            f"{apart:,} values would make it.",
         ),
         figures={"coverage": share, "low": low, "high": high, "before": before, "values": count},
         charts=(

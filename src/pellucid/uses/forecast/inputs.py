@@ -15,15 +15,17 @@ from pellucid.uses.forecast.spacing import Spacing
 from pellucid.uses.forecast.windows import Cut, Windows
 
 
-def scales_of(panel: Panel, cut: Cut, season: int) -> tuple[np.ndarray, np.ndarray]:
+def scales_of(panel: Panel, cut: Cut, season: int, fewest: int) -> tuple[np.ndarray, np.ndarray]:
     """Center and unit of each series, float64 `(series,)`, from the part to learn from.
 
     The unit is the mean absolute error of the seasonal naive forecast there (of the plain naive
-    one where the season is longer than that part): errors in it are MASE.
+    one where the season is longer than that part): errors in it are MASE. A series with fewer than
+    `fewest` times there is in no exam, and all that is known of it says its scale.
     """
     centers, units = [], []
     for one in range(len(panel.names)):
-        part = panel.values[one, panel.first[one] : max(cut.valid[one], panel.first[one] + 2)]
+        first, stop = int(panel.first[one]), int(cut.valid[one])
+        part = panel.values[one, first : stop if stop - first >= fewest else panel.last[one] + 1]
         centers.append(float(np.nanmean(part)) if not np.isnan(part).all() else 0.0)
         units.append(naive_error(part, season))
     return np.array(centers), np.array(units)

@@ -132,13 +132,13 @@ def judge(table: RawTable, settings: Settings) -> tuple[float, str] | None:
     the main job takes the table unless `--task forecast` asks.
     """
     names = [name for name in table.columns if name not in settings.ignore]
-    if not 2 <= len(names) <= 200 or table.split is not None:
+    if not 2 <= len(names) <= 200:
         return None
     time = settings.order or _time_column(table, names, settings)
     if time is None or time not in table.columns or time == settings.target:
         return None
     moments = moments_of(table, time)
-    if moments.dtype.kind != "M":
+    if moments.dtype.kind != "M" or not _exam_last(moments, table.split):
         return None
     try:
         layout = find_layout(table, settings)
@@ -154,6 +154,13 @@ def judge(table: RawTable, settings: Settings) -> tuple[float, str] | None:
         f"'{layout.values[0]}'{named}"
     )
     return 0.8, why
+
+
+def _exam_last(moments: np.ndarray, split: np.ndarray | None) -> bool:
+    """Whether an exam that the source names comes after everything else."""
+    if split is None or not (split == "test").any():
+        return split is None
+    return bool(moments[split == "test"].min() > moments[split != "test"].max())
 
 
 # --- roles ------------------------------------------------------------------------------------

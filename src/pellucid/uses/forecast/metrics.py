@@ -12,6 +12,9 @@ import numpy as np
 
 from pellucid.tasks.forecast import QUANTILES
 
+FEWEST = 20
+"""Windows that are enough to correct each step by itself, and to make intervals narrower."""
+
 
 def window_errors(truth: np.ndarray, middle: np.ndarray) -> np.ndarray:
     """float64 `(windows,)`: the mean absolute error over the known steps of scaled values, MASE."""
@@ -41,28 +44,33 @@ def inside(truth: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(truth), np.nan, ((truth >= low) & (truth <= high)).astype(np.float64))
 
 
-def conformal(scores: np.ndarray, share: float, *, shrinks: bool = True) -> np.ndarray:
+def conformal(scores: np.ndarray, share: float, independent: int) -> np.ndarray:
     """How far to move the ends of an interval so that `share` of such scores stays inside.
 
-    scores: `(windows, horizon)`, how far the truth was outside (negative: inside); NaN is unknown.
-    Each step has its own correction where at least 20 windows know it, else all steps share one.
-    shrinks: whether an interval may become narrower than it was; not where there are few windows.
+    Windows that overlap say nearly the same, so the margin for having seen only some (the
+    `(n + 1) / n` of Vovk and others 2005; for quantiles Romano and others 2019) counts those side
+    by side. Each step has its own correction where at least `FEWEST` windows know it, else all
+    steps share one; with few windows side by side it is halfway to the shared one, and never makes
+    an interval narrower.
+
+    Args:
+        scores: `(windows, horizon)`, how far the truth was outside (negative: inside); NaN is
+            unknown. independent: how many of the windows lie side by side.
 
     Returns:
-        float64 `(horizon,)`: the `(n + 1) * share / n` quantile (Vovk and others 2005; for
-        quantiles Romano and others 2019).
+        float64 `(horizon,)`.
     """
-    everything = _upper(scores[~np.isnan(scores)], share)
-    found = np.full(scores.shape[1], everything)
+    level = min(1.0, share * (1 + 1 / max(1, independent)))
+    shared = _quantile(scores, level)
+    found = np.full(scores.shape[1], shared)
     for step in range(scores.shape[1]):
-        known = scores[~np.isnan(scores[:, step]), step]
-        if len(known) >= 20:
-            found[step] = _upper(known, share)
-    return found if shrinks else np.maximum(found, 0.0)
+        if (~np.isnan(scores[:, step])).sum() >= FEWEST:
+            found[step] = _quantile(scores[:, step], level)
+    return np.maximum((found + shared) / 2, 0.0) if independent < FEWEST else found
 
 
-def _upper(scores: np.ndarray, share: float) -> float:
-    if not len(scores):
+def _quantile(scores: np.ndarray, level: float) -> float:
+    known = scores[~np.isnan(scores)]
+    if not len(known):
         return 0.0
-    rank = int(np.ceil((len(scores) + 1) * share))
-    return float(np.sort(scores)[min(rank, len(scores)) - 1])
+    return float(np.quantile(known, level, method="interpolated_inverted_cdf"))

@@ -50,22 +50,37 @@ class Windows:
         return Windows(self.series[which], self.origin[which])
 
 
-def make_cut(panel: Panel, horizon: int, begins: np.ndarray | None = None) -> Cut:
-    """Cut all series at the same time; where most end at different times, each at its own end.
-
-    begins: column of each series from which on it is for the exam, where the source says so.
-    """
+def make_cut(panel: Panel, horizon: int) -> Cut:
+    """Cut all series at the same time; where most end at different times, each at its own end."""
     length = panel.last - panel.first + 1
     common = int(panel.last.max())
-    together = bool((panel.last >= common - horizon).mean() >= 0.5) and begins is None
+    together = bool((panel.last >= common - horizon).mean() >= 0.5)
     end = np.full(len(length), common) if together else panel.last.copy()
     steps = max(horizon, min(int(EXAM_SHARE * np.median(length)), MOST_EXAM * horizon))
     test = end + 1 - steps
-    if begins is not None:
-        test = begins
-        steps = max(horizon, int(np.median(end + 1 - begins)))
-    valid = test - max(horizon, min(steps, int(EXAM_SHARE * np.median(length))))
-    return Cut(valid, test, end, steps, together)
+    return Cut(_before(panel, horizon, test, steps), test, end, steps, together)
+
+
+def cut_as_given(panel: Panel, horizon: int, test: np.ndarray, valid: np.ndarray | None) -> Cut:
+    """Cut where the source says so: test, valid: the first columns of these parts, of each series.
+
+    The part to choose by is as long as one horizon at the least.
+    """
+    steps = max(horizon, int(np.median((panel.last + 1 - test)[test <= panel.last])))
+    least = _before(panel, horizon, test, steps)
+    return Cut(
+        least if valid is None else np.minimum(valid, test - horizon),
+        test,
+        panel.last.copy(),
+        steps,
+        False,
+    )
+
+
+def _before(panel: Panel, horizon: int, test: np.ndarray, steps: int) -> np.ndarray:
+    """Where the part to choose by begins: as long before the exam as that is, or shorter."""
+    length = int(EXAM_SHARE * np.median(panel.last - panel.first + 1))
+    return np.asarray(test - max(horizon, min(steps, length)))
 
 
 def exam_windows(panel: Panel, cut: Cut, horizon: int, fewest: int) -> Windows:
@@ -77,7 +92,7 @@ def exam_windows(panel: Panel, cut: Cut, horizon: int, fewest: int) -> Windows:
     stride = horizon if count >= 3 else max(1, (cut.steps - horizon) // 2)
     count = max(1, (cut.steps - horizon) // stride + 1)
     most = max(1, min(MOST_EXAM, MOST_WINDOWS // max(1, len(panel.names))))
-    return _rolling(panel, cut.test, cut.end, horizon, stride, min(count, most), fewest)
+    return _rolling(panel, cut, cut.test, cut.end, horizon, stride, min(count, most), fewest)
 
 
 def check_windows(panel: Panel, cut: Cut, horizon: int, fewest: int) -> Windows:
@@ -86,7 +101,7 @@ def check_windows(panel: Panel, cut: Cut, horizon: int, fewest: int) -> Windows:
     most = max(3, min(MOST_CHECK, MOST_WINDOWS // max(1, len(panel.names))))
     stride = max(1, -(-(steps - horizon + 1) // most))
     count = (steps - horizon) // stride + 1
-    return _rolling(panel, cut.valid, cut.test - 1, horizon, stride, count, fewest)
+    return _rolling(panel, cut, cut.valid, cut.test - 1, horizon, stride, count, fewest)
 
 
 def learn_windows(panel: Panel, cut: Cut, horizon: int, fewest: int, bytes_each: int) -> Windows:
@@ -105,6 +120,7 @@ def learn_windows(panel: Panel, cut: Cut, horizon: int, fewest: int, bytes_each:
 
 def _rolling(
     panel: Panel,
+    cut: Cut,
     begin: np.ndarray,
     end: np.ndarray,
     horizon: int,
@@ -116,6 +132,8 @@ def _rolling(
     origin = (end[:, None] - horizon - back[None, :]).ravel()
     series = np.repeat(np.arange(len(end)), count)
     ready = (origin + 1 >= begin[series]) & (origin >= panel.first[series] + fewest - 1)
+    # Of a series that begins later nothing was learned, not even its scale.
+    ready &= (cut.valid - panel.first >= fewest)[series]
     return _answered(panel, Windows(series[ready], origin[ready]), horizon)
 
 
