@@ -190,6 +190,17 @@ def test_filters_are_gray_at_zero_and_reach_the_ends() -> None:
     assert tiles[1, 0, :, 0].tolist() == [128, 128, 128]
 
 
+def test_a_neurons_weights_lie_as_the_picture_does() -> None:
+    weight = np.zeros((3, 12), np.float32)
+    weight[1, 4 * 2 + 1] = 5.0  # of 3 lines of 4 pixels: the third line, the second pixel
+    state = {"branches.file.network.layers.0.weight": weight, "head.1.weight": np.ones((2, 12))}
+    found = inside.first_layer(state, [3, 4, 1])
+    assert found is not None
+    assert found.shape == (3, 1, 3, 4)
+    assert np.argwhere(found).tolist() == [[1, 0, 2, 1]]
+    assert inside.first_layer(state, [4, 4, 1]) is None
+
+
 def test_feature_maps_use_the_whole_range() -> None:
     values = np.arange(12.0).reshape(2, 2, 3)
     tiles = inside.map_tiles(values)

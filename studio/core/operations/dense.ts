@@ -4,7 +4,7 @@
 import { sigmoid } from "../answers";
 import { featureName, type Branch, type Value } from "../inside";
 import { added, number } from "../numbers";
-import { reader, recordedAt, sumOf, type Context, type Material, type Recipe, type Term } from "./operation";
+import { prefixOf, reader, recordedAt, sumOf, type Context, type Material, type Recipe, type Term } from "./operation";
 
 interface Factor {
   name: string;
@@ -20,13 +20,16 @@ interface Entering {
 }
 
 export function neuron(context: Context): Recipe {
-  const { branch, value, manifest } = context;
+  const { branch, value, manifest, inside } = context;
   const number_ = Number(/layer (\d+)/.exec(value.layer)?.[1] ?? 1);
-  const name = `across.layers.${number_ - 1}`;
+  // Of a single column the plain network reads what was put side by side, or pooled, before it.
+  const alone = branch !== inside.across;
+  const name = `${prefixOf(branch, manifest)}${alone ? "network." : ""}layers.${number_ - 1}`;
+  const before = alone ? branch.values.find((one) => ["side by side", "pooled"].includes(one.what)) : null;
   const members = value.form === "members" ? value.shape[0]! : 1;
   const sum = branch.values.find((one) => one.layer === value.layer && one.what === "sum")!;
   if (value.what === "activation") return bent(value, sum, members);
-  const last = branch.values.find((one) => one.layer === `layer ${number_ - 1}` && one.what === "activation") ?? null;
+  const last = branch.values.find((one) => one.layer === `layer ${number_ - 1}` && one.what === "activation") ?? before ?? null;
   const entering = last ? null : enteringOf(context);
   const shared = manifest.parameters.some((one) => one.name === `${name}.stretch_in`);
   const bias = manifest.parameters.some((one) => one.name === `${name}.bias`);
@@ -122,7 +125,7 @@ function fromLayer(value: Value, material: Material, members: number, member: nu
   const width = value.shape.at(-1)!;
   const pooled = value.what === "pooled";
   return Array.from({ length: width }, (_, i) => {
-    const name = pooled ? `${i < width / 2 ? "mean" : "maximum"} of feature ${i % (width / 2)}` : `neuron ${i}`;
+    const name = pooled ? `${i < width / 2 ? "mean" : "maximum"} of feature ${i % (width / 2)}` : `${value.what === "side by side" ? "input" : "neuron"} ${i}`;
     return { name, of: name, value: members > 1 ? read(member, i) : read(i) };
   });
 }

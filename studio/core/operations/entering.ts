@@ -127,7 +127,7 @@ export function project(context: Context): Recipe {
       const { values, shape } = material.input(branch.group);
       const size = shape.at(-1)!;
       const inputs = weight.shape[1]!;
-      const cells = cut(shape.slice(0, -1), inputs / size, position, value.shape[0]!);
+      const cells = cut(shape.slice(0, -1), inputs / size, position, value.shape[0]!, placed);
       const terms = Array.from({ length: inputs }, (_, i): Term => {
         const cell = cells[Math.floor(i / size)]!;
         const raw = cell < 0 ? NaN : values[cell * size + (i % size)]!;
@@ -148,14 +148,14 @@ export function project(context: Context): Recipe {
 }
 
 /** Places of a patch's cells among all positions, -1 beyond the edge. */
-function cut(positions: readonly number[], cells: number, patch: number, patches: number): number[] {
+function cut(positions: readonly number[], cells: number, patch: number, patches: number, placed: boolean): number[] {
   if (positions.length === 1) {
     return Array.from({ length: cells }, (_, i) => (patch * cells + i < positions[0]! ? patch * cells + i : -1));
   }
   const [height, width] = positions as [number, number];
-  // Squares of a picture, or whole frames of a spectrogram: as many as there are patches.
+  // Squares of a picture, each with a vector for its place, or whole lines or frames, in order.
   const side = Math.round(Math.sqrt(cells));
-  const square = side * side === cells && Math.ceil(height / side) * Math.ceil(width / side) === patches;
+  const square = placed && side * side === cells && Math.ceil(height / side) * Math.ceil(width / side) === patches;
   const [high, wide] = square ? [side, side] : [cells / width, width];
   const across = Math.ceil(width / wide);
   const [top, left] = [Math.floor(patch / across) * high, (patch % across) * wide];

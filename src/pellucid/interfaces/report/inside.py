@@ -9,6 +9,7 @@ from pellucid.interfaces.report.facts import Facts
 from pellucid.interfaces.report.layout import note, section, table
 from pellucid.interfaces.report.markup import Child, Html, group, tag
 from pellucid.interfaces.report.words import counted, listed, name, number, percent
+from pellucid.recording.files import Arrays
 from pellucid.recording.looks import Look, Looks, Seen
 
 MOST_VALUES = 8
@@ -42,6 +43,7 @@ def inside_section(facts: Facts, budget: pictures.Budget) -> Html:
         ),
         _answers(facts),
         _filters(moments, budget),
+        _neurons(facts, budget),
         _maps(facts, moments, budget),
         _values(moments),
         _weights(facts.looks, moments[-1]),
@@ -173,6 +175,53 @@ def _filters(moments: list[Look], budget: pictures.Budget) -> Html | None:
             class_="charts",
         ),
     )
+
+
+def _neurons(facts: Facts, budget: pictures.Budget) -> Html | None:
+    """The first layer's weights of a plain network as pictures, one for each neuron."""
+    part = next((p for p in facts.network.get("parts", []) if len(p.get("seen", [])) == 3), None)
+    steps = facts.run.weight_steps
+    if part is None or not steps:
+        return None
+    sound = any(c["name"] == part["part"] and c["modality"] == "audio" for c in facts.columns)
+    weights = [first_layer(facts.run.weights(step), part["seen"]) for step in (steps[0], steps[-1])]
+    if any(weight is None or weight.shape[1] not in (1, 3) for weight in weights):
+        return None
+    first, last = (weight for weight in weights if weight is not None)
+    if sound:  # time from left to right, low notes at the bottom
+        first, last = (weight.swapaxes(2, 3)[:, :, ::-1] for weight in (first, last))
+    strongest = np.argsort(-np.linalg.norm(last.reshape(len(last), -1), axis=1), kind="stable")
+    sheets = [
+        _tile_picture(filter_tiles(weight[strongest]), budget, f"neurons at step {step}")
+        for weight, step in ((first, steps[0]), (last, steps[-1]))
+    ]
+    shown = min(len(last), MOST_TILES)
+    return group(
+        tag("h3", "What its first neurons look for"),
+        tag(
+            "p",
+            f"Each of the {len(last)} neurons of the first layer has one weight for every place of "
+            f"the picture: together they are a picture too. Here are those of the {shown} with the "
+            "largest weights at the end: bright where the neuron wants much, dark where it wants "
+            "little. They start at random; strokes and spots appear by learning, each at its own "
+            "place, since a plain network does not know that a shape is the same elsewhere.",
+        ),
+        tag(
+            "div",
+            charts.figure(sheets[0], f"recorded at step {steps[0]:,}"),
+            charts.figure(sheets[1], f"recorded at step {steps[-1]:,}"),
+            class_="charts",
+        ),
+    )
+
+
+def first_layer(weights: Arrays, seen: list[int]) -> np.ndarray | None:
+    """float32 `(neurons, channels, height, width)`: of the first plain layer that reads a picture
+    of the shape `seen`, `(height, width, channels)`; None if there is none."""
+    for key, weight in weights.items():
+        if key.endswith("network.layers.0.weight") and weight.shape[1:] == (np.prod(seen),):
+            return weight.reshape(len(weight), *seen).transpose(0, 3, 1, 2)
+    return None
 
 
 def filter_tiles(weight: np.ndarray) -> np.ndarray:

@@ -208,8 +208,12 @@ def _lane(facts: Facts, part: dict[str, Any]) -> list[Box]:
     lane = [Box(part["part"], f"{modality}: {_positions(part, modality)}")]
     lane.append(Box(*_way_in(part, modality, by_prefix["embed"] > 0), by_prefix["embed"]))
     said = counted(count, "layer with weights", "layers with weights")
-    lane.append(Box(part["family"].upper(), said, by_prefix["network"]))
-    lane.append(Box("pool", "mean and maximum over all positions", by_prefix["pool"]))
+    network = Box(part["family"].upper(), said, by_prefix["network"])
+    pool = Box("pool", "mean and maximum over all positions", by_prefix["pool"])
+    if "seen" in part:
+        pool = Box("side by side", f"{_shape(part['seen'])} numbers in one row")
+    # A plain network reads an example as a whole: it stands behind the pool.
+    lane += [pool, network] if part["family"] == "mlp" else [network, pool]
     if by_prefix["to_position"]:
         lane.append(Box("position", "one place beside the other columns", by_prefix["to_position"]))
     return lane
@@ -241,9 +245,12 @@ POSITIONS = {
 }
 
 
+def _shape(sizes: list[int]) -> str:
+    return " × ".join(map(str, sizes))
+
+
 def _positions(part: dict[str, Any], modality: str) -> str:
-    places = " × ".join(map(str, part["positions"]))
-    return f"{places} {POSITIONS.get(modality, 'positions')}"
+    return f"{_shape(part['positions'])} {POSITIONS.get(modality, 'positions')}"
 
 
 def _way_in(part: dict[str, Any], modality: str, learned: bool) -> tuple[str, str]:
