@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pellucid.config import cache_folder
+from pellucid.data.files import set_apart
 from pellucid.data.readers.sniff import first_bytes, magic, not_this, unreadable
 from pellucid.errors import DataError
 
@@ -40,6 +41,7 @@ def unpack(path: Path) -> tuple[Path, str]:
             key = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
         base = cache_folder() / "unpacked"
         base.mkdir(exist_ok=True)
+        set_apart(base)
         folder = base / key / (path.stem or "archive")
         if not folder.exists():
             _unpack(path, base, folder)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.data.columns import RawColumn, RawTable
+from pellucid.data.files import names_file, whole_of
 from pellucid.data.readers.narrow import as_text
 from pellucid.data.readers.places import Joined, Numbered
 from pellucid.errors import DataError, did_you_mean
@@ -109,15 +110,8 @@ def holds_paths(column: RawColumn) -> bool:
     if column.folder is None or column.values.dtype != object:
         return False
     words = [value for value in column.values[:1000] if isinstance(value, str)][:20]
-    return sum(is_file(column.folder, word) for word in words) * 2 > len(words)
-
-
-def is_file(folder: Path, word: str) -> bool:
-    """Whether a cell names a file; cells that can't be names (too long, zeros) name none."""
-    try:
-        return (folder / word).is_file()
-    except (OSError, ValueError):
-        return False
+    whole = whole_of(column.folder)
+    return sum(names_file(column.folder, word, whole) for word in words) * 2 > len(words)
 
 
 def _moved(column: RawColumn, folder: Path) -> np.ndarray:

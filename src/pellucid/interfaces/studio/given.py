@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from starlette.requests import Request
 
+from pellucid.data.files import set_apart
 from pellucid.data.readers.sniff import AUDIO, IMAGE, TABLE, TEXT
 from pellucid.errors import ConfigError, PellucidError, did_you_mean
 from pellucid.interfaces.studio import upload
@@ -181,14 +182,18 @@ async def given(request: Request) -> AsyncIterator[Given]:
         ConfigError, Refused: It can't be read.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    with tempfile.TemporaryDirectory(prefix="pellucid-studio-") as folder:
+    with tempfile.TemporaryDirectory(prefix="pellucid-studio-") as made:
         if kind == "multipart/form-data":
-            form = await upload.receive(request, Path(folder))
+            set_apart(Path(made))
+            folder = Path(made) / "upload"
+            folder.mkdir()
+            form = await upload.receive(request, folder)
             try:
+                _no_archives(form.by_name().values())
                 yield _read(order_of(form.fields.get("order", "{}")), form.by_name())
             except PellucidError as error:
                 # Where an upload lay for a moment helps nobody.
-                error.where = error.where.replace(f"{Path(folder)}{os.sep}", "")
+                error.where = error.where.replace(f"{folder}{os.sep}", "")
                 raise
         elif kind in ("", "application/json", "text/plain"):
             yield _read(order_of(await request.body()), {})
@@ -198,6 +203,17 @@ async def given(request: Request) -> AsyncIterator[Given]:
                 f"'{kind}' can't be read",
                 where="Content-Type",
                 fix="send JSON, or a form with files (multipart/form-data)",
+            )
+
+
+def _no_archives(paths: Iterable[Path]) -> None:
+    """A zip archive would be unpacked for good, and may be far larger than what may be uploaded."""
+    for path in paths:
+        if path.suffix.lower() == ".zip":
+            raise ConfigError(
+                f"'{path.name}' is an archive, and one example is answered here",
+                where=path.name,
+                fix="unpack it and choose one file; for all of it: pellucid predict RUN FOLDER",
             )
 
 

@@ -23,6 +23,7 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from pellucid.data.files import set_apart
 from pellucid.errors import ConfigError, PellucidError, did_you_mean
 from pellucid.examples import EXAMPLES
 from pellucid.interfaces.studio import upload
@@ -213,6 +214,7 @@ class Workshop:
     def new_upload(self) -> Path:
         """An empty folder for an upload."""
         uploads = self._own("uploads")
+        set_apart(uploads)
         stamp = datetime.now().strftime("%Y-%m-%d-%H%M%S")
         for number in itertools.count(1):
             folder = uploads / (stamp if number == 1 else f"{stamp}-{number}")
