@@ -145,9 +145,9 @@ and overlapping windows count as one:
 {said}
 
 How these figures came about: steps, rate, where learning begins and how intervals are corrected
-were chosen by validation windows and on series that are not on this page (`docs/log.md`), but sealed
-figures of all of these sets had been seen before: the first four while the first version was made,
-M1 yearly once after it.
+were chosen by validation windows and on series that are not on this page (`docs/log.md`), but
+sealed figures of all of these sets had been seen before: the first four while the first version was
+made, M1 yearly once after it.
 
 ## Do the intervals hold, and are the explanations true?
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from pellucid.config import Settings
+from pellucid.data.columns import RawColumn, RawTable
 from pellucid.errors import PellucidError
 from pellucid.recipe.watcher import Watcher
 from pellucid.uses import asked
 from pellucid.uses.forecast.course import ForecastCourse
+from pellucid.uses.forecast.written import read_as
 from pellucid.uses.use import Source
 
 MONTHS = [str(np.datetime64("2015-01", "M") + number) for number in range(84)]
@@ -119,6 +121,31 @@ def test_parts_at_random_are_refused(tmp_path: Path) -> None:
     with pytest.raises(PellucidError, match="the past would be asked for") as caught:
         course_of(path, split="part")
     assert "the latest part is the exam" in caught.value.fix
+
+
+def test_numbers_with_commas_and_a_currency_are_what_is_forecast(tmp_path: Path) -> None:
+    amounts = [f"{float(sold(n)) * 1000:,.2f}".translate({44: ".", 46: ","}) for n in range(84)]
+    rows = [f"{MONTHS[n]};{amounts[n]} €" for n in range(84)]
+    rows[30] = f"{MONTHS[30]};k.A."
+    path = tmp_path / "umsatz.csv"
+    path.write_text("\n".join(["Monat;Umsatz", *rows]) + "\n", "utf-8")
+    settings = Settings(record=False)
+    assert (asked(Source(path, settings)) or ("",))[0] == "forecast"
+    course = course_of(path)
+    assert course.layout.values == ("Umsatz",)
+    assert course.panel.values[0, 5] == pytest.approx(float(sold(5)) * 1000)
+    assert np.isnan(course.panel.values[0, 30])
+    assert "'k.A.' is no number" in str(course.examples.ledger.repaired_items())
+    # A table to be filled in writes its numbers in the same way.
+    roles = course._roles()
+    later = RawTable(
+        "next",
+        {"Umsatz": RawColumn("Umsatz", np.array(["1.234,50 €", None], dtype=object))},
+        ["row 1", "row 2"],
+    )
+    read = read_as(later, roles.written).columns["Umsatz"].values
+    assert read[0] == 1234.5
+    assert np.isnan(read[1])
 
 
 def test_a_series_that_begins_late_is_in_no_exam_and_has_a_scale(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ the history, rows without one are asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -34,6 +34,7 @@ from pellucid.uses.forecast.layout import keys_of, read_moments
 from pellucid.uses.forecast.panel import fill
 from pellucid.uses.forecast.spacing import OFF_GRID, Spacing
 from pellucid.uses.forecast.windows import Windows
+from pellucid.uses.forecast.written import read_as
 from pellucid.uses.use import Answerer
 
 AT_ONCE = 1024
@@ -74,13 +75,14 @@ class History:
 
 @dataclass(frozen=True)
 class Roles:
-    """The columns of the source, as `layout.Layout`, and how its times are written."""
+    """The columns of the source, as `layout.Layout`, and how its times and numbers are written."""
 
     time: str | None
     ids: tuple[str, ...]
     values: tuple[str, ...]
     dates: dict[str, str] | None
     missing: tuple[str, ...] = ()
+    written: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass
@@ -154,7 +156,7 @@ class ForecastAnswerer(Answerer):
     def read(self, source: Any) -> RawTable:
         """A table to be filled in; it must have the columns of times and names."""
         needed = [*([self.roles.time] if self.roles.time else []), *self.roles.ids]
-        return read_for_prediction(source, needed, self.roles.missing)
+        return read_as(read_for_prediction(source, needed, self.roles.missing), self.roles.written)
 
     def answers(self, history: History, windows: Windows, model: str) -> Answers:
         """What follows each window's origin; later values are not looked at."""

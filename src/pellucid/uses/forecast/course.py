@@ -43,6 +43,7 @@ from pellucid.uses.forecast.windows import (
     too_short,
     truth_of,
 )
+from pellucid.uses.forecast.written import read_numbers
 from pellucid.uses.use import Course, Exam, Examples, Kept, Reading, Source, use
 
 SHARE = 0.8
@@ -92,14 +93,16 @@ class ForecastCourse(Course):
         if source.settings.network != "auto" or isinstance(source.given, np.ndarray | tuple):
             return None
         table = source.table
-        found = None if table is None or len(table) < 24 else judge(table, source.settings)
+        if table is None or len(table) < 24:
+            return None
+        found = judge(read_numbers(table, source.settings)[0], source.settings)
         return None if found is None else Reading(*found)
 
     # --- from a source to windows -------------------------------------------------------------
 
     def __init__(self, source: Source, settings: Settings, watcher: Watcher) -> None:
         self.settings = settings
-        table = table_of(source, settings)
+        table, self.written = read_numbers(table_of(source, settings), settings)
         layout = find_layout(table, settings)
         self.layout = layout
         self.dates = dates_of(table, layout)
@@ -359,7 +362,14 @@ class ForecastCourse(Course):
 
     def _roles(self) -> Roles:
         layout = self.layout
-        return Roles(layout.time, layout.ids, layout.values, self.dates, self.settings.missing)
+        return Roles(
+            layout.time,
+            layout.ids,
+            layout.values,
+            self.dates,
+            self.settings.missing,
+            self.written,
+        )
 
     # --- classical methods and the exam -------------------------------------------------------
 

@@ -79,10 +79,21 @@ def future(answerer: ForecastAnswerer) -> Finding:
         notes=(
             f"The band is where {frame.horizon} steps ahead 80 % of such values should lie; "
             "'pellucid predict' answers a table of times to fill in.",
+            *_assumed(answerer),
         ),
         figures={"series": len(history.names), "horizon": frame.horizon},
         tables=(Table("The next steps", ("series", "time", "answer", "low", "high"), rows),),
         charts=charts,
+    )
+
+
+def _assumed(answerer: ForecastAnswerer) -> tuple[str, ...]:
+    known = [helper.name for helper in answerer.helpers if helper.known]
+    if not known:
+        return ()
+    return (
+        f"Where the source does not say what {' and '.join(known)} will be, the usual is taken: fill "
+        "it in for better answers.",
     )
 
 
