@@ -92,8 +92,8 @@ def _assumed(answerer: ForecastAnswerer) -> tuple[str, ...]:
     if not known:
         return ()
     return (
-        f"Where the source does not say what {' and '.join(known)} will be, the usual is taken: fill "
-        "it in for better answers.",
+        f"Where the source does not say what {' and '.join(known)} will be, the usual is taken: "
+        "fill it in for better answers.",
     )
 
 
