@@ -1,26 +1,26 @@
 """Similarity and verification: `python -m benchmarks.uses_verify [--docs]`.
 
-Identities of the exam are never learned from. Two sets: letters of real fonts, where the identity
-is the letter and each font another picture of it (as in Omniglot: known alphabets to learn from,
-other letters to ask about), and generated faces of people who don't exist. `--docs` writes
-`docs/examples/similarity.md` from what was measured and from what the program prints.
+Identities of the exam are never learned from. Letters of real fonts, where the identity is the
+letter and each font another picture of it (as in Omniglot: known alphabets to learn from, other
+letters to ask about), and generated faces and voices of people who don't exist.
+`docs/examples/similarity.md` is written from what was measured and from what the program prints.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.data import DATA, _from_debian
-from benchmarks.measured import ROOT, circumstances, pellucid, run_fresh, save, saved
+from benchmarks import seeds as pieces
+from benchmarks.data import _from_debian
+from benchmarks.seeds import Measured, Set, Source, measured_when, rival_of, sets_of, spread
+from pellucid.recording.run import Run
 
-NAME = "uses-verify"
 FONTS = (
     "fonts-dejavu-core",
     "fonts-liberation",
@@ -41,7 +41,7 @@ ALIKE = "".join(("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "АВЕКМНОРСТХаеор
 """Letters that look the same in several alphabets, or in both cases, are one identity only."""
 
 
-def letters(home: Path) -> Path:
+def letters(home: Path) -> Source:
     """`letters/U+0416/DejaVuSans.png`: one folder for each letter, one picture for each font."""
     from PIL import Image, ImageDraw, ImageFont
 
@@ -76,97 +76,56 @@ def letters(home: Path) -> Path:
             picture = Image.new("L", (SIDE, SIDE), 0)
             picture.paste(cut, ((SIDE - cut.width) // 2, (SIDE - cut.height) // 2))
             picture.save(folder / f"{file.stem}.png")
-    return source
+    return source, None
 
 
-def generated_faces(home: Path) -> Path:
+def generated_faces(home: Path) -> Source:
     """Small drawings of 120 people who don't exist, 10 pictures each."""
     from pellucid.examples import faces
 
-    return faces.write(home, 120, 10)
+    return faces.write(home, 120, 10), None
 
 
-SETS: dict[str, tuple[str, Callable[[Path], Path]]] = {
-    "letters": ("letters of real fonts: other letters than those learned from", letters),
-    "faces": ("generated faces, 120 people with 10 pictures each", generated_faces),
+def generated_voices(home: Path) -> Source:
+    """Short recordings of 80 people who don't exist, 8 each."""
+    from pellucid.examples import voices
+
+    return voices.write(home, 80, 8), None
+
+
+SETS = {
+    "letters": Set("letters of real fonts: other letters than those learned from", letters),
+    "faces": Set("generated faces, 120 people with 10 pictures each", generated_faces),
+    "voices": Set("generated voices, 80 people with 8 recordings each", generated_voices),
 }
-
-
-def source_of(name: str, folder: Path = DATA) -> Path:
-    """The data of a set, made if it is not there."""
-    home = folder.resolve() / "identities" / name
-    done = home / "made.txt"
-    if not done.exists():
-        shutil.rmtree(home, ignore_errors=True)
-        home.mkdir(parents=True)
-        done.write_text(SETS[name][1](home).name)
-    return home / done.read_text()
+MEASURED = Measured("verify", "uses-verify", "identities", "45s", SETS, "similarity.md")
 
 
 def run(
-    sets: Sequence[str] = (), seeds: int = 3, time: str = "60s", *, fresh: bool = False
+    sets: Sequence[str] = (),
+    seeds: int = pieces.SEEDS,
+    time: str | None = None,
+    *,
+    fresh: bool = False,
 ) -> dict[str, Any]:
     """Learn every set with every seed (another split of the identities each); save the figures."""
-    result = saved(NAME) or {"sets": {}}
-    result |= circumstances(["benchmarks.uses_verify", "--seeds", str(seeds), "--time", time])
-    result["time"] = time
-    for name in sets or SETS:
-        runs = [_learned(name, seed, time, fresh) for seed in range(seeds)]
-        result["sets"][name] = {"what": SETS[name][0], "runs": runs}
-        save(NAME, result)
-        print(f"{name:<10} network EER {_spread(runs, 'EER')}")
-    return result
+    return MEASURED.run(_figures, sets, seeds, time, fresh=fresh)
 
 
-def _learned(name: str, seed: int, time: str, fresh: bool) -> dict[str, Any]:
-    from pellucid.recording.run import Run
-
-    folder = _run_folder(name, seed)
-    command = [*pellucid(), "learn", str(source_of(name)), "--task", "verify", "--time", time]
-    command += ["--seed", str(seed), "--out", str(folder), "--no-report"]
-    if fresh or not (folder / "model" / "README.md").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        ran = run_fresh(command)
-        if ran.code:
-            raise RuntimeError(ran.errors)
-    done = Run(folder)
-    return {
-        "seed": seed,
-        "steps": done.plan.steps,
-        "identities": done.summary["rows"],
-        "methods": {one["name"]: one["score"] for one in done.verdict["baselines"]},
-        "rival": (done.verdict["difference"] or {}).get("versus"),
-        "sentence": done.verdict["sentence"],
-        **done.summary["figures"],
-    }
+def docs() -> Path:
+    """Write the example from the measured figures and from what the program prints."""
+    return MEASURED.write(_page)
 
 
-def _run_folder(name: str, seed: int) -> Path:
-    return DATA.resolve() / "runs" / f"verify-{name}-{seed}"
-
-
-def _spread(runs: list[dict[str, Any]], key: str) -> str:
-    """'.096 (.095 to .097)', the mean and the range over seeds."""
-    values = [run[key] for run in runs]
-    return f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+def _figures(done: Run) -> dict[str, Any]:
+    return dict(done.summary["figures"])
 
 
 # --- the page ---------------------------------------------------------------------------------
 
 
-def docs() -> Path:
-    """Write the example from the measured figures and from what the program prints."""
-    result = saved(NAME)
-    if result is None:
-        raise RuntimeError("nothing is measured yet: python -m benchmarks.uses_verify")
-    page = ROOT / "docs" / "examples" / "similarity.md"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text("\n".join(_page(result)) + "\n", "utf-8")
-    return page
-
-
 def _page(result: dict[str, Any]) -> list[str]:
-    first = next(iter(result["sets"]))
+    first = next(iter(sets_of(result)))
     return [
         "# Are these two the same, and who is it?",
         "",
@@ -189,16 +148,15 @@ def _page(result: dict[str, Any]) -> list[str]:
         "",
         "## Measured",
         "",
-        "Mean over n seeds (lowest to highest), another split of the identities each,",
-        f"`--time {result['time']}`, {result['machine']['cores']} cores shared with other work,",
-        f"{result['date']}. EER: the share of mistakes where as many different pairs are accepted",
+        measured_when(result),
+        "EER: the share of mistakes where as many different pairs are accepted",
         "as same ones refused; lower is better.",
         "",
         *_table(result),
         "",
         f"## {first.capitalize()}, as the program tells it",
         "",
-        *_told(first),
+        *MEASURED.told(first, _commands(first)),
     ]
 
 
@@ -208,58 +166,33 @@ def _table(result: dict[str, Any]) -> list[str]:
         "| strangers taken for somebody |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, one in result["sets"].items():
-        runs = one["runs"]
-        rival = np.mean([run["methods"][run["rival"]] for run in runs])
-        rivals = ", ".join(sorted({run["rival"] for run in runs}))
+    for name, runs in sets_of(result).items():
         lines.append(
-            f"| {name}: {one['what']}; {runs[0]['identities']} sealed (n = {len(runs)}) "
-            f"| {_spread(runs, 'EER')} | {rival:.3f} ({rivals}) "
-            f"| {np.mean([run['TAR at FAR 1e-2'] for run in runs]):.0%} "
-            f"| {np.mean([run['R@1'] for run in runs]):.0%} "
-            f"| {np.mean([run['named right'] for run in runs]):.0%} "
-            f"| {np.mean([run['strangers taken for somebody'] for run in runs]):.0%} |"
+            f"| {name}: {SETS[name].what}; {runs[0]['units']} sealed (n = {len(runs)}) "
+            f"| {spread([run['EER'] for run in runs])} | {rival_of(runs)} "
+            + " ".join(
+                f"| {spread([run[key] for run in runs], 2)}"
+                for key in ("TAR at FAR 1e-2", "R@1", "named right", "strangers taken for somebody")
+            )
+            + " |"
         )
     return lines
 
 
-def _told(name: str) -> list[str]:
-    """What a person sees of the first run: the result, a pair, an enrolment, an explanation."""
-    run_folder, source = _run_folder(name, 0), source_of(name)
+def _commands(name: str) -> list[list[str]]:
+    """The result, a pair that is the same and one that is not, an enrolment, and who it is."""
+    folder, (source, _) = str(MEASURED.run_folder(name, 0)), MEASURED.source(name)
     people = sorted(one for one in source.iterdir() if one.is_dir())
-    one, other = (sorted(person.iterdir()) for person in people[:2])
-    commands = [
-        ["show", str(run_folder)],
-        ["predict", str(run_folder), str(one[0]), str(one[1])],
-        ["predict", str(run_folder), str(one[0]), str(other[0]), "--json"],
-        ["explain", str(run_folder), str(one[0]), str(one[1])],
-        ["enroll", str(run_folder), str(source)],
-        ["predict", str(run_folder), str(one[0])],
+    (one, again, *_), (other, *_) = (sorted(map(str, person.iterdir())) for person in people[:2])
+    return [
+        ["show", folder],
+        ["predict", folder, one, again],
+        ["predict", folder, one, other, "--json"],
+        ["explain", folder, one, again],
+        ["enroll", folder, str(source)],
+        ["predict", folder, one],
     ]
-    lines = []
-    for words in commands:
-        ran = run_fresh([*pellucid(), *words])
-        text = f"$ pellucid {' '.join(words)}\n{ran.output}".rstrip()
-        text = text.replace(str(run_folder), f"{name}.run").replace(run_folder.name, f"{name}.run")
-        text = text.replace(str(source), source.name)
-        lines += ["```", *text.splitlines(), "```", ""]
-    return lines
-
-
-def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.uses_verify", description=__doc__)
-    parser.add_argument("--sets", default="")
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--time", default="60s")
-    parser.add_argument("--fresh", action="store_true", help="learn again what is there already")
-    parser.add_argument("--docs", action="store_true", help="only write the page")
-    options = parser.parse_args(arguments)
-    if not options.docs:
-        sets = [name for name in options.sets.split(",") if name]
-        run(sets, options.seeds, options.time, fresh=options.fresh)
-    print(docs())
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(MEASURED.main(sys.argv[1:], run, docs))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.config import Settings
+from pellucid.config import Plan, Settings
 from pellucid.data import read
 from pellucid.data.unlabelled import WITHOUT, worth_trying
 from pellucid.errors import ConfigError, DataError
@@ -16,7 +16,15 @@ from pellucid.export.bundle import Bundle
 from pellucid.learning.planner import build_model, make_plan
 from pellucid.recipe import Watcher, learn
 from pellucid.recipe.prepare import ingredients, prepare
-from pellucid.recipe.unlabelled import as_planned, begin_with, pretrained
+from pellucid.recipe.unlabelled import (
+    LEFT,
+    SHARE,
+    Trial,
+    _helps,
+    as_planned,
+    begin_with,
+    pretrained,
+)
 
 
 def rows(path: Path, labelled: int = 60, unlabelled: int = 400, copies: int = 0) -> Path:
@@ -123,6 +131,32 @@ def test_the_body_is_learned_from_rows_without_an_answer_alone(tmp_path: Path) -
     assert all(torch.equal(state[name], value) for name, value in head.items())
 
 
+def test_the_trial_is_as_long_as_the_time_allows() -> None:
+    for folds, pairs, steps in ((1, 1, 64), (2, 1, 100), (5, 3, 100), (10, 4, 100)):
+        plan = Plan(steps=100, batch=8, folds=folds)
+        tried = Trial.of(plan, folds)
+        assert (tried.pairs, tried.steps) == (pairs, steps)
+        assert 2 * tried.pairs * tried.steps / 100 * LEFT / folds <= 1 - SHARE - LEFT + 0.01
+    assert Trial.of(Plan(steps=8, batch=8), 1).steps == 8
+    assert "64 steps of 100 planned" in Trial.of(Plan(steps=100, batch=8), 1).said
+
+
+def test_a_body_is_kept_only_if_an_interval_says_so() -> None:
+    torch.manual_seed(0)
+    noise = torch.randn(3, 50)
+    before = [1 + one for one in noise]
+    for gain, helps in ((0.0, False), (0.01, True), (-0.2, False)):
+        after = [one - gain + 0.02 * torch.randn(50) for one in before]
+        found, said = _helps(before, after)
+        assert found == helps
+        assert "95 % interval [" in said
+    # Rows agree, but not the pairs: which networks were drawn decides, not the body.
+    after = [before[0] - 1.0, before[1] - 1.0, before[2] + 0.1]
+    found, said = _helps(before, after)
+    assert not found
+    assert "not in every pair" in said
+
+
 def test_the_run_says_what_it_brought_and_repeats(tmp_path: Path) -> None:
     source = rows(tmp_path / "rows.csv")
     settings = Settings(target="kind", unlabelled="use", effort="quick", record=False)
@@ -130,6 +164,8 @@ def test_the_run_says_what_it_brought_and_repeats(tmp_path: Path) -> None:
     said = run.plan.why["unlabelled"]
     assert said.startswith(("kept: ", "left out: "))
     assert "400 rows without an answer" in said
+    assert "95 % interval" in said
+    assert "65% of the time for learning" in said
     assert run.verdict["unlabelled"] == said
     assert (run.plan.unlabelled > 0) == said.startswith("kept")
     plan = type(run.plan)(**{**vars(run.plan), "unlabelled": 30, "folds": 2})

@@ -12,11 +12,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pellucid.baselines.similarity import fit_similarity
+from pellucid.baselines.similarity import fit_similarity, seen
 from pellucid.config import Plan, Settings, Size
 from pellucid.data.columns import Column, Loaded
+from pellucid.data.modalities.audio import Clips
 from pellucid.errors import ConfigError, DataError
-from pellucid.examples import faces
+from pellucid.examples import faces, voices
 from pellucid.interfaces import cli
 from pellucid.recipe import Watcher
 from pellucid.recording.files import read_arrays
@@ -394,6 +395,70 @@ def test_series_have_identities_too(tmp_path: Path) -> None:
     settings = Settings(task="verify", record=False)
     run = learn(tmp_path / "voices.npz", settings, Watcher(), out=tmp_path / "v.run", plan=steps)
     assert run.summary["figures"]["AUC"] > 0.8
+
+
+@pytest.fixture(scope="module")
+def heard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
+    pytest.importorskip("soundfile")
+    home = tmp_path_factory.mktemp("voices")
+    source = voices.write(home, 20, 5)
+    steps = plan(40, size=Size(12, 1))
+    settings = Settings(task="verify", record=False)
+    return source, learn(source, settings, Watcher(), out=home / "voices.run", plan=steps)
+
+
+def test_voices_never_heard_are_told_apart(heard: tuple[Path, Run]) -> None:
+    source, run = heard
+    assert run.info["columns"][0]["modality"] == "audio"
+    assert run.summary["figures"]["AUC"] > 0.75
+    assert {one["name"] for one in run.verdict["baselines"]} >= {
+        "spectrograms compared",
+        "cepstrum (MFCC) and spectrograms compared",
+        "discriminant analysis",
+    }
+    files = [sorted((source / f"person-{person:03d}").iterdir()) for person in (0, 1)]
+    answerer = load_answerer(run.path)
+    pairs = [str(files[0][0]), str(files[0][1])], [str(files[0][0]), str(files[1][0])]
+    same, different = (answerer.predict(pair)[0]["probability"] for pair in pairs)
+    assert 0 < different < same < 1
+    again = load_answerer(run.path).predict(pairs[0])[0]["probability"]
+    assert again == same
+
+
+def test_what_makes_two_voices_alike_is_drawn(heard: tuple[Path, Run]) -> None:
+    source, run = heard
+    files = sorted((source / "person-002").iterdir())
+    found = load_answerer(run.path).explain([str(files[0]), str(files[1])], seconds=0.5)
+    assert "00.wav and 01.wav are" in found.sentence
+    drawn = found.pictures[0].drawings
+    assert [one["kind"] for one in drawn.values()] == ["audio", "audio"]
+    assert all(np.isfinite(side["values"]).all() for side in found.figures["sides"])
+
+
+def test_voices_are_enrolled(heard: tuple[Path, Run], tmp_path: Path) -> None:
+    source, run = heard
+    for name, person in (("ada", 3), ("bo", 4)):
+        (tmp_path / name).mkdir()
+        for file in sorted((source / f"person-{person:03d}").iterdir())[:3]:
+            (tmp_path / name / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "bo" / "broken.wav").write_bytes(b"RIFF")
+    answerer = load_answerer(run.path)
+    found = answerer.enroll(tmp_path)
+    assert found["identities"] == ["ada", "bo"]
+    assert [Path(place).name for place, _ in found["left_out"]] == ["broken.wav"]
+    (line,) = answerer.predict(str(source / "person-003" / "04.wav"))
+    assert {one["name"] for one in line["nearest"]} == {"ada", "bo"}
+
+
+def test_after_its_end_a_recording_is_silent() -> None:
+    mel = np.full((3, 20, 16, 1), -2.0, np.float16)
+    mel[:, 5] = -9.0
+    mel[0, 10:], mel[1, 10:], mel[2] = np.nan, -9.0, -30.0
+    clips = Loaded(Clips(mel, np.full(3, None, dtype=object)))
+    for view in ("plain", "features"):
+        ended, quiet, _ = seen(view, "audio", clips)
+        # Whatever else is heard with it (the third is quieter), it ends in its own silence.
+        assert np.allclose(ended[:256], quiet[:256])
 
 
 def refused(source: Any, tmp_path: Path, **settings: Any) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from pellucid.baselines.baseline import State, threads_for
 from pellucid.baselines.features import small
-from pellucid.baselines.views import field_features
+from pellucid.baselines.views import field_features, silent_after
 from pellucid.data.columns import Column, Loaded
 
 MOST_DIRECTIONS = 64
@@ -135,7 +135,8 @@ def seen(view: str, modality: str, loaded: Loaded) -> np.ndarray:
     """float64 `(rows, features)`."""
     if view == "features":
         return field_features(modality, loaded)
-    values = np.nan_to_num(np.asarray(loaded.values).astype(np.float32))
+    values = np.asarray(loaded.values).astype(np.float32)
+    values = silent_after(values) if modality == "audio" else np.nan_to_num(values)
     if modality == "series":
         places = np.linspace(0, values.shape[1] - 1, min(64, values.shape[1])).round().astype(int)
         return values[:, places].reshape(len(values), -1).astype(np.float64)

@@ -103,11 +103,17 @@ class _Picture(Chunked):
         return np.concatenate([small(pixels, 16), 0.5 * edges], 1)
 
 
+def silent_after(mel: np.ndarray) -> np.ndarray:
+    """Log power float32 `(rows, frames, bands, 1)` with each recording as quiet after its end as at
+    its quietest moment: NaN read as 0 would be loud."""
+    around = tuple(range(1, mel.ndim))
+    quiet = np.where(np.isnan(mel), np.inf, mel).min(around, keepdims=True)
+    return np.where(np.isnan(mel), np.where(np.isfinite(quiet), quiet, 0.0), mel)
+
+
 class _Sound(Chunked):
     def of(self, values: np.ndarray) -> np.ndarray:
-        mel = values.astype(np.float32)
-        quiet = np.nanmin(mel) if np.isfinite(mel).any() else 0.0
-        areas = small(np.nan_to_num(mel, nan=float(quiet)), 16)
+        areas = small(silent_after(values.astype(np.float32)), 16)
         return np.concatenate([areas, np.nan_to_num(Mfcc().of(values))], 1)
 
 

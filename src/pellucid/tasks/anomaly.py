@@ -35,8 +35,9 @@ SPREADS = (-3.0, 2.0)
 class Cells:
     """How the columns of a table lie in the encoded groups.
 
-    numbers: (first, last + 1) of each column's features in `scalars`. words: the same of each
-    column's numbers in the common table of `categories`. Columns are counted numbers first.
+    numbers: (first, last + 1) of each column's features in `scalars`; several numbers may describe
+    one column (a text). words: the same of each column's numbers in the common table of
+    `categories`. Columns are counted numbers first.
     """
 
     numbers: tuple[tuple[int, int], ...]
@@ -86,7 +87,10 @@ class HiddenCells(Objective):
         features = cells.features
         expected, spread = output[:, :features], output[:, features : 2 * features]
         each = improbable(target[:, :features], expected, spread)
-        columns = [each[:, low:high].sum(1) for low, high in cells.numbers]
+        # A piece that many numbers describe counts like one of two, a value and its absence.
+        columns = [
+            each[:, low:high].sum(1) / max(1.0, (high - low) / 2) for low, high in cells.numbers
+        ]
         scores = output[:, 2 * features : 2 * features + cells.names]
         for place, (low, high) in enumerate(cells.words):
             truth = target[:, features + place].long() - low

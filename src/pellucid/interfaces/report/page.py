@@ -167,6 +167,7 @@ def _score(facts: Facts) -> Html:
         return tag("p", "There is no score: the run did not reach its exam.", class_="note")
     metric = summary["metric"]
     kept = summary.get("kept", "network")
+    meaning = f": {MEANINGS[metric]}" if metric in MEANINGS else ""
     return tag(
         "div",
         tag("p", figure(summary["score"], metric), class_="score"),
@@ -175,7 +176,7 @@ def _score(facts: Facts) -> Html:
             tag(
                 "p",
                 tag("b", metric),
-                f" on {_sealed(summary)}: {MEANINGS.get(metric, '')}.",
+                f" on {_sealed(summary)}{meaning}.",
             ),
             tag(
                 "p",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,14 +19,16 @@ from pellucid.baselines.features import strip
 from pellucid.config import Size
 from pellucid.data import read
 from pellucid.data.columns import Column, Loaded, RawTable
-from pellucid.data.modalities import MODALITIES
-from pellucid.errors import BundleError, ConfigError, DataError
+from pellucid.errors import BundleError, DataError
 from pellucid.evidence.finding import Finding
 from pellucid.recording.files import read_arrays, write_arrays
 from pellucid.tasks.anomaly import Cells, HiddenCells, HiddenPatches
+from pellucid.uses.anomaly.described import OF, Described
 from pellucid.uses.anomaly.promise import Promise
 from pellucid.uses.anomaly.score import Beyond, Memory, Scorer, network_of
 from pellucid.uses.anomaly.where import Where, explain_row
+from pellucid.uses.reading import check_row, load_again, problem, usable_rows
+from pellucid.uses.typed import as_source
 from pellucid.uses.use import Answerer
 
 Strangeness = Callable[[dict[str, Loaded]], np.ndarray]
@@ -36,7 +38,8 @@ class AnomalyAnswerer(Answerer):
     """A network that guesses what was hidden, a classical method beside it, and for each the
     scores of held rows that its p-values rest on.
 
-    layouts: of each input column. reference: some training rows, to say what is usual.
+    layouts: of each column of the source. reference: some training rows, to say what is usual.
+    described: columns that the network sees as a few numbers, beside the plain ones.
     """
 
     kind: ClassVar[str] = "anomaly"
@@ -49,17 +52,26 @@ class AnomalyAnswerer(Answerer):
         reference: dict[str, Loaded],
         classical: FittedStrangeness | None = None,
         classical_promise: Promise | None = None,
+        described: Sequence[Described] = (),
     ) -> None:
         self.scorer, self.layouts, self.promise = scorer, layouts, promise
         self.reference = reference
         self.classical, self.classical_promise = classical, classical_promise
+        self.described = list(described)
 
     def network(self) -> nn.Module:
         return self.scorer.network
 
     @property
     def columns(self) -> list[Column]:
+        """As the network sees them."""
         return self.scorer.columns
+
+    @property
+    def sources(self) -> list[Column]:
+        """As they stand in a source."""
+        plain = [column for column in self.columns if OF not in column.fitted]
+        return [*plain, *(one.column for one in self.described)]
 
     def judge(self, model: str | None = None) -> tuple[str, Strangeness, Promise]:
         """Who answers, with which score and promise: the one that is kept, or the one asked for."""
@@ -79,19 +91,14 @@ class AnomalyAnswerer(Answerer):
     def predict(self, source: Any, model: str | None = None) -> list[dict[str, Any]]:
         """`row`, `answer` "normal" or "anomaly", `score` and `p_value`, the share of normal rows
         that look as strange."""
-        if isinstance(source, list) and source and all(isinstance(one, str) for one in source):
+        if isinstance(source, list) and len(source) > 1 and any(map(_exists, source)):
             return self._several(source, model)
         table = self.table_of(source)
         loaded, problems = self.load_values(table)
-        rows = np.array([row for row in range(len(table)) if row not in problems], dtype=np.int64)
+        rows = usable_rows(len(table), problems)
         lines: list[dict[str, Any]] = [{"row": row} for row in range(len(table))]
         for row, why in problems.items():
-            error = DataError(
-                why,
-                where=str(table.places[row]),
-                fix="mend or leave out this row and predict again",
-            )
-            lines[row]["error"] = error.as_json()
+            lines[row]["error"] = problem(why, table.places[row])
         if len(rows):
             _, score, promise = self.judge(model)
             found = score({name: values.take(rows) for name, values in loaded.items()})
@@ -104,13 +111,10 @@ class AnomalyAnswerer(Answerer):
                 }
         return lines
 
-    def _several(self, typed: list[str], model: str | None) -> list[dict[str, Any]]:
-        """Several sources one after the other, or one row as NAME=VALUE words."""
-        row = typed_row(typed)
-        if row is not None:
-            return self.predict(row, model)
+    def _several(self, sources: list[str], model: str | None) -> list[dict[str, Any]]:
+        """Several files or folders, one after the other."""
         lines: list[dict[str, Any]] = []
-        for source in typed:
+        for source in sources:
             found = self.predict(source, model)
             lines += [
                 {**line, "row": len(lines) + place, "source": source}
@@ -120,12 +124,7 @@ class AnomalyAnswerer(Answerer):
 
     def explain(self, source: Any, row: int = 0, seconds: float = 2.0) -> Finding:
         table = self.table_of(source)
-        if not 0 <= row < len(table):
-            raise ConfigError(
-                f"there is no row {row}",
-                where=f"{table.name} has {len(table):,} rows",
-                fix=f"choose a row from 0 to {len(table) - 1}",
-            )
+        check_row(row, len(table), table.name)
         one = RawTable(
             table.name,
             {name: column.take(np.array([row])) for name, column in table.columns.items()},
@@ -159,28 +158,19 @@ class AnomalyAnswerer(Answerer):
     # --- reading ------------------------------------------------------------------------------
 
     def table_of(self, source: Any) -> RawTable:
-        """New examples: a path, a frame, arrays, or one row as a dict of its values."""
-        names = [column.name for column in self.columns]
-        words = [source] if isinstance(source, str) else source
-        if isinstance(words, list) and words and all(isinstance(one, str) for one in words):
-            source = typed_row(words) or (words[0] if len(words) == 1 else source)
-        if isinstance(source, dict) and all(np.ndim(value) == 0 for value in source.values()):
-            one = {name: [value] for name, value in source.items()}
-            return replace(read.read_for_prediction(one, names), places=["this example"])
-        return read.read_for_prediction(source, names)
+        """New examples: a path, a frame, arrays, or one row as its values."""
+        names = [column.name for column in self.sources]
+        given = as_source(source)
+        table = read.read_for_prediction(given, names)
+        typed = isinstance(given, dict) and given is not source
+        return replace(table, places=["this example"]) if typed and len(table) == 1 else table
 
     def load_values(self, table: RawTable) -> tuple[dict[str, Loaded], dict[int, str]]:
-        """Decoded input columns, and why rows can't be used."""
-        loaded: dict[str, Loaded] = {}
-        problems: dict[int, str] = {}
-        for column in self.columns:
-            values = MODALITIES[column.modality].load_beside(
-                table.column(column.name),
-                self.layouts[column.name],
-                others=len(self.columns) - 1,
-            )
-            loaded[column.name] = values
-            problems = values.problems | problems
+        """Decoded input columns, with the numbers that describe some of them, and why rows can't
+        be used."""
+        loaded, problems = load_again(table, self.sources, self.layouts)
+        for one in self.described:
+            loaded |= one.of(loaded[one.column.name])
         return loaded, problems
 
     # --- on disk ------------------------------------------------------------------------------
@@ -189,9 +179,12 @@ class AnomalyAnswerer(Answerer):
         state = {name: value.contiguous() for name, value in self.network().state_dict().items()}
         save_file(state, str(folder / "network.safetensors"))
         arrays = {"held": self.promise.held}
+        described = [one.state() for one in self.described]
         head: dict[str, Any] = {
             "columns": [column.as_json() for column in self.columns],
             "layouts": self.layouts,
+            "described": [{"about": one.json, "texts": one.texts} for one in described],
+            "left out": self.promise.left_out,
             "size": asdict(self.scorer.size),
             "question": _question(self.scorer),
             "beyond": None if self.scorer.beyond is None else self.scorer.beyond.as_json(),
@@ -199,6 +192,8 @@ class AnomalyAnswerer(Answerer):
             "reference": {},
             "memory": None,
         }
+        for number, known in enumerate(described):
+            arrays |= {f"described.{number}.{name}": v for name, v in known.arrays.items()}
         if self.scorer.memory is not None:
             head["memory"] = self.scorer.memory.sizes
             known = self.scorer.memory.known.arrays
@@ -214,6 +209,7 @@ class AnomalyAnswerer(Answerer):
         if self.classical is not None and self.classical_promise is not None:
             about, own, texts = self.classical.state()
             head["classical"] = {"about": about, "texts": texts}
+            head["classical left out"] = self.classical_promise.left_out
             arrays |= {f"classical.{name}": value for name, value in own.items()}
             arrays["classical held"] = self.classical_promise.held
         write_arrays(folder / "arrays.safetensors", arrays)
@@ -251,18 +247,21 @@ class AnomalyAnswerer(Answerer):
             own = strip(arrays, "classical.")
             texts = head["classical"]["texts"]
             classical = FittedStrangeness.restore(head["classical"]["about"], own, texts)
-            classical_promise = Promise(arrays["classical held"])
+            left_out = head.get("classical left out", 0)
+            classical_promise = Promise(arrays["classical held"], left_out)
         reference = _reference(columns, head["reference"], arrays)
-        promise = Promise(arrays["held"])
-        return cls(scorer, head["layouts"], promise, reference, classical, classical_promise)
+        described = [
+            Described.restore(one["about"], strip(arrays, f"described.{number}."), one["texts"])
+            for number, one in enumerate(head.get("described", []))
+        ]
+        promise = Promise(arrays["held"], head.get("left out", 0))
+        return cls(
+            scorer, head["layouts"], promise, reference, classical, classical_promise, described
+        )
 
 
-def typed_row(words: list[str]) -> dict[str, str] | None:
-    """The row that was typed as NAME=VALUE words; None if sources were named."""
-    pairs = [word.partition("=") for word in words]
-    if all(sign and not Path(word).exists() for word, (_, sign, _) in zip(words, pairs)):
-        return {name: value for name, _, value in pairs}
-    return None
+def _exists(source: object) -> bool:
+    return isinstance(source, str | Path) and Path(source).exists()
 
 
 def _question(scorer: Scorer) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,42 +12,35 @@ from torch import Tensor, nn
 
 from pellucid.baselines.anomaly import FittedStrangeness, fit_strangeness
 from pellucid.config import Plan, Settings, Size
-from pellucid.data.columns import Column, Loaded
 from pellucid.data.dataset import encode, entry_of
-from pellucid.data.duplicates import find_duplicates
 from pellucid.data.ledger import Ledger
-from pellucid.data.modalities import MODALITIES
 from pellucid.data.recognize import recognize_inputs
-from pellucid.data.split import clusters_of, split_rows
-from pellucid.errors import DataError
 from pellucid.evidence.finding import Finding
 from pellucid.evidence.worth.verdict import CONSTANT
 from pellucid.learning.evaluate import auc_of
 from pellucid.learning.recipes import Recipe
 from pellucid.network.autoencoder import RowAutoencoder
-from pellucid.recipe.drawings import as_json
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.anomaly import HiddenCells, HiddenPatches
 from pellucid.uses.anomaly.answerer import AnomalyAnswerer, to_cpu
+from pellucid.uses.anomaly.contenders import MOST_JUDGED, Method, judge_on_planted
 from pellucid.uses.anomaly.findings import Answered, findings
+from pellucid.uses.anomaly.inputs import learn_inputs
+from pellucid.uses.anomaly.parts import split_parts
 from pellucid.uses.anomaly.planted import Planted, plant
 from pellucid.uses.anomaly.promise import Promise
 from pellucid.uses.anomaly.score import (
-    FIELDS,
-    PLAIN,
     Beyond,
     Scorer,
-    in_order,
     network_of,
     objective_of,
     target_of,
 )
-from pellucid.uses.anomaly.source import Found, layout_of, read_source
+from pellucid.uses.anomaly.source import layout_of, read_source
+from pellucid.uses.reading import load_columns
 from pellucid.uses.use import Course, Exam, Examples, Judged, Reading, Source, use
 
 PLANTED_METRIC = "AUC on planted anomalies"
-MOST_JUDGED = 2_000
-"""Validation rows from which anomalies are planted to compare methods."""
 MOST_REMEMBERED = 3_000
 REFERENCES = 300
 MOST_EXPLAINING = 3.0
@@ -77,20 +70,6 @@ PATCHES = Recipe(
 )
 
 
-@dataclass
-class Method:
-    """One contender: how it scores the held rows, the planted anomalies and the exam."""
-
-    name: str
-    why: str
-    score: Any
-    seconds: float
-    ms_per_row: float
-    bytes: int
-    valid_score: float = float("nan")
-    promise: Promise | None = None
-
-
 @use
 class Anomaly(Course):
     kind: ClassVar[str] = "anomaly"
@@ -112,19 +91,18 @@ class Anomaly(Course):
         found = read_source(source.given, settings, source.test)
         table = found.table
         recognized = recognize_inputs(table, settings)
-        columns, left_out = _inputs(recognized.inputs(), table.name)
+        columns = recognized.inputs()
         ledger = Ledger(table.places, table.refused)
         for row, how in table.repaired.items():
             ledger.repair(row, how)
         watcher.stage("decoding")
-        self.loaded = _load(found, columns, ledger, watcher)
+        loaded = load_columns(table, columns, ledger, watcher)
         self.strange, self.kinds = found.strange, found.kinds
-        notes = [*found.notes, *left_out, *recognized.warnings]
-        notes += self._split(found, columns, ledger)
+        notes = [*found.notes, *recognized.warnings]
+        notes += split_parts(found, columns, loaded, ledger, settings.seed)
         train, valid, test = (ledger.rows(part) for part in ("train", "valid", "test"))
-        self.columns = [
-            replace(one, fitted=_fitted(one, self.loaded[one.name].take(train))) for one in columns
-        ]
+        self.inputs, told = learn_inputs(columns, loaded, train, table.name)
+        self.columns, self.part = self.inputs.columns, self.inputs.part
         self.beyond = None
         if any(column.modality == "number" for column in self.columns):
             self.beyond = Beyond.of(self.columns, self.part(train))
@@ -145,12 +123,12 @@ class Anomaly(Course):
             valid=np.arange(len(train), len(train) + len(valid)),
             test=np.arange(len(train) + len(valid), len(used)),
             ledger=ledger,
-            draw=lambda number: self.draw(int(used[number])),
+            draw=lambda number: self.inputs.draw(int(used[number])),
             columns=[
-                *(column.as_json() for column in self.columns),
+                *(column.as_json() for column in self.inputs.sources),
                 *(one.as_json() for one in recognized.columns if one.role != "input"),
             ],
-            notes=notes,
+            notes=[*notes, *told],
         )
         self.methods: list[Method] = []
         self.fitted: list[FittedStrangeness] = []
@@ -161,78 +139,13 @@ class Anomaly(Course):
 
     # --- rows ---------------------------------------------------------------------------------
 
-    def part(self, rows: np.ndarray) -> dict[str, Loaded]:
-        """These rows of every input column."""
-        names = [column.name for column in self.columns]
-        return {name: self.loaded[name].take(rows) for name in names}
-
-    def draw(self, row: int) -> dict[str, Any]:
-        """Column -> drawing of one row of the table."""
-        return {
-            column.name: as_json(MODALITIES[column.modality].draw(self.loaded[column.name], row))
-            for column in self.columns
-        }
+    def rows(self, part: str) -> np.ndarray:
+        """int64: rows of the table in this part."""
+        return self.examples.ledger.rows(part)
 
     def _labeled(self, test: np.ndarray) -> bool:
         """Whether the exam has rows of both kinds."""
         return bool((self.strange[test] == 1).any() and (self.strange[test] == 0).any())
-
-    def _split(self, found: Found, columns: list[Column], ledger: Ledger) -> list[str]:
-        """Give every row its part. Labels decide nothing, except where folders hold what is only
-        for the exam."""
-        rows = ledger.usable()
-        if len(rows) < 10:
-            raise DataError(
-                f"only {len(rows)} of {len(found.table):,} examples can be used: "
-                f"{ledger.reasons_in_words() or 'there are no more'}",
-                where=found.table.name,
-                fix="give at least ten normal examples; a hundred before p-values mean much",
-            )
-        given = None if found.table.split is None else found.table.split[rows].copy()
-        sealed = np.zeros(len(rows), dtype=bool)
-        if found.kinds is not None:
-            sealed = found.strange[rows] == 1
-        usable = {name: values.take(rows) for name, values in self.loaded.items()}
-        duplicates = find_duplicates(columns, usable, len(rows))
-        clusters = clusters_of(len(rows), duplicates.keys)
-        rest = np.flatnonzero(~sealed)
-        if not len(rest):
-            raise DataError(
-                "no normal example can be used",
-                where=found.table.name,
-                fix="give examples of what is normal",
-            )
-        split = split_rows(
-            np.zeros(len(rest), dtype=np.int64),
-            clusters=clusters[rest],
-            given=None if given is None else given[rest],
-            seed=self.settings.seed,
-        )
-        parts = np.full(len(rows), "test", dtype=object)
-        parts[rest] = split.split
-        if split.folds:
-            # One network, so no turns: a fifth or a fourth of the rows checks it.
-            for fold in split.folds[: max(1, len(split.folds) // 4)]:
-                parts[rest[fold]] = "valid"
-        ledger.assign(rows, parts)
-        for name in ("train", "valid", "test"):
-            if not (parts == name).any():
-                raise DataError(
-                    f"there are too few examples: nothing is left for {name}",
-                    where=f"{found.table.name}, {len(rows):,} usable examples",
-                    fix="give more normal examples",
-                )
-        held = int((parts == "valid").sum())
-        return [
-            *(why for why in split.why if "networks take turns" not in why),
-            f"{held:,} rows that are not learned from are held back: p-values rest on them",
-            *([duplicates.why] if duplicates.why else []),
-            *(
-                [f"{int(sealed.sum()):,} examples of other folders: exam only"]
-                if sealed.any()
-                else []
-            ),
-        ]
 
     # --- learning -----------------------------------------------------------------------------
 
@@ -262,21 +175,17 @@ class Anomaly(Course):
         valid = self.part(self.rows("valid"))
         started = time.perf_counter()
         promise = Promise.of(scorer.score(valid))
-        per_row = (time.perf_counter() - started) / len(promise.held)
+        per_row = (time.perf_counter() - started) / len(self.rows("valid"))
         weights = sum(value.numel() * value.element_size() for value in model.state_dict().values())
-        network = Method("network", "", scorer.score, 0.0, 1000 * per_row, weights)
-        network.promise = promise
+        network = Method("network", "", scorer.score, 0.0, 1000 * per_row, weights, promise)
         self.methods.append(network)
         rng = np.random.default_rng(self.settings.seed)
         some = np.sort(rng.choice(train, min(REFERENCES, len(train)), replace=False))
         reference = {} if scorer.is_field else self.part(some)
-        layouts = {column.name: self.loaded[column.name].layout for column in self.columns}
-        self.answering = AnomalyAnswerer(scorer, layouts, promise, reference)
+        self.answering = AnomalyAnswerer(
+            scorer, self.inputs.layouts(), promise, reference, described=self.inputs.described
+        )
         return self.answering
-
-    def rows(self, part: str) -> np.ndarray:
-        """int64: rows of the table in this part."""
-        return self.examples.ledger.rows(part)
 
     # --- judging ------------------------------------------------------------------------------
 
@@ -286,19 +195,10 @@ class Anomaly(Course):
         )
         valid = self.part(self.rows("valid"))
         for one in self.fitted:
-            method = Method(one.name, one.why, one.score, one.seconds, one.ms_per_row, one.bytes)
-            method.promise = Promise.of(one.score(valid))
-            self.methods.append(method)
-        held = self.rows("valid")
-        rng = np.random.default_rng([self.settings.seed, 3])
-        held = np.sort(rng.choice(held, min(MOST_JUDGED, len(held)), replace=False))
-        normal = self.part(held)
-        planted = plant(self.columns, normal, self.settings.seed)
-        truth = np.repeat([0, 1], [len(held), len(planted.kinds)])
-        once = np.ones((1, len(truth)))
-        for method in self.methods:
-            scores = np.concatenate([method.score(normal), method.score(planted.loaded)])
-            method.valid_score = float(auc_of(truth, scores)(once)[0])
+            promise = Promise.of(one.score(valid))
+            costs = (one.seconds, one.ms_per_row, one.bytes)
+            self.methods.append(Method(one.name, one.why, one.score, *costs, promise))
+        judge_on_planted(self.methods, self.columns, valid, self.settings.seed)
         best = max(range(len(self.fitted)), key=lambda n: self.methods[1 + n].valid_score)
         self.answering.classical = self.fitted[best]
         self.answering.classical_promise = self.methods[1 + best].promise
@@ -312,7 +212,6 @@ class Anomaly(Course):
         planted = plant(self.columns, self.part(parents), self.settings.seed + 1)
         answered = []
         for method in self.methods:
-            assert method.promise is not None
             answered.append(
                 Answered(
                     method.name,
@@ -377,7 +276,7 @@ class Anomaly(Course):
     def _strangest(self, test: np.ndarray, network: Answered, seconds: float) -> list[Finding]:
         """Where the strangest example of the exam is strange, as a finding."""
         row = int(test[np.argmax(network.scores)])
-        one = self.part(np.array([row]))
+        one = self.inputs.whole(row)
         where = self.answering.where(one, "network", seconds)
         place = str(self.examples.ledger.places[row])
         return [where.finding(place, self.columns, one)]
@@ -405,51 +304,7 @@ class Anomaly(Course):
                     "answer": answer,
                     "score": float(network.scores[place]),
                     "p_value": float(p_values[place]),
-                    "drawings": self.draw(row),
+                    "drawings": self.inputs.draw(row),
                 }
             )
         return shown
-
-
-def _inputs(columns: list[Column], name: str) -> tuple[list[Column], list[str]]:
-    """The columns that can be guessed from each other, or the one picture, sound or series."""
-    plain = in_order([column for column in columns if column.modality in PLAIN])
-    fields = [column for column in columns if column.modality in FIELDS]
-    chosen = plain if plain else fields[:1]
-    others = [column.name for column in columns if column not in chosen]
-    if not chosen:
-        shown = ", ".join(f"'{column.name}' ({column.modality})" for column in columns)
-        raise DataError(
-            f"no column can be checked for anomalies: {shown}",
-            where=name,
-            fix="give numbers, categories, dates, or pictures, sounds or series",
-        )
-    notes = []
-    if others:
-        notes.append(f"not looked at: {', '.join(others)} (of another kind than the others)")
-    return chosen, notes
-
-
-def _load(
-    found: Found, columns: list[Column], ledger: Ledger, watcher: Watcher
-) -> dict[str, Loaded]:
-    loaded = {}
-    for column in columns:
-        values = MODALITIES[column.modality].load_beside(
-            found.table.columns[column.name], progress=watcher.progress, others=len(columns) - 1
-        )
-        for row, why in values.problems.items():
-            ledger.set_aside(row, why if len(columns) == 1 else f"{column.name}: {why}")
-        for row, how in values.repairs.items():
-            ledger.repair(row, how)
-        loaded[column.name] = values
-    return loaded
-
-
-def _fitted(column: Column, loaded: Loaded) -> dict[str, Any]:
-    """How the column is encoded, learned from training rows."""
-    fitted = MODALITIES[column.modality].fit(loaded)
-    if column.modality == "series":
-        # A series at another level than all others is strange: none is normalized by itself.
-        fitted["per_row"] = False
-    return fitted

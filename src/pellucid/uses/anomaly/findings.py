@@ -200,6 +200,7 @@ def _alarms(network: Answered, truth: np.ndarray | None, figures: dict[str, floa
     figures["false alarms per 1,000"] = 1000 * called / len(normal)
     figures["promised false alarms per 1,000"] = promise.per_thousand
     kept = "kept" if 1000 * low <= promise.per_thousand else "not kept"
+    figures["held rows left out"] = float(promise.left_out)
     whom = "normal test rows" if truth is not None else "test rows (which may hold anomalies)"
     sentence = (
         f"At most {promise.per_thousand:.3g} of 1,000 normal rows are called anomalies; of the "
@@ -226,7 +227,7 @@ def _alarms(network: Answered, truth: np.ndarray | None, figures: dict[str, floa
             f"The threshold comes from {len(promise.held):,} held rows: a p-value is the share of "
             "them that are as strange (conformal prediction). It holds as long as new normal rows "
             "come from the same source; a machine that ages becomes strange by and by.",
-            "If the held rows contain anomalies themselves, fewer alarms are raised than promised.",
+            _of_whom(promise),
         ),
         figures={
             "promised": promise.per_thousand,
@@ -243,6 +244,21 @@ def _alarms(network: Answered, truth: np.ndarray | None, figures: dict[str, floa
                 marks=((threshold, "threshold"),),
             ),
         ),
+    )
+
+
+def _of_whom(promise: Promise) -> str:
+    """Which held rows the promise rests on, and what would be if they were chosen wrongly."""
+    if not promise.left_out:
+        return (
+            "No held row stands out from the others. Strange ones among them that don't would make "
+            "p-values too large: fewer alarms than promised, fewer anomalies found."
+        )
+    everyone = len(promise.held) + promise.left_out
+    return (
+        f"{promise.left_out:,} of {everyone:,} held rows stand out far from the others: they are "
+        "taken for anomalies themselves and p-values don't rest on them. If they were normal, up "
+        f"to {promise.at_most:.3g} of 1,000 normal rows would be called anomalies."
     )
 
 

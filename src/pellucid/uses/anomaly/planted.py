@@ -14,9 +14,10 @@ import numpy as np
 
 from pellucid.data.columns import Column, Loaded
 from pellucid.data.modalities.audio import Clips
+from pellucid.uses.anomaly.described import OF, pieces_of
 
 SWAPPED_SHARE = 0.3
-"""Part of a row's columns whose values come from another row."""
+"""Part of a row's pieces (columns) whose values come from another row."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +54,25 @@ def plant(columns: Sequence[Column], loaded: dict[str, Loaded], seed: int) -> Pl
 def _plant_cells(
     columns: Sequence[Column], loaded: dict[str, Loaded], rng: np.random.Generator, rows: int
 ) -> Planted:
-    numbers = [column.name for column in columns if column.modality == "number"]
     names = [column.name for column in columns]
+    pieces = [[names[place] for place in places] for places in pieces_of(columns).values()]
+    numbers = [
+        column.name for column in columns if column.modality == "number" and OF not in column.fitted
+    ]
     values = {name: np.array(loaded[name].values, copy=True) for name in names}
     ranges = {name: _range(loaded[name].values) for name in numbers}
     kinds = np.full(rows, "swapped cells", dtype=object)
-    can_swap, can_push = len(names) > 1 and rows > 1, bool(numbers)
+    can_swap, can_push = len(pieces) > 1 and rows > 1, bool(numbers)
     pushed = rng.random(rows) < 0.5
     if can_push:
         kinds[pushed if can_swap else np.ones(rows, dtype=bool)] = "a value far out"
     for row in range(rows):
         if kinds[row] == "swapped cells":
-            count = max(1, round(SWAPPED_SHARE * len(names)))
+            count = max(1, round(SWAPPED_SHARE * len(pieces)))
             other = (row + 1 + int(rng.integers(max(1, rows - 1)))) % rows
-            for place in rng.choice(len(names), count, replace=False):
-                values[names[place]][row] = loaded[names[place]].values[other]
+            for place in rng.choice(len(pieces), count, replace=False):
+                for name in pieces[place]:
+                    values[name][row] = loaded[name].values[other]
         else:
             name = numbers[int(rng.integers(len(numbers)))]
             middle, spread = ranges[name]

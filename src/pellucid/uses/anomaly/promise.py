@@ -8,6 +8,14 @@ import numpy as np
 
 LEVELS = (0.01, 0.02, 0.05, 0.1)
 """Shares of normal rows that may be called anomalies; the smallest that the held rows can show."""
+OUTER, OUTER_SPREADS = 0.2, 0.8416
+"""Quantiles that tell how wide and how lopsided the bulk is, and where a normal law has them: up to
+a fifth of the rows may be strange without moving the others much."""
+STANDS_OUT, LOPSIDED, TURNS = 3.5, 0.3, 20
+"""Spreads above the middle, after straightening; how lopsided scores are taken to be at least."""
+AMONG_STRANGE, EVIDENT = 3.0, 0.01
+"""Where so many stand out that strange rows are there for sure, from here on the others, too."""
+MOST_LEFT_OUT = 0.25
 
 
 @dataclass(frozen=True)
@@ -16,13 +24,20 @@ class Promise:
 
     A new normal row is as likely to stand at any place among them (conformal prediction: the rows
     are exchangeable), so its p-value is below `level` in at most that share of cases.
+
+    Nobody says that all held rows are normal. Those that stand out are taken for strange and left
+    out (`left_out`): with them the p-values of other strange rows would be too large. If they were
+    normal after all, there would be up to `at_most` false alarms among 1,000.
     """
 
     held: np.ndarray
+    left_out: int = 0
 
     @classmethod
     def of(cls, scores: np.ndarray) -> Promise:
-        return cls(np.sort(np.asarray(scores, dtype=np.float64)))
+        scores = np.sort(np.asarray(scores, dtype=np.float64))
+        strange = stands_out(scores)
+        return cls(scores[~strange], int(strange.sum()))
 
     @property
     def level(self) -> float:
@@ -36,6 +51,13 @@ class Promise:
         places = len(self.held) + 1
         return 1000 * np.floor(self.level * places + 1e-9) / places
 
+    @property
+    def at_most(self) -> float:
+        """The same if the rows that were left out are normal, too."""
+        places = len(self.held) + 1
+        called = np.floor(self.level * places + 1e-9) + self.left_out
+        return 1000 * called / (places + self.left_out)
+
     def p_values(self, scores: np.ndarray) -> np.ndarray:
         """float64 `(rows,)`: how many of the held rows, itself counted, are as strange."""
         above = len(self.held) - np.searchsorted(self.held, scores, side="left")
@@ -44,3 +66,36 @@ class Promise:
     def strange(self, scores: np.ndarray) -> np.ndarray:
         """bool `(rows,)`: which are called anomalies."""
         return self.p_values(scores) <= self.level + 1e-12
+
+
+def stands_out(scores: np.ndarray) -> np.ndarray:
+    """bool `(rows,)`: which scores lie too far above the bulk to belong to it.
+
+    The bulk is straightened until its halves are alike (Tukey's g distribution through three
+    quantiles), so that a long tail alone is no reason. What stands out is left out, and the rest is
+    looked at again. Nothing stands out where a quarter would, or where the bulk has no width.
+    """
+    scores = np.asarray(scores, dtype=np.float64)
+    strange, limit = np.zeros(len(scores), dtype=bool), STANDS_OUT
+    for _ in range(TURNS):
+        found = _spreads_above(scores[~strange], scores) > limit
+        if found.mean() > MOST_LEFT_OUT:
+            return np.zeros(len(scores), dtype=bool)
+        if (found == strange).all():
+            if limit == AMONG_STRANGE or found.mean() < EVIDENT:
+                break
+            limit = AMONG_STRANGE
+        strange = found
+    return strange
+
+
+def _spreads_above(bulk: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """float64 `(rows,)`: how far above the bulk's middle, in its straightened spread."""
+    low, middle, high = np.quantile(bulk, [OUTER, 0.5, 1 - OUTER])
+    if not low < middle < high:
+        return np.zeros(len(scores))
+    lopsided = max(np.log((high - middle) / (middle - low)) / OUTER_SPREADS, LOPSIDED)
+    lopsided += 1 / np.sqrt(len(bulk))  # few rows: how lopsided they are is not known well
+    spread = (high - middle) * lopsided / np.expm1(lopsided * OUTER_SPREADS)
+    bent = 1 + lopsided * (scores - middle) / spread
+    return np.log(np.maximum(bent, 1e-300)) / lopsided

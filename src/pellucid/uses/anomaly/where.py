@@ -21,6 +21,7 @@ from pellucid.data.modalities.audio import Clips
 from pellucid.evidence.finding import Chart, Finding, Line, Picture, Table
 from pellucid.recipe.drawings import as_json, png
 from pellucid.tasks.anomaly import HiddenPatches
+from pellucid.uses.anomaly.described import pieces_of
 from pellucid.uses.anomaly.promise import Promise
 from pellucid.uses.anomaly.score import Scorer, smoothed
 from pellucid.uses.taken import Taken, take_away
@@ -29,6 +30,7 @@ NEAREST = 15
 """Training rows, alike in the other columns, whose middle is what is usual."""
 SHOWN = 8
 BATCH = 64
+MOST_LETTERS = 48
 
 Strangeness = Callable[[dict[str, Loaded]], np.ndarray]
 
@@ -216,35 +218,51 @@ class _CellRepair(_Repair):
         self, scorer: Scorer, loaded: dict[str, Loaded], reference: dict[str, Loaded]
     ) -> None:
         self.loaded, self.columns = loaded, scorer.columns
+        self.pieces = pieces_of(scorer.columns)
         cells = scorer.cells(loaded)[0]
-        apart = np.stack(
-            [_apart(column, reference[column.name], loaded[column.name]) for column in self.columns]
+        apart = [_apart(one, reference[one.name], loaded[one.name]) for one in self.columns]
+        distances = np.stack(
+            [np.mean([apart[at] for at in places], axis=0) for places in self.pieces.values()]
         )
         self.new: dict[str, Any] = {}
         self.names, self.places, self.usual = [], [], []
         # What is strange itself must not choose whom the row is compared with.
         trusted = cells <= np.median(cells)
-        for place, column in enumerate(self.columns):
+        for place, (name, places) in enumerate(self.pieces.items()):
             others = trusted.copy()
             others[place] = False
             if not others.any():
-                others = np.arange(len(self.columns)) != place
-            distance = apart[others].sum(0) if others.any() else np.zeros(apart.shape[1])
+                others = np.arange(len(self.pieces)) != place
+            distance = distances[others].sum(0)
             nearest = np.argsort(distance, kind="stable")[:NEAREST]
-            value = _middle(column, np.asarray(reference[column.name].values)[nearest])
-            self.new[column.name] = value
-            self.names.append(f"'{column.name}' ({_said(column, loaded[column.name].values[0])})")
+            for at in places:
+                column = self.columns[at]
+                values = np.asarray(reference[column.name].values)[nearest]
+                self.new[column.name] = _middle(column, values)
             self.places.append((place,))
-            self.usual.append(_said(column, value))
+            self._say(name, self.columns[places[0]])
+
+    def _say(self, name: str, column: Column) -> None:
+        """What the piece is called, and what is usual for it in words."""
+        if name == column.name:
+            self.names.append(f"'{name}' ({_said(column, self.loaded[name].values[0])})")
+            self.usual.append(_said(column, self.new[name]))
+            return
+        value = self.loaded[name].values[0] if name in self.loaded else None
+        text = ", ".join(value) if isinstance(value, list) else value
+        said = f" ({_shortened(text)})" if isinstance(text, str) else ""
+        self.names.append(f"'{name}'{said}")
+        self.usual.append("")
 
     def repaired(self, pieces: np.ndarray) -> dict[str, Loaded]:
         rows = np.zeros(len(pieces), dtype=np.int64)
         found = {}
-        for place, column in enumerate(self.columns):
-            one = self.loaded[column.name].take(rows)
-            values = np.array(one.values, copy=True)
-            values[pieces[:, place]] = self.new[column.name]
-            found[column.name] = Loaded(values, one.layout)
+        for place, places in enumerate(self.pieces.values()):
+            for column in (self.columns[at] for at in places):
+                one = self.loaded[column.name].take(rows)
+                values = np.array(one.values, copy=True)
+                values[pieces[:, place]] = self.new[column.name]
+                found[column.name] = Loaded(values, one.layout)
         return found
 
 
@@ -270,6 +288,16 @@ def _middle(column: Column, values: np.ndarray) -> Any:
         return np.sort(values)[len(values) // 2]
     there = values[np.isfinite(values)]
     return float(np.median(there)) if len(there) else np.nan
+
+
+def _shortened(text: str) -> str:
+    """The beginning of a text.
+
+    >>> _shortened("a"), _shortened(60 * "b")[-3:]
+    ('a', 'bb…')
+    """
+    text = " ".join(text.split())
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
 
 
 def _said(column: Column, value: Any) -> str:

@@ -13,15 +13,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from pellucid.baselines.clusters import distances
+from pellucid.baselines.features import strip
 from pellucid.data import read
 from pellucid.data.columns import Column, Entry, Loaded, RawTable
 from pellucid.data.dataset import encode
-from pellucid.data.modalities import MODALITIES
-from pellucid.errors import ConfigError, DataError
+from pellucid.errors import DataError
 from pellucid.evidence.finding import Finding, Table
 from pellucid.network.assemble import Blueprint, Model
 from pellucid.recording.files import read_arrays, write_arrays
 from pellucid.uses.map.space import Space, raw_values
+from pellucid.uses.reading import check_row, load_again, problem, usable_rows
 from pellucid.uses.typed import as_source
 from pellucid.uses.use import Answerer
 
@@ -61,8 +62,8 @@ class Mapper(Answerer):
 
     def predict(self, source: Any, model: str | None = None) -> list[dict[str, Any]]:
         table = self._table(source)
-        loaded, problems = self._load(table)
-        usable = np.array([row for row in range(len(table)) if row not in problems], np.int64)
+        loaded, problems = load_again(table, self.columns, self.layouts)
+        usable = usable_rows(len(table), problems)
         space = self.of(model)
         lines: dict[int, dict[str, Any]] = {}
         if len(usable):
@@ -77,8 +78,7 @@ class Mapper(Answerer):
                     line |= {"answer": cluster + 1, "probability": float(said[1][place, cluster])}
                 lines[row] = line | {"x": float(flat[place, 0]), "y": float(flat[place, 1])}
         for row, why in problems.items():
-            error = DataError(why, where=str(table.places[row]), fix="give a row that can be read")
-            lines[row] = {"row": row, "error": error.as_json()}
+            lines[row] = {"row": row, "error": problem(why, table.places[row])}
         return [lines[row] for row in sorted(lines)]
 
     def inside(self, loaded: dict[str, Loaded], space: Space) -> np.ndarray:
@@ -100,13 +100,8 @@ class Mapper(Answerer):
     def explain(self, source: Any, row: int = 0, seconds: float = 2.0) -> Finding:
         """Which columns hold a row in its cluster, and which known examples lie beside it."""
         table = self._table(source)
-        if not 0 <= row < len(table):
-            raise ConfigError(
-                f"there is no row {row}",
-                where=f"{table.name} has {len(table):,} rows",
-                fix=f"choose a row from 0 to {len(table) - 1}",
-            )
-        loaded, problems = self._load(table)
+        check_row(row, len(table), table.name)
+        loaded, problems = load_again(table, self.columns, self.layouts)
         if row in problems:
             raise DataError(
                 problems[row], where=str(table.places[row]), fix="give a row that can be read"
@@ -169,19 +164,6 @@ class Mapper(Answerer):
         names = [column.name for column in self.columns]
         return read.read_for_prediction(as_source(source), names)
 
-    def _load(self, table: RawTable) -> tuple[dict[str, Loaded], dict[int, str]]:
-        loaded: dict[str, Loaded] = {}
-        problems: dict[int, str] = {}
-        for column in self.columns:
-            values = MODALITIES[column.modality].load_beside(
-                table.column(column.name),
-                self.layouts[column.name],
-                others=len(self.columns) - 1,
-            )
-            loaded[column.name] = values
-            problems = values.problems | problems
-        return loaded, problems
-
     def save(self, folder: Path) -> dict[str, Any]:
         state = {name: value.contiguous() for name, value in self.model.state_dict().items()}
         save_file(state, str(folder / "network.safetensors"))
@@ -209,13 +191,13 @@ class Mapper(Answerer):
         model.eval()
         classical = None
         if head["classical"] is not None:
-            classical = Space.restore(head["classical"], _below("classical.", arrays))
+            classical = Space.restore(head["classical"], strip(arrays, "classical."))
         found = cls(
             [Column(**column) for column in head["columns"]],
             head["layouts"],
             model,
             model.blueprint.entries,
-            Space.restore(head["space"], _below("space.", arrays)),
+            Space.restore(head["space"], strip(arrays, "space.")),
             classical,
         )
         found.names = head["names"]
@@ -232,7 +214,3 @@ def features_of(model: Model, inputs: Mapping[str, Tensor]) -> np.ndarray:
         part = {name: values[start : start + 512].to(device) for name, values in inputs.items()}
         found.append(model.features(part).float().cpu().numpy())
     return np.concatenate(found)
-
-
-def _below(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}

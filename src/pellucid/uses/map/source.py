@@ -13,11 +13,11 @@ from pellucid.config import Settings
 from pellucid.data import read
 from pellucid.data.columns import Column, Loaded, RawTable
 from pellucid.data.ledger import Ledger
-from pellucid.data.modalities import MODALITIES
 from pellucid.data.readers import folder
 from pellucid.data.recognize import recognize_inputs
 from pellucid.errors import DataError, PellucidError
 from pellucid.recipe.watcher import Watcher
+from pellucid.uses.reading import load_columns
 
 FEWEST = 30
 """Examples below which no map says anything."""
@@ -65,16 +65,7 @@ def read_source(given: Any, test: Any, settings: Settings, watcher: Watcher) -> 
     for row, how in table.repaired.items():
         ledger.repair(row, how)
     watcher.stage("decoding")
-    loaded = {}
-    for column in columns:
-        values = MODALITIES[column.modality].load_beside(
-            table.columns[column.name], progress=watcher.progress, others=len(columns) - 1
-        )
-        for row, why in values.problems.items():
-            ledger.set_aside(row, why if len(columns) == 1 else f"{column.name}: {why}")
-        for row, how in values.repairs.items():
-            ledger.repair(row, how)
-        loaded[column.name] = values
+    loaded = load_columns(table, columns, ledger, watcher)
     usable = len(ledger.usable())
     if usable < FEWEST:
         raise DataError(

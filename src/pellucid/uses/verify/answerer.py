@@ -15,20 +15,19 @@ from torch import nn
 from pellucid.baselines.features import strip
 from pellucid.baselines.similarity import FittedSimilarity
 from pellucid.data import read
-from pellucid.data.columns import Column, Loaded, RawColumn, RawTable
+from pellucid.data.columns import Column, Loaded, RawTable
 from pellucid.data.dataset import encode
 from pellucid.data.modalities import MODALITIES
-from pellucid.data.readers import folder as folders
-from pellucid.data.readers.narrow import missing_words
-from pellucid.data.readers.sniff import AUDIO, IMAGE
 from pellucid.errors import BundleError, ConfigError, DataError
 from pellucid.evidence.finding import Finding
 from pellucid.network.assemble import Blueprint, Model
 from pellucid.network.embedding import Embedder
 from pellucid.recording.files import read_arrays, write_arrays
+from pellucid.uses.reading import check_row, problem, usable_rows
 from pellucid.uses.use import Answerer
 from pellucid.uses.verify.alike import explain_pair
 from pellucid.uses.verify.gallery import Gallery, who
+from pellucid.uses.verify.given import pairs_in, people_in
 from pellucid.uses.verify.pairs import Sureness
 
 ROWS_AT_ONCE = 256
@@ -109,7 +108,7 @@ class VerifyAnswerer(Answerer):
     def predict(self, source: Any, model: str | None = None) -> list[dict[str, Any]]:
         """Of a pair (two files, or a table with two columns of files) whether they are the same;
         of a single file or a folder who of the gallery it shows, or "unknown"."""
-        pair = self.pairs_in(source)
+        pair = pairs_in(source, self.column)
         if pair is None:
             return self._named(source, model)
         left, right = pair
@@ -118,9 +117,9 @@ class VerifyAnswerer(Answerer):
         problems = others | problems
         asked, sureness = self.judge(model)
         lines: list[dict[str, Any]] = [{"row": row} for row in range(len(left))]
-        good = np.array([row for row in range(len(left)) if row not in problems], dtype=np.int64)
+        good = usable_rows(len(left), problems)
         for row, why in problems.items():
-            lines[row]["error"] = _problem(why, str(left.places[row]))
+            lines[row]["error"] = problem(why, left.places[row])
         if len(good):
             here, there = self.points(one.take(good), asked), self.points(other.take(good), asked)
             chances = sureness.probability((here * there).sum(1))
@@ -142,8 +141,8 @@ class VerifyAnswerer(Answerer):
         asked, sureness = self.judge(model)
         lines: list[dict[str, Any]] = [{"row": row} for row in range(len(table))]
         for row, why in problems.items():
-            lines[row]["error"] = _problem(why, str(table.places[row]))
-        good = np.array([row for row in range(len(table)) if row not in problems], dtype=np.int64)
+            lines[row]["error"] = problem(why, table.places[row])
+        good = usable_rows(len(table), problems)
         if not len(good):
             return lines
         likeness = self.gallery.likeness(self.points(loaded.take(good), asked), asked)
@@ -165,7 +164,7 @@ class VerifyAnswerer(Answerer):
 
     def explain(self, source: Any, row: int = 0, seconds: float = 2.0) -> Finding:
         """Which parts of a pair make the two alike."""
-        pair = self.pairs_in(source)
+        pair = pairs_in(source, self.column)
         if pair is None:
             raise ConfigError(
                 "an explanation compares two examples",
@@ -173,12 +172,7 @@ class VerifyAnswerer(Answerer):
                 fix="give two files, or a table with two columns of files and --row",
             )
         left, right = pair
-        if not 0 <= row < len(left):
-            raise ConfigError(
-                f"there is no row {row}",
-                where=f"{left.name} has {len(left):,} pairs",
-                fix=f"choose a row from 0 to {len(left) - 1}",
-            )
+        check_row(row, len(left), left.name, "pairs")
         sides = []
         for table in pair:
             one = table.column(self.column.name).take(np.array([row]))
@@ -230,9 +224,9 @@ class VerifyAnswerer(Answerer):
                 where=str(path),
                 fix="give a folder with one folder for each identity, such as people/ada/1.jpg",
             )
-        table, names = _people(path, self.column.name)
+        table, names = people_in(path, self.column.name)
         loaded, problems = self._loaded(table)
-        good = np.array([row for row in range(len(table)) if row not in problems], dtype=np.int64)
+        good = usable_rows(len(table), problems)
         left_out = [(str(table.places[row]), why) for row, why in problems.items()]
         left_out += [(item.place, item.why) for item in table.refused]
         if not len(good):
@@ -258,36 +252,6 @@ class VerifyAnswerer(Answerer):
         }
 
     # --- reading ------------------------------------------------------------------------------
-
-    def pairs_in(self, source: Any) -> tuple[RawTable, RawTable] | None:
-        """Both sides of the pairs that a source holds; None if it holds single examples."""
-        if isinstance(source, list | tuple) and len(source) == 2:
-            sides = [read.read_for_prediction(one, [self.column.name]) for one in source]
-            if len(sides[0]) != len(sides[1]):
-                raise DataError(
-                    f"the two sources have {len(sides[0]):,} and {len(sides[1]):,} examples",
-                    where=f"{sides[0].name} and {sides[1].name}",
-                    fix="give two files, or two folders with as many files",
-                )
-            return sides[0], sides[1]
-        if isinstance(source, list | tuple):
-            raise ConfigError(
-                f"{len(source)} inputs are given, and a pair has two",
-                where=" ".join(map(str, source[:4])),
-                fix="give two files, or a table with two columns of file names",
-            )
-        path = Path(source) if isinstance(source, str | Path) else None
-        if path is not None and (path.is_dir() or path.suffix.lower() in IMAGE | AUDIO):
-            return None
-        table = read.read_for_prediction(source, [])
-        names = [
-            name
-            for name, column in table.columns.items()
-            if (claim := MODALITIES[self.column.modality].recognize(column)) and claim.sure >= 0.5
-        ]
-        if len(names) < 2:
-            return None
-        return _side(table, names[0], self.column.name), _side(table, names[1], self.column.name)
 
     def _loaded(self, table: RawTable) -> tuple[Loaded, dict[int, str]]:
         column = table.column(self.column.name)
@@ -341,33 +305,3 @@ class VerifyAnswerer(Answerer):
         )
         found.home, found.gallery = folder, Gallery.load(folder)
         return found
-
-
-def _problem(why: str, place: str) -> dict[str, str]:
-    fix = "mend or leave out this row and predict again"
-    return DataError(why, where=place, fix=fix).as_json()
-
-
-def _side(table: RawTable, name: str, called: str) -> RawTable:
-    """One column of a table of pairs, as the model takes it."""
-    column = table.columns[name]
-    places = [str(value) for value in column.values.tolist()]
-    plain = column.values.ndim == 1 and column.values.dtype == object
-    return RawTable(
-        table.name,
-        {called: RawColumn(called, column.values, column.folder)},
-        places if plain and len(places[0]) < 300 else table.places,
-    )
-
-
-def _people(path: Path, called: str) -> tuple[RawTable, list[str]]:
-    """Files and whose they are: by the folder they lie in, or by their own names."""
-    listing = folders.list_folder(path.resolve())
-    if any(len(file.parts) > 1 for file in listing.files):
-        table = folders.read_folder(path.resolve(), missing_words(()), read.read_file)
-        names = [str(value) for value in table.column(table.target or "label").values]
-        files = next(column for name, column in table.columns.items() if name != table.target)
-        table.columns = {called: RawColumn(called, files.values, files.folder)}
-        return table, names
-    table = folders.read_files(path.resolve(), called)
-    return table, [Path(str(value)).stem for value in table.column(called).values]

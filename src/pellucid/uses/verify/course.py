@@ -15,11 +15,8 @@ from pellucid.baselines.similarity import FittedSimilarity, fit_similarity
 from pellucid.config import Plan, Settings, Size
 from pellucid.data.columns import Column, Loaded
 from pellucid.data.dataset import encode, entry_of
-from pellucid.data.duplicates import find_duplicates
 from pellucid.data.ledger import Ledger
 from pellucid.data.modalities import MODALITIES
-from pellucid.data.split import clusters_of
-from pellucid.errors import DataError
 from pellucid.evidence.worth.verdict import CONSTANT
 from pellucid.learning.recipes import Recipe
 from pellucid.network.assemble import Model, blueprint
@@ -31,14 +28,11 @@ from pellucid.uses.use import Course, Exam, Examples, Judged, Reading, Source, u
 from pellucid.uses.verify.answerer import Reference, VerifyAnswerer
 from pellucid.uses.verify.findings import Compared, findings
 from pellucid.uses.verify.pairs import Pairs, Sureness, equal_error_rate, over_identities, pairs_of
-from pellucid.uses.verify.source import Found, layout_of, read_source
+from pellucid.uses.verify.parts import split_identities
+from pellucid.uses.verify.source import layout_of, read_source
 
 WIDTH = 64
 """Floats of an embedding."""
-TEST_SHARE, VALID_SHARE = 0.25, 0.2
-"""Of the identities."""
-LEAST_HELD = 3
-"""Identities with two pictures or more that validation and exam need each."""
 MANY_PICTURES, MOST_PROXIES = 20, 1_000
 """From so many pictures an identity, and up to so many identities, ProxyAnchor (recipes 9)."""
 REFERENCES = 400
@@ -103,7 +97,7 @@ class Verify(Course):
             if name is None:
                 ledger.set_aside(row, "nobody says who it is")
         column = Column(found.column, found.modality, "input", "shows the identity")
-        notes = [*found.notes, *self._split(found, column, ledger)]
+        notes = [*found.notes, *split_identities(found, column, self.loaded, ledger, settings.seed)]
         train, valid, test = (ledger.rows(part) for part in ("train", "valid", "test"))
         fitted = MODALITIES[found.modality].fit(self.loaded.take(train))
         self.column = replace(column, fitted=fitted)
@@ -156,58 +150,6 @@ class Verify(Course):
         """One row as a person would see it."""
         drawing = MODALITIES[self.column.modality].draw(self.loaded, row)
         return {self.column.name: as_json(drawing)}
-
-    def _split(self, found: Found, column: Column, ledger: Ledger) -> list[str]:
-        """Whole identities to each part; near-copies in two identities keep these together."""
-        rows = ledger.usable()
-        usable = {found.column: self.loaded.take(rows)}
-        duplicates = find_duplicates([column], usable, len(rows))
-        identity = found.identity[rows]
-        clusters = clusters_of(len(rows), duplicates.keys, identity.tolist())
-        names, member = np.unique(clusters, return_inverse=True)
-        most = np.zeros(len(names), dtype=np.int64)
-        for one in set(identity.tolist()):
-            chosen = identity == one
-            cluster = member[chosen][0]
-            most[cluster] = max(most[cluster], int(chosen.sum()))
-        pairable = int((most > 1).sum())
-        if pairable < 4 * LEAST_HELD:
-            raise DataError(
-                f"only {pairable} identities have two examples or more, and identities that are "
-                "learned from can't be asked about",
-                where=f"{found.table.name}, {len(rows):,} usable examples of "
-                f"{len(set(identity.tolist())):,} identities",
-                fix=f"give at least {4 * LEAST_HELD} identities with two examples each",
-            )
-        given = None if found.table.split is None else found.table.split[rows]
-        parts = np.full(len(names), "train", dtype=object)
-        why = []
-        if given is not None and _is_disjoint(given, member):
-            for cluster in range(len(names)):
-                parts[cluster] = given[member == cluster][0]
-            why.append("identities as the source splits them")
-        elif given is not None:
-            why.append("the split of the source has identities on both sides: it is not used")
-        rng = np.random.default_rng([self.settings.seed, 1])
-        for part, share in (("test", TEST_SHARE), ("valid", VALID_SHARE)):
-            if (parts == part).any():
-                continue
-            # Single pictures make no pair: they are only learned from.
-            able = np.flatnonzero((parts == "train") & (most > 1))
-            count = max(LEAST_HELD, round(share * len(able)))
-            parts[rng.choice(able, count, replace=False)] = part
-        ledger.assign(rows, parts[member])
-        counted = {
-            part: len(set(identity[parts[member] == part].tolist()))
-            for part in ("train", "valid", "test")
-        }
-        why.append(
-            f"no identity is on two sides: {counted['train']:,} to learn from, "
-            f"{counted['valid']:,} to choose by, {counted['test']:,} sealed for the exam"
-        )
-        if duplicates.why:
-            why.append(duplicates.why)
-        return why
 
     # --- learning -----------------------------------------------------------------------------
 
@@ -398,10 +340,3 @@ class Verify(Course):
                 }
             )
         return shown
-
-
-def _is_disjoint(given: np.ndarray, member: np.ndarray) -> bool:
-    """Whether a split has every identity on one side."""
-    return all(
-        len(set(given[member == cluster].tolist())) == 1 for cluster in range(int(member.max()) + 1)
-    )
