@@ -1,130 +1,70 @@
 """A language model, measured: Jane Austen's novels, the sixth of them sealed.
 
-    python -m benchmarks.uses_generate            measure, save, print
-    python -m benchmarks.uses_generate --docs     write docs/examples/chat.md from what is saved
-
-The number of steps is fixed, so that a busy machine changes times but no figure.
+python -m benchmarks.uses_generate            measure; goes on where it was stopped
+python -m benchmarks.uses_generate --docs     write docs/examples/chat.md from what is saved
 """
 
 from __future__ import annotations
 
-import argparse
-import tempfile
-import time
+import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks.data import fetch
-from benchmarks.measured import ROOT, circumstances, save, saved
-from pellucid import uses
-from pellucid.config import Plan, Settings, Size
+from benchmarks.fixed_steps import FixedSteps, spread
+from pellucid.config import Plan, Size
 from pellucid.network.decoder import GROUP
-from pellucid.recipe.watcher import Watcher
+from pellucid.recording.run import Run
 from pellucid.uses.answerers import load_answerer
 from pellucid.uses.generate.answerer import LanguageModel
+from pellucid.uses.generate.course import DECODER
 from pellucid.uses.generate.sampling import Manner
 
-NAME = "uses-generate"
-DOCS = ROOT / "docs" / "examples" / "chat.md"
-SEEDS, STEPS = (0, 1), 400
 SIZE = Size(128, 3)
 PROMPTS = ("It is a truth", "Anne was", "He could not")
+ASKED = "She had been so happy with her sister, and the"
 
 
 def plan_of(seed: int, steps: int) -> Plan:
-    """What the planner chooses within a few minutes on two idle cores, written down."""
+    """About what fits into three minutes on two idle cores, written down."""
     return Plan(
         seed=seed,
         steps=steps,
-        batch=16,
-        evaluate_every=max(1, steps // 4),
-        optimizer="muon",
-        rate=0.02,
-        weight_decay=0.01,
-        warm=0.02,
-        flat=0.4,
+        batch=DECODER.batch,
+        evaluate_every=max(1, steps // 5),
+        optimizer=DECODER.optimizer,
+        rate=DECODER.rate,
+        weight_decay=DECODER.weight_decay,
+        warm=DECODER.warm,
+        flat=DECODER.flat,
+        average=DECODER.average,
+        precision="bf16",
         threads=2,
-        network={GROUP: "decoder"},
+        network={GROUP: DECODER.family},
         sizes={GROUP: SIZE},
     )
 
 
-def measure(seed: int, steps: int) -> dict[str, Any]:
-    """One run; figures of everybody."""
-    source = fetch("austen")
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.process_time()
-        run = uses.learn(
-            str(source.train), Settings(seed=seed, record=False), Watcher(), test=str(source.test),
-            out=Path(folder) / "austen.run", plan=plan_of(seed, steps),
-        )  # fmt: skip
-        spent = time.process_time() - began
-        model = load_answerer(run.path)
-        assert isinstance(model, LanguageModel)
-        manner = Manner(tokens=60, temperature=0.8, seed=seed)
-        return {
-            "seed": seed,
-            "processor_seconds": spent,
-            "parameters": run.info["network"]["parameters"],
-            "notes": run.info["notes"],
-            "rows": run.info["rows"],
-            "characters": run.summary["figures"]["characters"],
-            "network": run.verdict["network"],
-            "baselines": run.verdict["baselines"],
-            "sentence": run.verdict["sentence"],
-            "said": [run.finding(name)["sentence"] for name in run.info["findings"]],
-            "explained": model.explain(["She had been so happy with her sister, and the"]).sentence,
-            "written": [
-                {"prompt": prompt, "answer": "".join(model.answer(prompt, manner))}
-                for prompt in PROMPTS
-            ],
-        }
+def figures(run: Run) -> dict[str, Any]:
+    """What is kept beside the verdict."""
+    model = load_answerer(run.path)
+    assert isinstance(model, LanguageModel)
+    manner = Manner(tokens=60, temperature=0.8, seed=0)
+    return {
+        "notes": run.info["notes"],
+        "characters": run.summary["figures"]["characters"],
+        "explained": model.explain([ASKED]).sentence,
+        "written": [
+            {"prompt": prompt, "answer": "".join(model.answer(prompt, manner))}
+            for prompt in PROMPTS
+        ],
+    }
 
 
-def run(seeds: tuple[int, ...] = SEEDS, steps: int = STEPS) -> dict[str, Any]:
-    """Measure with every seed; saved after each, printed at the end."""
-    result: dict[str, Any] = {**circumstances(["benchmarks.uses_generate"]), "steps": steps}
-    result["runs"] = []
-    for seed in seeds:
-        result["runs"].append(measure(seed, steps))
-        save(NAME, result)
-    print("\n".join(table(result)))
-    return result
-
-
-def table(result: dict[str, Any]) -> list[str]:
-    """The figures as Markdown."""
-    runs = result["runs"]
-    n = f"{runs[0]['characters']:,.0f}"
-    lines = ["| method | bits per character | sealed characters | seeds |", "|---|---|---|---|"]
-    mine = spread([one["network"]["score"] for one in runs])
-    lines.append(f"| network | {mine} | {n} | {len(runs)} |")
-    for place, baseline in enumerate(runs[0]["baselines"]):
-        values = spread([one["baselines"][place]["score"] for one in runs])
-        lines.append(f"| {baseline['name']} | {values} | {n} | {len(runs)} |")
-    return lines
-
-
-def spread(values: list[float]) -> str:
-    """`2.412 (2.401 to 2.423)`."""
-    middle = f"{np.mean(values):.3f}"
-    return middle if len(values) < 2 else f"{middle} ({min(values):.3f} to {max(values):.3f})"
-
-
-def docs() -> Path:
-    """Write the page from the measured result; nothing on it is typed by hand.
-
-    Raises:
-        RuntimeError: Nothing was measured yet.
-    """
-    result = saved(NAME)
-    if result is None:
-        raise RuntimeError("measure first: python -m benchmarks.uses_generate")
+def page(result: dict[str, Any]) -> list[str]:
+    """`docs/examples/chat.md`."""
     first = result["runs"][0]
-    seconds = np.mean([one["processor_seconds"] for one in result["runs"]])
-    lines = [
+    learned = next(note for note in first["notes"] if "to learn from" in note)
+    return [
         "# Language model and chat",
         "",
         "Texts or dialogues -> a network that goes on with them.",
@@ -150,39 +90,59 @@ def docs() -> Path:
         "",
         "## Jane Austen",
         "",
-        f"Five novels to learn from, Persuasion sealed. {first['parameters']:,} parameters,"
-        f" {result['steps']} steps; with everything around it {seconds:.0f} seconds of one"
-        " processor core.",
+        f"Five novels to learn from, *Persuasion* sealed: {learned}. {first['parameters']:,}"
+        f" parameters, {result['steps']:,} steps, which is about three minutes on two cores.",
         "",
-        *table(result),
+        *table(result["runs"]),
         "",
-        "Fewer bits are better; the spread is over seeds. The verdict of the first:",
+        "Bits that each character of the sealed novel takes: fewer are better. In brackets, least"
+        " and most of the seeds, each with other validation texts. What the first run says:",
         "",
         *(f"> {said}\n" for said in [first["sentence"], *first["said"]]),
-        "What it wrote, unselected:",
+        "What it wrote at temperature 0.8; none was chosen:",
         "",
-        "```",
-        *(f"{one['prompt']}{one['answer'].rstrip()}\n" for one in first["written"]),
-        "```",
-        "",
-        "Why a next token is what it is:",
+        *(f"> **{one['prompt']}** {' '.join(one['answer'].split())}\n" for one in first["written"]),
+        f"Why the next word behind *{ASKED}* is what it is:",
         "",
         f"> {first['explained']}",
-        "",
-        f"Measured {result['date']} with `{result['command']}`.",
     ]
-    DOCS.parent.mkdir(parents=True, exist_ok=True)
-    DOCS.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return DOCS
+
+
+def table(runs: list[dict[str, Any]]) -> list[str]:
+    """The figures as Markdown."""
+    n = f"{runs[0]['characters']:,.0f}"
+    lines = ["| method | bits per character | sealed characters | seeds |", "|---|---|---|---|"]
+    methods = {"network": [one["network"] for one in runs]}
+    for name in runs[0]["baselines"]:
+        methods[name] = [one["baselines"][name] for one in runs if name in one["baselines"]]
+    lines += [
+        f"| {name} | {spread(values, 3)} | {n} | {len(values)} |"
+        for name, values in methods.items()
+    ]
+    return lines
+
+
+MEASURED = FixedSteps(
+    kind="generate",
+    source="austen",
+    plan=plan_of,
+    steps=1_500,
+    seeds=3,
+    figures=figures,
+    page=page,
+    file="chat.md",
+)
+
+
+def run() -> dict[str, Any]:
+    """Measure with every seed; saved after each."""
+    return MEASURED.run()
+
+
+def docs() -> Path:
+    """Write the page from the measured result."""
+    return MEASURED.docs()
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--docs", action="store_true", help="write the page and end")
-    parser.add_argument("--seeds", type=int, default=len(SEEDS))
-    parser.add_argument("--steps", type=int, default=STEPS)
-    options = parser.parse_args()
-    if options.docs:
-        print(docs())
-    else:
-        run(tuple(range(options.seeds)), options.steps)
+    sys.exit(MEASURED.main(sys.argv[1:]))

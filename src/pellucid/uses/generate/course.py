@@ -10,7 +10,6 @@ sealed texts take, beside what counting and a compressor need.
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -24,13 +23,13 @@ from pellucid.data.columns import Entry
 from pellucid.data.dataset import Dataset
 from pellucid.data.ledger import Ledger
 from pellucid.data.readers.texts import Document, read_corpus
-from pellucid.learning.planner import SECONDS
 from pellucid.learning.recipes import Recipe
 from pellucid.learning.text_metrics import BITS, bits_per_character
 from pellucid.network.decoder import GROUP, Decoder
 from pellucid.network.pretrained.causal import Pretrained, Start, read_start
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.generate import NextToken
+from pellucid.uses.affordable import affordable
 from pellucid.uses.generate.answerer import LanguageModel
 from pellucid.uses.generate.documents import in_sections, seal, windows
 from pellucid.uses.generate.exam import hold_exam
@@ -42,8 +41,6 @@ from pellucid.uses.use import Answerer, Course, Exam, Examples, Reading, Source,
 CONTEXTS = ((20_000, 64), (2_000_000, 128))
 """Tokens to learn from below which so many places are looked back on; above, `LONG`."""
 LONG = 256
-FAST = 1e11 if not torch.cuda.is_available() else 1e13
-"""Operations in a second that a good machine of this kind makes."""
 DECODER = Recipe(
     family="decoder",
     sizes=(Size(96, 2), Size(128, 3), Size(192, 4, 0.05), Size(256, 6, 0.1)),
@@ -156,7 +153,7 @@ class Generate(Course):
 
     def recipe(self) -> Recipe:
         if self.start is None:
-            return replace(DECODER, sizes=self._sizes())
+            return affordable(DECODER, self.settings, self._operations)
         shape = self.start.shape
         return Recipe(
             family=f"{shape.family} with LoRA",
@@ -172,18 +169,10 @@ class Generate(Course):
             why=f"starts from {self.start.folder.name}: a small change to each frozen matrix",
         )
 
-    def _sizes(self) -> tuple[Size, ...]:
-        """Sizes that may pass over the texts once in the time there is: measuring takes time too,
-        so what can't be in time is not even tried."""
-        allowed = self.settings.time or SECONDS[self.settings.effort]
-        tokens = len(self.examples.train) * self.context
-
-        def seconds(size: Size) -> float:
-            weights = 12 * size.width**2 * size.depth + self.tokens.size * size.width
-            return 6 * weights * tokens / FAST
-
-        fit = tuple(size for size in DECODER.sizes if seconds(size) <= allowed)
-        return fit or DECODER.sizes[:1]
+    def _operations(self, size: Size) -> float:
+        """What a pass over the texts takes."""
+        weights = 12 * size.width**2 * size.depth + self.tokens.size * size.width
+        return 6.0 * weights * len(self.examples.train) * self.context
 
     def build(self, plan: Plan) -> nn.Module:
         self.built = time.perf_counter()  # the last network that is built is the one that learns

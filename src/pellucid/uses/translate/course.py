@@ -8,7 +8,6 @@ Any pairs will do: two languages, a question and its answer, a long text and its
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,13 +21,13 @@ from pellucid.data.ledger import Ledger
 from pellucid.data.near_texts import near_clusters
 from pellucid.data.readers.pairs import Pairs
 from pellucid.errors import DataError
-from pellucid.learning.planner import SECONDS
 from pellucid.learning.recipes import Recipe
 from pellucid.learning.text_metrics import CHRF, chrf
 from pellucid.network.encoder_decoder import ANSWER, PADDING, SOURCE, EncoderDecoder
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.generate import UNCOUNTED
 from pellucid.tasks.translate import NextOfAnswer
+from pellucid.uses.affordable import affordable
 from pellucid.uses.generate.tokens import Tokens
 from pellucid.uses.translate.answerer import SHIFT, Translator
 from pellucid.uses.translate.batches import PairDataset
@@ -46,8 +45,6 @@ RATIO, SHORT = 4.0, 20
 WATCHED = 40
 """Validation pairs whose answers are looked at while it learns."""
 SHARE, MOST_VALID, MOST_TEST = 0.1, 200, 500
-FAST = 1e11 if not torch.cuda.is_available() else 1e13
-"""Operations in a second that a good machine of this kind makes."""
 PAIRS = Recipe(
     family="encoder-decoder",
     sizes=(Size(96, 2, 0.1), Size(128, 2, 0.2), Size(192, 3, 0.3), Size(256, 3, 0.3)),
@@ -116,7 +113,7 @@ class Translate(Course):
             _fill(fed, row, [*source[: self.places[0] - 1], end])
             _fill(so_far, row, [start, *answer])
             _fill(following, row, [*answer, end])
-        lengths = (fed != PADDING).sum(1) + (so_far != PADDING).sum(1)
+        self.lengths = (fed != PADDING).sum(1) + (so_far != PADDING).sum(1)
         size = self.tokens.size + SHIFT
         entries = {
             SOURCE: Entry("lookup", (self.places[0],), size, SOURCE),
@@ -144,7 +141,7 @@ class Translate(Course):
             pairs.name,
             pairs.fingerprint,
             pairs.names[1],
-            PairDataset(entries, inputs, torch.from_numpy(following), lengths),
+            PairDataset(entries, inputs, torch.from_numpy(following), self.lengths),
             {SOURCE: "text", ANSWER: "text"},
             [str(pairs.places[row]) for row in usable],
             numbers["train"],
@@ -172,19 +169,13 @@ class Translate(Course):
     # --- the network --------------------------------------------------------------------------
 
     def recipe(self) -> Recipe:
-        return replace(PAIRS, sizes=self._sizes())
+        return affordable(PAIRS, self.settings, self._operations)
 
-    def _sizes(self) -> tuple[Size, ...]:
-        """Sizes that may pass over the pairs several times in the time there is."""
-        allowed = self.settings.time or SECONDS[self.settings.effort]
-        tokens = len(self.examples.train) * sum(self.places) / 2
-
-        def seconds(size: Size) -> float:
-            weights = 20 * size.width**2 * size.depth + self.tokens.size * size.width
-            return 6 * PAIRS.epochs[0] * weights * tokens / FAST
-
-        fit_in = tuple(size for size in PAIRS.sizes if seconds(size) <= allowed)
-        return fit_in or PAIRS.sizes[:1]
+    def _operations(self, size: Size) -> float:
+        """What the fewest passes over the pairs take."""
+        tokens = self.lengths[self.examples.train].sum()
+        weights = 12 * size.width**2 * size.depth + self.tokens.size * size.width / 2
+        return float(6 * PAIRS.epochs[0] * weights * tokens)
 
     def build(self, plan: Plan) -> nn.Module:
         self.built = time.perf_counter()  # the last network that is built is the one that learns
