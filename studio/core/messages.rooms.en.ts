@@ -80,6 +80,7 @@ export const ROOM_MESSAGES = {
   "use.data": "{rows, plural, one {# row} other {# rows}} of {source}. The question is {title}: {target}.",
   "use.notyet": "It has found nothing yet: that comes at the end, when the sealed examples are opened.",
   "use.ask": "To ask it something",
+  "use.try": "Ask the finished model something of your own. What you enter goes to the program on this computer, and nowhere else.",
   "findings.lead": "{known, plural, =0 {No study was made yet} one {# study was made} other {# studies were made}} of {all}. Each answers one question in a sentence; open it to see what it rests on.",
   "findings.looks": "It asks the sealed rows once more, which is counted.",
   "findings.wait": "Studies are made of a model that has learned: wait until learning has ended.",

@@ -19,6 +19,8 @@ export interface Boxes {
   width: number;
   height: number;
   boxes: Box[];
+  /** Less likely boxes are hidden, until somebody wants to see them; none: all are shown. */
+  threshold?: number;
 }
 
 export interface MatrixData {

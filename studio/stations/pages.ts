@@ -41,9 +41,11 @@ export const PAGES: Record<Place, Page> = {
 };
 
 const FOUND = lazy(() => import("./use/Found.svelte"));
+const ASK = lazy(() => import("./use/Ask.svelte"));
 
 /** What shows a place of a run; a use tells its answers by its findings. */
 export function pageOf(manifest: Manifest | null, place: Place): Component {
+  if (manifest?.use && place === "try") return ASK;
   return toldByFindings(manifest, place) ? FOUND : PAGES[place].component;
 }
 

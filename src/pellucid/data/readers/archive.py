@@ -41,10 +41,10 @@ def unpack(path: Path) -> tuple[Path, str]:
             key = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
         base = cache_folder() / "unpacked"
         base.mkdir(exist_ok=True)
-        set_apart(base)
         folder = base / key / (path.stem or "archive")
         if not folder.exists():
             _unpack(path, base, folder)
+        set_apart(base)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise DataError(
             f"'{path.name}' is a broken zip archive: {error}",

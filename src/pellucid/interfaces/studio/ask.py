@@ -14,7 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pellucid.errors import BundleError, ConfigError, DataError
-from pellucid.interfaces.studio import trace
+from pellucid.interfaces.studio import trace, uses
 from pellucid.recording.run import Run
 
 if TYPE_CHECKING:
@@ -118,6 +118,8 @@ def predict(asker: Asker, run: Run, given: Given) -> dict[str, Any]:
     from pellucid.interfaces.predict import table_of
     from pellucid.recipe.explain import threads_of
 
+    if run.info.get("use"):
+        return uses.answer(asker, run, given)
     with asker.turn(run, "answering") as watcher, threads_of(run.path):
         bundle = asker.bundle(run)
         table = table_of(bundle, given.source(bundle.columns))
@@ -235,6 +237,8 @@ def explain(asker: Asker, run: Run, given: Given) -> dict[str, Any]:
     from pellucid.interfaces.explain import Page, explain_example, explain_source
     from pellucid.recipe.drawings import as_json
 
+    if run.info.get("use"):
+        return uses.why(asker, run, given)
     with asker.turn(run, "explaining") as watcher:
         bundle = asker.bundle(run)
         name, model = given.name, given.model

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from pellucid import __version__
 from pellucid.errors import PellucidError
 from pellucid.examples import EXAMPLES
-from pellucid.interfaces.studio import ask, labels, live, rows, trace, vary, work
+from pellucid.interfaces.studio import ask, labels, live, rows, trace, uses, vary, work
 from pellucid.interfaces.studio.given import Given, given
 from pellucid.interfaces.studio.guard import Guard, Refused, error_response
 from pellucid.interfaces.studio.orders import order_of
@@ -191,6 +191,10 @@ def _run_routes(studio: Studio) -> list[Route]:
         run = await run_in_threadpool(run_of, request)
         return await _in_turn(studio, request, rows.rows, run, request.query_params)
 
+    async def form(request: Request) -> Response:
+        run = await run_in_threadpool(run_of, request)
+        return await _in_turn(studio, request, uses.form, run, None)
+
     def control(run_name: str, order: dict[str, Any]) -> dict[str, Any]:
         if studio.workshop.is_starting(run_name):
             return studio.workshop.control(run_name, order)
@@ -235,6 +239,7 @@ def _run_routes(studio: Studio) -> list[Route]:
             ),
         ),
         Route("/api/runs/{run}/rows", some_rows),
+        Route("/api/runs/{run}/form", form),
         get("labels", _labels),
         get("decisions", lambda request, run: trace.as_json(request, labels.decisions(run))),
         post("labels", labels.decide),
