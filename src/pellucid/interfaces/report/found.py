@@ -16,11 +16,16 @@ from pellucid.interfaces.report.facts import Facts
 from pellucid.interfaces.report.layout import note, section
 from pellucid.interfaces.report.markup import Html, group, tag
 from pellucid.interfaces.report.trust import finding_part
-from pellucid.interfaces.report.words import cut, name, number, percent
+from pellucid.interfaces.report.words import cut, name, number
 
 MOST_PARTS = 400
 """Parts of a marked text that are shown."""
 LONGEST_NAME = 14
+LETTERS, LETTER_WIDTH = 0.075, 0.58
+"""Size of a box's name as a share of the picture's width, as wide as its card; of a letter as a
+share of that."""
+MOST_NAMED = 8
+"""Boxes in a picture that have their names beside them; all have them under the pointer."""
 CELL, EDGE = 26, 96
 """Pixels of a matrix cell, and beside it for names."""
 PLOT = 380
@@ -58,23 +63,23 @@ def _picture(one: Picture, budget: pictures.Budget) -> Html:
 
 
 def boxes(data: dict[str, Any], alt: str, budget: pictures.Budget) -> Html:
-    """A picture with boxes: found ones in full lines, true ones dashed."""
+    """A picture with boxes: found ones in full lines, true ones dashed; the surest have names, as
+    far as there is room."""
     if not budget.takes(len(data["png"])):
         return note("picture, left out to keep this page small")
     width, height = data["width"], data["height"]
-    small = max(9.0, max(width, height) / 24)
+    found = [box for box in data["boxes"] if not box.get("true")]
     drawn = []
     for box in data["boxes"]:
-        look = "box-true" if box.get("true") else "box-found"
-        said = cut(str(box["label"]), LONGEST_NAME)
-        if "probability" in box:
-            said += f" {percent(box['probability'])}"
         place = {key: round(float(box[key]), 1) for key in ("x", "y", "width", "height")}
-        drawn.append(tag("rect", **place, class_=look, vector_effect="non-scaling-stroke"))
-        if not box.get("true"):
-            at = {"x": place["x"], "y": max(small, place["y"] - 2)}
-            drawn.append(tag("text", said, **at, font_size=f"{small:.0f}", class_="box-name"))
-    count = sum(not box.get("true") for box in data["boxes"])
+        look = "box-true" if box.get("true") else "box-found"
+        title = tag("title", box_name(box, len(str(box["label"]))))
+        drawn.append(tag("rect", title, **place, class_=look, vector_effect="non-scaling-stroke"))
+    size = {"font_size": f"{width * LETTERS:.3g}", "stroke_width": f"{width * LETTERS / 4:.3g}"}
+    drawn += [
+        tag("text", said, x=round(x, 1), y=round(y, 1), **size, class_="box-name")
+        for said, x, y in _names(found, width)
+    ]
     image = tag(
         "image",
         href=f"data:image/png;base64,{data['png']}",
@@ -84,13 +89,40 @@ def boxes(data: dict[str, Any], alt: str, budget: pictures.Budget) -> Html:
     )
     return tag(
         "svg",
-        tag("title", f"{alt}: {count} found, {len(data['boxes']) - count} true"),
+        tag("title", f"{alt}: {len(found)} found, {len(data['boxes']) - len(found)} true"),
         image,
         drawn,
         viewBox=f"0 0 {width} {height}",
         role="img",
         class_="boxes",
     )
+
+
+def _names(found: list[dict[str, Any]], width: float) -> list[tuple[str, float, float]]:
+    """Names and where they stand, the surest boxes first; one that would lie on another is left
+    out, and one that would leave the picture on the right is moved to the left."""
+    letters = width * LETTERS
+    placed: list[tuple[str, float, float]] = []
+    for box in sorted(found, key=lambda box: -box.get("probability", 1.0)):
+        said = box_name(box, LONGEST_NAME)
+        long = LETTER_WIDTH * letters * len(said)
+        x = max(0.0, min(float(box["x"]), width - long))
+        y = max(letters, float(box["y"]) - letters / 5)
+        free = all(
+            abs(y - other_y) > letters
+            or x > other_x + LETTER_WIDTH * letters * len(other)
+            or other_x > x + long
+            for other, other_x, other_y in placed
+        )
+        if free and len(placed) < MOST_NAMED:
+            placed.append((said, x, y))
+    return placed
+
+
+def box_name(box: dict[str, Any], longest: int) -> str:
+    """`cat 93 %`, or `cat` where that is how it is."""
+    said = cut(str(box["label"]), longest)
+    return f"{said} {100 * box['probability']:.0f} %" if "probability" in box else said
 
 
 def matrix(data: dict[str, Any], alt: str, budget: pictures.Budget) -> Html:
