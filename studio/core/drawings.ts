@@ -4,7 +4,7 @@ import type { Drawing, Drawings, Picture, Sound } from "./manifest";
 import { number } from "./numbers";
 
 export function pictureOf(drawing: Drawing): Picture | null {
-  return drawing.kind === "image" || drawing.kind === "audio" ? (drawing.data as Picture) : null;
+  return ["image", "audio", "boxes"].includes(drawing.kind) ? (drawing.data as Picture) : null;
 }
 
 export function soundOf(drawing: Drawing): Sound | null {

@@ -215,3 +215,34 @@ def test_an_archive_is_a_whole(tmp_path: Path) -> None:
         else:
             with pytest.raises(DataError, match="not given with the table"):
                 MODALITIES["image"].load_beside(raw, others=1)
+
+
+def test_boxes_name_pictures_of_their_own_folder(tmp_path: Path) -> None:
+    """COCO JSON and a table of boxes find pictures by their names among the files of the folder;
+    what they say about where these lay elsewhere opens nothing."""
+    from pellucid.data.readers import boxes
+    from pellucid.uses.detect.answerer import pictures_of
+
+    secret = write_picture(tmp_path / "secret.png", True)
+    folder = tmp_path / "set"
+    own = [write_picture(folder / f"{row}.png", True, row) for row in range(3)]
+    names = [str(secret), "../secret.png", *(path.name for path in own)]
+    about = {
+        "images": [
+            {"id": row, "file_name": name, "width": 12, "height": 12}
+            for row, name in enumerate(names)
+        ],
+        "annotations": [
+            {"id": row, "image_id": row, "category_id": 1, "bbox": [1, 1, 5, 5]}
+            for row in range(len(names))
+        ],
+        "categories": [{"id": 1, "name": "line"}],
+    }
+    (folder / "boxes.json").write_text(json.dumps(about))
+    said, _ = boxes.read(folder)
+    assert {one.file for one in said.pictures} - {None} == set(own)
+    (folder / "boxes.json").unlink()
+    lines = [f"{name},1,1,6,6,line" for name in names]
+    table = folder / "boxes.csv"
+    table.write_text("image,xmin,ymin,xmax,ymax,label\n" + "\n".join(lines) + "\n")
+    assert {one.source for one in pictures_of(table)} - {None} == set(own)

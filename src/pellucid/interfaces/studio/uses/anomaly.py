@@ -44,7 +44,9 @@ class AnomalyDesk(Desk[AnomalyAnswerer]):
             raise DataError(error["what"], where=error["where"], fix=error["fix"])
         shown = self.model.explain(source, 0, asked.seconds)
         title = "An anomaly" if lines[0]["answer"] == "anomaly" else "Normal"
-        return Reply(lines, replace(shown, part="answer", title=title), len(lines))
+        sentence = shown.sentence[:1].upper() + shown.sentence[1:]
+        shown = replace(shown, part="answer", title=title, sentence=sentence)
+        return Reply(lines, shown, len(lines))
 
     def why(self, asked: Asked) -> Finding:
         return self.model.explain(row_of(asked, self.model.columns), 0, asked.seconds)

@@ -67,7 +67,8 @@ class DetectDesk(Desk[DetectAnswerer]):
         found = self.model.find(on_canvas(picture, self.model.canvas)[None], who)[0]
         usual = self.model.surenesses[who]
         bold = copy.copy(self.model)
-        bold.surenesses = {**self.model.surenesses, who: replace(usual, threshold=LEAST)}
+        least = min(LEAST, usual.threshold)
+        bold.surenesses = {**self.model.surenesses, who: replace(usual, threshold=least)}
         boxes = bold.told(found, size, who)
         scale = min(1.0, SIDE / max(size))
         if scale < 1:
