@@ -285,6 +285,16 @@ def detector(family: str, classes: int = 3) -> Detector:
     return Detector(plan)
 
 
+def test_a_detector_of_before_has_no_further_layers() -> None:
+    plan = Detecting(2, (4,), 8, 1, (5.0,), (100.0,) * 3, (50.0,) * 3)
+    words = plan.as_json()
+    assert Detecting.from_json(words) == plan
+    assert [len(stage) for stage in Detector(plan).stages] == [1, 1, 2, 2, 2]  # type: ignore[arg-type]
+    del words["more"]
+    old = Detector(Detecting.from_json(words))
+    assert [len(stage) for stage in old.stages] == [1] * 5  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("family", STRIDES)
 def test_the_network_answers_at_every_place(family: str) -> None:
     model = detector(family)

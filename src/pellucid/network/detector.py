@@ -22,6 +22,11 @@ from pellucid.network.tap import tap
 
 RARE = 0.02
 """How sure of each class a place is before anything was learned: almost everywhere is nothing."""
+# Measured on 80 validation pictures of generated shapes, 240 to learn from, 400 steps of batch 12,
+# width 32, 1 seed, mAP and AP50: one layer a stage .562, .765; two from stage 3 on, for an eighth
+# more of the processor, .629, .824.
+COARSE = 3
+"""Stage from which on maps are so coarse that further layers cost little."""
 FARTHEST = 5.0
 """Boxes reach at most e^5 times as far as usual."""
 
@@ -32,7 +37,8 @@ class Detecting:
 
     strides: pixels between the places of each level that answers. width, depth: features of the
     levels, layers in a stage. reach: usual distance from a place to the edges of its box, pixels,
-    by level. mean, std: of the pixels, by channel.
+    by level. mean, std: of the pixels, by channel. more: further layers in the stages on coarse
+    maps (none in models of before 2026-11-22).
     """
 
     classes: int
@@ -42,6 +48,7 @@ class Detecting:
     reach: tuple[float, ...]
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    more: int = 1
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -49,7 +56,8 @@ class Detecting:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Detecting:
         lists = {key: tuple(data[key]) for key in ("strides", "reach", "mean", "std")}
-        return cls(data["classes"], width=data["width"], depth=data["depth"], **lists)
+        more = data.get("more", 0)
+        return cls(data["classes"], width=data["width"], depth=data["depth"], more=more, **lists)
 
 
 class Detector(nn.Module):
@@ -70,7 +78,8 @@ class Detector(nn.Module):
         inner = len(plan.mean)
         self.stages = nn.ModuleList()
         for number, outer in enumerate(widths, start=1):
-            self.stages.append(_stage(f"stage {number}", inner, outer, plan.depth))
+            more = plan.more if number >= COARSE else 0
+            self.stages.append(_stage(f"stage {number}", inner, outer, plan.depth + more))
             inner = outer
         first = int(math.log2(plan.strides[0])) - 1  # the finest stage that is needed
         self.used = list(range(first, len(widths)))

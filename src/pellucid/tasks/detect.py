@@ -50,8 +50,12 @@ class Changes:
     smallest and largest factor. bright: change of brightness and contrast, as a share."""
 
     mirror: bool = True
-    zoom: tuple[float, float] = (0.7, 1.4)
-    bright: float = 0.25
+    # Measured on 80 validation pictures of generated shapes, 240 to learn from, 20 passes over
+    # them, width 32, 1 seed, mAP and AP50: zoomed by .7 to 1.4 and brighter by .25 .562, .765; by
+    # .85 to 1.2 and .15 .647, .864; with the further layers of `network/detector.py` .629, .824
+    # and .773, .964.
+    zoom: tuple[float, float] = (0.85, 1.2)
+    bright: float = 0.15
 
 
 class Detect(Objective):

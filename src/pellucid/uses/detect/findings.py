@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from pellucid.evidence.finding import Chart, Finding, Line, Picture, Table
-from pellucid.uses.detect.pictures import onto
+from pellucid.uses.detect.mistakes import what_went_wrong
 from pellucid.uses.detect.precision import (
     RECALLS,
     SIZES,
@@ -17,43 +16,18 @@ from pellucid.uses.detect.precision import (
     Matched,
     Things,
     match,
-    match_picture,
     mean_average_precision,
-    overlap,
 )
 from pellucid.uses.detect.prepared import Pictures
 from pellucid.uses.detect.sureness import RIGHT, Sureness, judged
+from pellucid.uses.detect.told import Drawer, Told, on_canvas, tell
 
-Drawer = Callable[[int, list[dict[str, Any]]], dict[str, Any]]
-"""Number of a picture and boxes on the canvas -> drawing."""
-
-SHOWN, WORST = 6, 4
-"""Pictures in a finding: as they come, and of each kind of mistake."""
+SHOWN = 6
+"""Pictures in a finding, as they come."""
 EXAMPLES = 18
-NEAR = 0.1
-"""Overlap from which on a false alarm is a thing that was badly placed."""
 CLASSES = 20
 """Classes in a table, the most frequent ones."""
 BINS = 8
-KINDS = ("nothing there", "wrong class", "badly placed", "twice the same")
-
-
-@dataclass(frozen=True)
-class Told:
-    """What was told of one picture: boxes that are likely enough, surest first, each right,
-    ignored or a false alarm of some kind; and the things that none of them found."""
-
-    boxes: Boxes
-    chances: np.ndarray
-    right: np.ndarray
-    ignored: np.ndarray
-    kinds: list[str]
-    missed: np.ndarray
-
-    @property
-    def alarms(self) -> np.ndarray:
-        """bool `(n,)`: neither right nor ignored."""
-        return ~self.right & ~self.ignored
 
 
 def findings(
@@ -69,42 +43,10 @@ def findings(
     figures = _figures(pictures, truth, found, told)
     parts = [
         _how_much(pictures, rows, truth, found, told, figures, sureness, draw),
-        _what_went_wrong(pictures, rows, truth, told, draw),
+        what_went_wrong(pictures, rows, truth, told, draw),
         _how_sure(truth, found, sureness, len(pictures.classes)),
     ]
     return figures, parts
-
-
-def tell(truth: Things, found: Boxes, sureness: Sureness) -> Told:
-    """What is told of one picture, and how right it is."""
-    chance = sureness.probability(found.scores)
-    order = sureness.told(found)
-    boxes = Boxes(found.labels[order], found.scores[order], found.boxes[order])
-    right, ignored = np.zeros(len(order), dtype=bool), np.zeros(len(order), dtype=bool)
-    for label in np.unique(boxes.labels):
-        own, asked = boxes.labels == label, truth.labels == label
-        hits, neither, _ = match_picture(
-            boxes.boxes[own],
-            truth.boxes[asked],
-            truth.crowd[asked],
-            np.array([RIGHT]),
-            SIZES["all"],
-        )
-        right[own], ignored[own] = hits[0] & ~neither[0], neither[0]
-    fit = overlap(boxes.boxes, truth.boxes, truth.crowd)
-    same = boxes.labels[:, None] == truth.labels[None]
-    kinds = [_kind(fit[one], same[one]) for one in range(len(order))]
-    reached = ((fit >= RIGHT) & same).any(0) if len(order) else np.zeros(len(truth.labels), bool)
-    return Told(boxes, chance[order], right, ignored, kinds, ~reached & ~truth.crowd)
-
-
-def _kind(fit: np.ndarray, same: np.ndarray) -> str:
-    """What kind of mistake a box is, if it is one."""
-    if (fit[same] >= RIGHT).any():
-        return "twice the same"
-    if (fit[~same] >= RIGHT).any():
-        return "wrong class"
-    return "badly placed" if (fit[same] >= NEAR).any() else "nothing there"
 
 
 # --- figures ------------------------------------------------------------------------------------
@@ -252,83 +194,6 @@ def _precisions(matched: Matched) -> tuple[float, ...]:
     return tuple(float(best[one]) if one < len(best) else 0.0 for one in place)
 
 
-# --- what went wrong ----------------------------------------------------------------------------
-
-
-def _what_went_wrong(
-    pictures: Pictures,
-    rows: np.ndarray,
-    truth: Sequence[Things],
-    told: Sequence[Told],
-    draw: Drawer,
-) -> Finding:
-    missed = sum(int(one.missed.sum()) for one in told)
-    alarms = [kind for one in told for kind, on in zip(one.kinds, one.alarms) if on]
-    counts = {kind: alarms.count(kind) for kind in KINDS}
-    if not missed and not alarms:
-        sentence = "Nothing was missed in the sealed pictures, and there was no false alarm."
-    else:
-        most = max(counts, key=lambda kind: counts[kind])
-        of = f", most of them '{most}' ({counts[most]:,})" if alarms else ""
-        sentence = f"{missed:,} things were missed and {len(alarms):,} boxes were wrong{of}."
-    lines = [("missed", missed), *counts.items()]
-    return Finding(
-        part="box-errors",
-        title="What goes wrong",
-        sentence=sentence,
-        notes=(
-            "Wrong class: half overlapping with a thing of another class. Badly placed: of the "
-            "right class, but less than half overlapping. Nothing there: neither.",
-        ),
-        figures={"missed": missed, **counts},
-        tables=(Table("Mistakes, sealed pictures", ("mistake", "how many"), tuple(lines)),),
-        pictures=(*_worst_misses(pictures, rows, truth, told, draw),
-                  *_worst_alarms(pictures, rows, told, draw)),
-    )  # fmt: skip
-
-
-def _worst_misses(
-    pictures: Pictures,
-    rows: np.ndarray,
-    truth: Sequence[Things],
-    told: Sequence[Told],
-    draw: Drawer,
-) -> list[Picture]:
-    """The pictures with the largest thing that nobody found."""
-    sizes = [
-        float(((one.boxes[:, 2:] - one.boxes[:, :2]).prod(1) * said.missed).max(initial=0.0))
-        for one, said in zip(truth, told)
-    ]
-    worst = [place for place in np.argsort(sizes)[::-1][:WORST] if sizes[place] > 0]
-    return [
-        Picture(
-            f"missed in {pictures.places[rows[place]]}: {int(told[place].missed.sum())}",
-            {"picture": draw(int(rows[place]), on_canvas(pictures, int(rows[place]), told[place]))},
-        )
-        for place in worst
-    ]
-
-
-def _worst_alarms(
-    pictures: Pictures, rows: np.ndarray, told: Sequence[Told], draw: Drawer
-) -> list[Picture]:
-    """The pictures with the surest box that is wrong."""
-    surest = [float((one.chances * one.alarms).max(initial=0.0)) for one in told]
-    worst = [place for place in np.argsort(surest)[::-1][:WORST] if surest[place] > 0]
-    shown = []
-    for place in worst:
-        one = told[place]
-        which = int((one.chances * one.alarms).argmax())
-        name = pictures.classes[one.boxes.labels[which]]
-        title = (
-            f"false alarm in {pictures.places[rows[place]]}: {name}, "
-            f"{100 * surest[place]:.0f} % sure, {one.kinds[which]}"
-        )
-        row = int(rows[place])
-        shown.append(Picture(title, {"picture": draw(row, on_canvas(pictures, row, one))}))
-    return shown
-
-
 # --- how sure -----------------------------------------------------------------------------------
 
 
@@ -378,22 +243,6 @@ def _how_sure(
 
 
 # --- pictures -----------------------------------------------------------------------------------
-
-
-def on_canvas(pictures: Pictures, row: int, told: Told) -> list[dict[str, Any]]:
-    """What was told of a picture, to be drawn on the canvas."""
-    boxes = onto(told.boxes.boxes, pictures.fits[row])
-    return [
-        {
-            "label": pictures.classes[label],
-            "x": round(float(box[0]), 1),
-            "y": round(float(box[1]), 1),
-            "width": round(float(box[2] - box[0]), 1),
-            "height": round(float(box[3] - box[1]), 1),
-            "probability": round(float(chance), 3),
-        }
-        for label, chance, box in zip(told.boxes.labels, told.chances, boxes)
-    ]
 
 
 def shown_examples(
