@@ -18,6 +18,7 @@ from pellucid.errors import DataError
 from pellucid.examples import EXAMPLES, mixed, series, shapes, texts
 
 TABLES = {"cancer": (569, 31), "iris": (150, 5), "wine": (178, 14), "diabetes": (442, 11)}
+TABLES["by-heart"] = (150, 11)
 
 
 def table(path: Path) -> tuple[list[str], list[list[str]]]:

@@ -31,6 +31,8 @@ class Example:
     writer: "module:function" in this folder; a name, so that listing examples stays instant.
     target: the column to predict; None where class folders say it.
     truth: the file next to the source that holds what generated data was made from, if any.
+    plan: the folder next to the source with the plan to learn by (as `--plan` takes it); None:
+        one is made for the data, as for any other.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Example:
     writer: str
     target: str | None = None
     truth: str | None = None
+    plan: str | None = None
 
     @property
     def title(self) -> str:
@@ -204,6 +207,17 @@ _EXAMPLES = (
         seconds=10,
         writer="tables:diabetes",
         target="progression",
+    ),
+    Example(
+        "by-heart",
+        "table",
+        "150 patients, a network far too large, nothing to hold it back: where does it overfit?",
+        "Efron et al. (2004), carried by scikit-learn; a part of the rows, drawn with a fixed seed",
+        generated=False,
+        seconds=10,
+        writer="heart:write",
+        target="progression",
+        plan="by-heart.plan",
     ),
 )
 

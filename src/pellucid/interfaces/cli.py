@@ -446,7 +446,15 @@ def _demo(options: argparse.Namespace) -> int:
         return 0
     source, target = demo.source_of(options.name)
     options.target = target
-    return _job(options, source, settings_from(options), None, options.out or f"{options.name}.run")
+    plan = demo.plan_of(options.name, source)
+    return _job(
+        options,
+        source,
+        settings_from(options),
+        None,
+        options.out or f"{options.name}.run",
+        plan=None if plan is None else str(plan),
+    )
 
 
 def _job(

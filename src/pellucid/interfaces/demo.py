@@ -39,3 +39,9 @@ def source_of(name: str) -> tuple[Path, str | None]:
         )
     example = EXAMPLES[name]
     return example.make(cache_folder() / "examples" / __version__ / name), example.target
+
+
+def plan_of(name: str, source: Path) -> Path | None:
+    """The plan that an example is learned by, where it brings one."""
+    plan = EXAMPLES[name].plan
+    return None if plan is None else source.parent / plan

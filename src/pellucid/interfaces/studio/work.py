@@ -150,6 +150,8 @@ class Workshop:
         command = [*_pellucid("learn", source.path), f"--out={folder}", "--json", *words]
         if order.get("paused") is True:
             command.append("--paused")
+        if source.plan is not None:
+            command.append(f"--plan={source.plan}")
         with open(log, "wb") as err, open(said, "wb") as out:
             # A session of its own: closing the studio does not end it.
             process = subprocess.Popen(
@@ -226,11 +228,13 @@ class Workshop:
 
 @dataclass(frozen=True)
 class Source:
-    """What to learn from. name: as a person calls it. target: what an example asks for."""
+    """What to learn from. name: as a person calls it. target, plan: what an example asks for, and
+    the plan that it brings."""
 
     path: Path
     name: str
     target: str | None = None
+    plan: Path | None = None
 
 
 async def start(workshop: Workshop, request: Request) -> tuple[dict[str, Any], int]:
@@ -278,7 +282,7 @@ def _source_of(paths: list[Path], folder: Path) -> Source:
 
 def _named(workshop: Workshop, order: Mapping[str, Any]) -> Source:
     """A built-in example, or a path on this machine."""
-    from pellucid.interfaces.demo import source_of
+    from pellucid.interfaces.demo import plan_of, source_of
 
     example = order.get("example")
     if example is not None:
@@ -289,7 +293,7 @@ def _named(workshop: Workshop, order: Mapping[str, Any]) -> Source:
                 fix=did_you_mean(str(example), EXAMPLES),
             )
         path, target = source_of(example)
-        return Source(path, example, target)
+        return Source(path, example, target, plan_of(example, path))
     typed = text_in(order, "path")
     if typed is None:
         raise ConfigError(
