@@ -177,3 +177,14 @@ def test_the_run_says_what_it_brought_and_repeats(tmp_path: Path) -> None:
     for mine, other in zip(first, second, strict=True):
         for name, value in mine.state.items():
             assert torch.equal(value, other.state[name])
+
+
+def test_it_can_be_asked_for_in_python(tmp_path: Path) -> None:
+    import pellucid
+
+    source = rows(tmp_path / "rows.csv")
+    with pytest.raises(ConfigError, match="unlabelled"):
+        pellucid.learn(source, "kind", unlabelled="perhaps", quiet=True)  # type: ignore[arg-type]
+    # Left to itself it is not tried on so few rows, and rows without an answer are then a fault.
+    with pytest.raises(DataError, match="can't be used"):
+        pellucid.learn(source, "kind", quiet=True, out=tmp_path / "a.run")

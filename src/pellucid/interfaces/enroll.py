@@ -36,4 +36,4 @@ def show_enrolled(found: dict[str, Any]) -> None:
     print(f"enrolled {len(names)} ({shown}) with {found['pictures']} examples")
     for place, why in found["left_out"][:5]:
         print(f"         left out: {place}: {why}")
-    print(f"known    {len(found['known'])} by now; ask with: pellucid predict RUN FILE")
+    print(f"known    {len(found['known'])} by now; who is it: pellucid predict RUN FILE")

@@ -9,6 +9,7 @@ contenders the network and the classical methods side by side
 score      how strange a row is, and where: everything is hidden once and guessed
 promise    from scores to p-values: how many false alarms to expect, and whom not to trust
 planted    anomalies made on purpose, to compare methods where nobody knows real ones
+repair     pieces of an example, and what would be usual in their place
 where      which pieces make an example strange, tested by repairing them
 """
 

@@ -192,8 +192,8 @@ class AnomalyAnswerer(Answerer):
             "reference": {},
             "memory": None,
         }
-        for number, known in enumerate(described):
-            arrays |= {f"described.{number}.{name}": v for name, v in known.arrays.items()}
+        for number, one in enumerate(described):
+            arrays |= {f"described.{number}.{name}": v for name, v in one.arrays.items()}
         if self.scorer.memory is not None:
             head["memory"] = self.scorer.memory.sizes
             known = self.scorer.memory.known.arrays

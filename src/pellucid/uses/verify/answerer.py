@@ -220,7 +220,7 @@ class VerifyAnswerer(Answerer):
         path = Path(source)
         if not path.is_dir():
             raise DataError(
-                f"'{path.name}' is no folder",
+                f"'{path.name}' is no folder" if path.exists() else f"there is no '{path.name}'",
                 where=str(path),
                 fix="give a folder with one folder for each identity, such as people/ada/1.jpg",
             )

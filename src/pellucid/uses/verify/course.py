@@ -66,6 +66,7 @@ class Method:
 class Verify(Course):
     kind: ClassVar[str] = "verify"
     title: ClassVar[str] = "similarity and verification"
+    asked: ClassVar[str] = "predict RUN ONE_FILE OTHER_FILE"
     metric: str = "EER"
     answerer: ClassVar[type[VerifyAnswerer]] = VerifyAnswerer
     objective: SameIdentity
