@@ -59,7 +59,8 @@ class Settings:
         seed: One number from which every random choice follows.
         network: "auto", or the family to use: "mlp", "tabm", "cnn", "ngrams", "rnn",
             "transformer".
-        kinds: Column name -> modality, overriding what was recognized (`--as rating=category`).
+        kinds: Column name -> modality, overriding what was recognized (`--as rating=category`); or
+            its role in a recommendation: user, item, rating or time.
         task: "auto", or "classify", "tags", "grades", "regress".
         group: Column whose equal values must stay on one side of every split.
         order: Column of times; test rows are then the latest.

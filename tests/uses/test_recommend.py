@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from pellucid.baselines.recommend import ItemNeighbors, LeastSquares, Means, ease, used_together
+from pellucid.baselines.lists import ease, used_together, weighted_factors
+from pellucid.baselines.ratings import ItemNeighbors, LeastSquares, Means
 from pellucid.config import Settings, Size
 from pellucid.data.columns import RawColumn, RawTable
 from pellucid.errors import ConfigError, DataError
+from pellucid.examples import EXAMPLES
 from pellucid.interfaces.cli import main
 from pellucid.network.factors import Factors
 from pellucid.network.sequential import NextItem
@@ -24,9 +26,10 @@ from pellucid.tasks.recommend import NextItems
 from pellucid.uses import asked, learn
 from pellucid.uses.answerers import load_answerer
 from pellucid.uses.recommend.answerer import Recommender
+from pellucid.uses.recommend.course import Recommend
 from pellucid.uses.recommend.lists import moments_of, quality, top_of
 from pellucid.uses.recommend.log import Log, make_log, read_log
-from pellucid.uses.recommend.roles import Roles, understand
+from pellucid.uses.recommend.roles import Roles, looks_like_events, understand
 from pellucid.uses.use import Source
 
 USERS, ITEMS = 40, 24
@@ -103,6 +106,129 @@ def test_columns_are_known_by_their_names(names: tuple[str, ...], expected: str)
     assert isinstance(roles, Roles)
     assert (roles.user, roles.item) == (names[0], expected)
     assert roles.time is not None
+
+
+def renamed(*names: str) -> RawTable:
+    """The toy log with other names of its columns."""
+    rows = events()
+    cells = ([row[place] for row in rows] for place in range(4))
+    return table(**dict(zip(names, cells, strict=True)))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("leser", "buch", "sterne", "zeit"),
+        ("Kundennummer", "Artikel-Nr", "Bewertung", "Zeitstempel"),
+        ("utilisateur", "produit", "note", "heure"),
+        ("usuario", "película", "calificación", "fecha"),
+        ("User-ID", "ISBN", "Book-Rating", "ts"),
+    ],
+)
+def test_names_of_common_languages_are_known(names: tuple[str, ...]) -> None:
+    made = renamed(*names)
+    roles = understand(made, Settings())
+    assert isinstance(roles, Roles)
+    assert (roles.user, roles.item, roles.rating, roles.time) == names
+    assert looks_like_events(made, roles)
+
+
+def test_columns_are_what_the_user_says(tmp_path: Path) -> None:
+    said = {"a": "user", "b": "item", "c": "rating", "d": "time"}
+    made = renamed("a", "b", "c", "d")
+    roles = understand(made, Settings(kinds=said))
+    assert isinstance(roles, Roles)
+    assert (roles.user, roles.item, roles.rating, roles.time) == ("a", "b", "c", "d")
+    only = understand(made, Settings(kinds={"a": "user", "b": "item", "c": "ignore"}))
+    assert isinstance(only, Roles)
+    assert only.rating is None
+    lines = [f"{u},{i},{r},{t}" for u, i, r, t in events()]
+    path = tmp_path / "odd.csv"
+    path.write_text("\n".join(["a,b,c,d", *lines]))
+    assert asked(Source(path, Settings())) is None
+    found = asked(Source(path, Settings(kinds=said)))
+    assert found is not None
+    assert found[0] == "recommend"
+    assert read_log(Source(path, Settings()), Settings(kinds=said)).roles.rating == "c"
+    with pytest.raises(ConfigError, match="and left out too"):
+        understand(made, Settings(kinds=said, ignore=("d",)))
+    with pytest.raises(ConfigError) as wrong:
+        understand(made, Settings(kinds={"a": "usr"}))
+    assert wrong.value.fix == "did you mean 'user'?"
+    with pytest.raises(ConfigError, match="two columns are named as the item"):
+        understand(made, Settings(kinds={"a": "item", "b": "item"}))
+    with pytest.raises(ConfigError, match="holds no numbers"):
+        understand(made, Settings(kinds={"a": "user", "b": "rating"}))
+    with pytest.raises(ConfigError, match="no column 'z'"):
+        understand(made, Settings(kinds={"z": "user"}))
+
+
+def test_asked_for_it_knows_columns_by_their_shape() -> None:
+    made = renamed("p", "q", "r", "s")
+    genre = np.array(
+        [f"g{int(name[1:]) % 3}" for name in made.columns["q"].values.tolist()], dtype=object
+    )
+    made.columns["genre"] = RawColumn("genre", genre)
+    assert isinstance(understand(made, Settings()), str), "by itself it takes only what is named"
+    roles = understand(made, Settings(task="recommend"), by_shape=True)
+    assert isinstance(roles, Roles)
+    assert (roles.user, roles.item, roles.rating) == ("p", "q", "r")
+    assert "of the pairs are new" in roles.why
+    titled = [f"The {name} of all" for name in made.columns["p"].values.tolist()]
+    made.columns["p"] = RawColumn("p", np.array(titled, dtype=object))
+    turned = understand(made, Settings(task="recommend"), by_shape=True)
+    assert isinstance(turned, Roles)
+    assert (turned.user, turned.item) == ("q", "p"), "titles of several words are things"
+    bought = np.where(np.arange(len(made)) % 3 == 0, 2.0, 1.0)
+    bought[::20] = 5.0
+    made.columns["r"] = RawColumn("r", bought)
+    counted = understand(made, Settings(task="recommend"), by_shape=True)
+    assert isinstance(counted, Roles)
+    assert counted.rating is None, "how many were bought is no rating"
+
+
+def test_odd_cells_lose_only_their_rows(tmp_path: Path) -> None:
+    rows = [[u, i, f"{r},0", f"{1 + t % 28:02d}.03.20{10 + t // 28}"] for u, i, r, t in events()]
+    rows[3][2], rows[4][2], rows[5][3], rows[6][0] = "", "gut", "32.13.2024", ""
+    path = tmp_path / "ausleihen.csv"
+    path.write_text(
+        "leser;buch;sterne;ausgeliehen am\n" + "\n".join(";".join(row) for row in rows) + "\n"
+    )
+    settings = Settings(task="recommend")
+    log = read_log(Source(path, settings), settings)
+    assert log.roles.rating == "sterne"
+    assert log.roles.time == "ausgeliehen am"
+    why = dict(log.ledger.set_aside_items())
+    assert why["ausleihen.csv line 5"] == "no rating in 'sterne'"
+    assert why["ausleihen.csv line 6"] in ("no number in 'sterne'", "no rating in 'sterne'")
+    assert why["ausleihen.csv line 7"] == "no time in 'ausgeliehen am'"
+    assert why["ausleihen.csv line 8"] == "no value in 'leser'"
+    assert log.time.min() >= np.datetime64("2010-03-01", "us").astype(np.int64)
+    assert any("--target buch" in note for note in log.notes)
+
+
+def test_a_folder_of_tables_is_read_by_what_fits(tmp_path: Path) -> None:
+    lines = [f"{u},{i},{r}" for u, i, r, _ in events()]
+    (tmp_path / "verleih.csv").write_text("\n".join(["leser,nr,sterne", *lines]))
+    (tmp_path / "katalog.csv").write_text(
+        "signatur,titel,genre\n"
+        + "".join(f'i{n},"Band {n}, der Roman",{"ab"[n % 2]}\n' for n in range(ITEMS))
+    )
+    settings = Settings(kinds={"nr": "item"})
+    log = read_log(Source(tmp_path, settings), settings)
+    assert log.titles[log.items.index("i3")] == "Band 3, der Roman"
+    assert log.of_items.names == ["genre: a", "genre: b"]
+    assert "'katalog.csv' describes 100% of 'nr'" in log.notes[1]
+    with pytest.raises(ConfigError, match="no second source"):
+        read_log(Source(tmp_path, settings, tmp_path / "katalog.csv"), settings)
+
+
+TABLES = [name for name, one in EXAMPLES.items() if one.modality in ("table", "mixed")]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_ordinary_tables_are_left_to_the_main_job(name: str, tmp_path: Path) -> None:
+    assert Recommend.recognize(Source(EXAMPLES[name].make(tmp_path), Settings())) is None
 
 
 def test_a_log_is_taken_by_itself_and_ordinary_tables_are_not(tmp_path: Path) -> None:
@@ -348,7 +474,44 @@ def test_ease_is_the_constrained_least_squares_solution() -> None:
         assert weights[target, target] == 0
     history = np.array([0, 3])
     assert np.allclose(method.score(history), weights[0] + weights[3])
-    assert np.allclose(method.parts(history, 2), [weights[0, 2], weights[3, 2]])
+    assert np.allclose(method.parts(history, np.array([2]))[:, 0], [weights[0, 2], weights[3, 2]])
+
+
+def test_ials_is_the_weighted_least_squares_solution_of_each_user() -> None:
+    rng = np.random.default_rng(0)
+    user, item = np.nonzero(rng.random((40, 7)) < 0.4)
+    (method, *_) = weighted_factors(user, item, 40, 7, seconds=5.0)
+    past, width = np.array([1, 4]), method.vectors.shape[1]
+    wanted, weight = np.zeros(7), np.full(7, method.doubt)
+    # What was used counts 1 with goal 1, and as everything else `doubt` with goal 0.
+    wanted[past], weight[past] = 1 / (1 + method.doubt), 1 + method.doubt
+    ridge = method.penalty * (len(past) + method.doubt * 7) * np.eye(width)
+    v = method.vectors
+    taste = np.linalg.solve(v.T @ (weight[:, None] * v) + ridge, v.T @ (weight * wanted))
+    assert np.allclose(method.score(past), v @ taste)
+    without = method.score(np.array([4]))
+    assert np.allclose(
+        method.parts(past, np.array([2, 5]))[0], (method.score(past) - without)[[2, 5]]
+    )
+
+
+def test_both_together_are_the_sum_of_their_parts(clicked: Run) -> None:
+    answerer = load_answerer(clicked.path)
+    assert isinstance(answerer, Recommender)
+    answerer.list_by, answerer.mix = "both", (0.8, 3.0)
+    history, ratings = answerer.memory.history(3)
+    mine, other = (answerer.scores(by, 3, history, ratings) for by in ("network", "baseline"))
+    whole = answerer.scores("both", 3, history, ratings)
+    assert np.allclose(whole, 0.8 * mine + 3.0 * other)
+    few = np.arange(4)
+    effects = answerer.effects("both", 3, history, ratings, few)
+    parts = [answerer.effects(by, 3, history, ratings, few) for by in ("network", "baseline")]
+    assert np.allclose(effects, 0.8 * parts[0] + 3.0 * parts[1])
+    made = answerer.recommend("u3", top=3)
+    assert made["by"].startswith("network and ")
+    assert answerer.predict({"user_id": ["u3"]})[0]["answer"][:3] == [
+        one["item"] for one in made["items"]
+    ]
 
 
 def test_methods_for_ratings_find_tastes() -> None:
@@ -472,6 +635,8 @@ def test_an_answer_is_explained_by_what_was_rated(rated: Run, clicked: Run) -> N
         assert finding.figures["named"] > finding.figures["random"]
     nobody = answerer.explain({"user_id": ["nobody"], "item_id": ["i2"]})
     assert not nobody.known
+    best = load_answerer(rated.path).explain({"user_id": ["u0"]})
+    assert best.known, "without an item, the best new one is explained"
 
 
 def test_recorded_equals_unrecorded(tmp_path: Path, clicked: Run) -> None:

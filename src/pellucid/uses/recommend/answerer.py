@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid.baselines.recommend import ListMethod, Means, RatingMethod
+from pellucid.baselines.lists import ListMethod
+from pellucid.baselines.ratings import Means, RatingMethod
 from pellucid.config import Size
 from pellucid.errors import DataError
 from pellucid.evidence.finding import Finding
@@ -34,7 +35,8 @@ class Recommender(Answerer):
     asks: "rating" (how high?) or "next" (what comes next?). center, spread: of the network's unit
     of ratings; lowest, highest: ratings that exist. most: past events that the network looks at.
     means, rater: the simplest and the best classical method for ratings. lister: the classical
-    method with the best lists. list_by: who makes lists. promise, rater_promise: intervals.
+    method with the best lists. list_by: who makes lists: "network", "baseline" or "both"; mix: what
+    their scores are then multiplied with before they are added. promise, rater_promise: intervals.
     """
 
     kind: ClassVar[str] = "recommend"
@@ -51,6 +53,7 @@ class Recommender(Answerer):
     rater: RatingMethod | None = None
     lister: ListMethod | None = None
     list_by: str = "network"
+    mix: tuple[float, float] = (1.0, 0.0)
     promise: Promise | None = None
     rater_promise: Promise | None = None
     listers: list[ListMethod] = field(default_factory=list)
@@ -64,8 +67,8 @@ class Recommender(Answerer):
     # --- rows of users and items --------------------------------------------------------------
 
     def predict(self, source: Any, model: str | None = None) -> list[dict[str, Any]]:
-        people, things = asked_for(source, self.memory, self.asks)
-        by = model or self.kept
+        people, things = asked_for(source, self.memory, items=self.asks == "rating")
+        by = model or (self.kept if self.asks == "rating" else self.list_by)
         users = [self.memory.user_numbers.get(name or "", -1) for name in people]
         items = [self.memory.item_numbers.get(name or "", -1) for name in things]
         rated = self.ratings(by, users, items) if self.asks == "rating" else np.empty(0)
@@ -175,7 +178,9 @@ class Recommender(Answerer):
 
     def maker(self, by: str) -> str:
         """Who makes lists, in words."""
-        return "network" if by == "network" or self.lister is None else self.lister.name
+        if by == "network" or self.lister is None:
+            return "network"
+        return self.lister.name if by == "baseline" else f"network and {self.lister.name}"
 
     def _because(self, effect: np.ndarray, history: np.ndarray, ratings: np.ndarray) -> str:
         order = np.argsort(-effect, kind="stable")[:WHY]
@@ -187,9 +192,13 @@ class Recommender(Answerer):
 
     def scores(self, model: str, user: int, history: np.ndarray, ratings: np.ndarray) -> np.ndarray:
         """float64 `(items,)`: how well each item fits after this history."""
-        if model != "network" and self.lister is not None:
-            return self.lister.score(history)
-        return self.network_scores([user], [history], [ratings])[0]
+        if model == "network" or self.lister is None:
+            return self.network_scores([user], [history], [ratings])[0]
+        other = self.lister.score(history)
+        if model == "baseline":
+            return other
+        mine = self.network_scores([user], [history], [ratings])[0]
+        return self.mix[0] * mine + self.mix[1] * other
 
     def effects(
         self,
@@ -200,13 +209,13 @@ class Recommender(Answerer):
         items: np.ndarray,
     ) -> np.ndarray:
         """float64 `(past, items)`: by how much each item's score falls without each past item."""
-        if model != "network" and self.lister is not None:
-            found = np.zeros((len(history), len(items)))
-            if len(history):
-                parts = [self.lister.parts(history, item) for item in items.tolist()]
-                found = np.stack(parts, 1) if parts else found
-            return found
-        return self.without_each(user, history, ratings)[:, items]
+        if model == "network" or self.lister is None:
+            return self.without_each(user, history, ratings)[:, items]
+        parts = self.lister.parts(history, items)
+        if model == "baseline":
+            return parts
+        mine = self.without_each(user, history, ratings)[:, items]
+        return self.mix[0] * mine + self.mix[1] * parts
 
     def without_each(self, user: int, history: np.ndarray, ratings: np.ndarray) -> np.ndarray:
         """float64 `(past, items)`: how much the network's scores fall without each past item; only
@@ -293,7 +302,7 @@ class Recommender(Answerer):
     def explain(self, source: Any, row: int = 0, seconds: float = 2.0) -> Finding:
         from pellucid.uses.recommend.reasons import explanation
 
-        users, items = asked_for(source, self.memory, self.asks)
+        users, items = asked_for(source, self.memory, items=False)
         if not 0 <= row < len(users) or users[row] is None:
             raise DataError(
                 f"there is no row {row} with a user",

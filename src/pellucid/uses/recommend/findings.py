@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.evidence.finding import Cell, Chart, Finding, Line, Picture, Table, unknown
 from pellucid.uses.recommend.lists import (
     Moments,
+    list_scores,
     lists_of,
     network_scores,
     qualities,
@@ -30,6 +31,7 @@ def all_lists(recommender: Recommender, moments: Moments) -> tuple[Lists, dict[s
     """Every method's list at each moment, and milliseconds a list."""
     methods = {"network": network_scores(recommender)}
     methods |= {one.name: scores_of(one) for one in recommender.listers}
+    methods[recommender.maker(recommender.list_by)] = list_scores(recommender)
     made, costs = {}, {}
     for name, scores in methods.items():
         began = time.perf_counter()
@@ -65,12 +67,13 @@ def list_finding(
             f"popularity {name}": crowd,
         }
     maker = recommender.maker(recommender.list_by)
+    named = f"{maker} name" if recommender.list_by == "both" else f"{maker} names"
     own = next(row for row in rows if row[0] == maker)
     figures |= {"popularity of what users took": taken, "moments": len(moments)}
     figures |= {"cold events": moments.cold, "users without a past": moments.without}
     best = max(rows, key=lambda row: row[1])
     sentence = (
-        f"Of the ten items that {maker} names, {10 * own[2]:.1f} on average are among the next ten "
+        f"Of the ten items that {named}, {10 * own[2]:.1f} on average are among the next ten "
         f"that the user took (NDCG@10 {own[1]:.3f}; popularity {_of(rows, 'popularity')[1]:.3f}). "
         f"It was chosen on validation events"
         + ("." if best[0] == maker else f"; on the test events {best[0]} was better.")

@@ -7,18 +7,19 @@ may be newer, as it will be in use.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.baselines.recommend import (
+from pellucid.baselines.lists import (
     ListMethod,
     ease,
     item_neighbors,
     popularity,
     used_together,
+    weighted_factors,
 )
 from pellucid.uses.recommend.log import Log
 
@@ -34,6 +35,10 @@ MOMENTS = 5
 MOST_MOMENTS = 1_000
 PENALTIES = (100.0, 300.0, 1000.0)
 RECENT: tuple[int | None, ...] = (None, 20)
+SHARES = (0.5, 0.65, 0.8, 0.9)
+"""What the network may count beside the best classical method, when both make lists together."""
+FEW = 100
+"""Moments that the spread of scores is taken from."""
 
 Scores = Callable[[np.ndarray, int], np.ndarray]
 """A history `(past,)` and its user -> scores of all items `(items,)`."""
@@ -141,48 +146,78 @@ def scores_of(method: ListMethod) -> Scores:
     return lambda history, user: method.score(history)
 
 
-def classical_lists(log: Log, valid: Moments) -> list[tuple[ListMethod, float]]:
-    """Popularity, item neighbors and EASE, each at its best on validation moments, with its NDCG
-    there (NaN without validation moments)."""
+def classical_lists(log: Log, valid: Moments, seconds: float) -> list[tuple[ListMethod, float]]:
+    """Popularity, item neighbors, EASE and iALS, each at its best on validation moments, with its
+    NDCG there (NaN without validation moments); iALS is fitted for about `seconds`."""
     learn = log.events(0)
     user, item = log.user[learn], log.item[learn]
     items = len(log.items)
     together, used = used_together(user, item, len(log.users), items)
-    families = [
+    families: list[Sequence[ListMethod]] = [
         [popularity(item, items)],
         [item_neighbors(together, used, items)],
         [ease(together, used, items, penalty) for penalty in PENALTIES],
+        weighted_factors(user, item, len(log.users), items, seconds),
     ]
     found = []
     for family in families:
         tried = []
         for method in family:
-            for recent in RECENT if len(method.other) else (None,):
+            for recent in RECENT if method.personal else (None,):
                 method.recent = recent
                 score = (
                     float(measured(valid, scores_of(method))[:, 0].mean()) if len(valid) else 0.0
                 )
                 tried.append((score, method, recent))
         score, method, method.recent = max(tried, key=lambda one: one[0])
-        if len(method.other):
+        if method.personal:
             often = "all events" if method.recent is None else f"the last {method.recent} events"
             method.why += f", from {often} of a user (chosen on validation moments)"
         found.append((method, score if len(valid) else float("nan")))
     return found
 
 
-def choose_lists(log: Log, recommender: Recommender, valid: Moments) -> None:
-    """Let whoever makes the better lists on validation moments make them from now on: the network,
-    or the best classical method; of equals the network."""
-    classical = classical_lists(log, valid)
+def choose_lists(log: Log, recommender: Recommender, valid: Moments, seconds: float) -> None:
+    """Let whoever makes the best lists on validation moments make them from now on: the network,
+    the best classical method, or both together; of equals the simpler one.
+
+    Args:
+        seconds: About how long iALS may be fitted.
+    """
+    classical = classical_lists(log, valid, seconds)
     recommender.listers = [method for method, _ in classical]
     recommender.lister, best = max(classical, key=lambda one: (one[1] == one[1], one[1]))
-    mine = float(measured(valid, network_scores(recommender))[:, 0].mean()) if len(valid) else 0.0
-    recommender.list_by = "baseline" if len(valid) and best > mine else "network"
-    recommender.figures |= {"validation NDCG@10 of the network's lists": mine}
+    alone = float(measured(valid, network_scores(recommender))[:, 0].mean()) if len(valid) else 0.0
+    recommender.list_by = "baseline" if len(valid) and best > alone else "network"
+    together, mix = _best_mix(recommender, recommender.lister, valid)
+    if together > max(best, alone):
+        recommender.list_by, recommender.mix = "both", mix
+        recommender.figures["validation NDCG@10 of both together"] = together
+    recommender.figures |= {"validation NDCG@10 of the network's lists": alone}
     recommender.figures |= {
         f"validation NDCG@10 of {method.name}": score for method, score in classical
     }
+
+
+def _best_mix(
+    recommender: Recommender, lister: ListMethod, valid: Moments
+) -> tuple[float, tuple[float, float]]:
+    """The best NDCG@10 on validation moments of both together, and what the scores of the network
+    and of the classical method are multiplied with for it."""
+    if not len(valid):
+        return 0.0, (1.0, 0.0)
+    scores, other = network_scores(recommender), scores_of(lister)
+    few = np.unique(np.linspace(0, len(valid) - 1, FEW).astype(int)).tolist()
+    asked = [(valid.histories[place], int(valid.user[place])) for place in few]
+    units = [float(np.mean([one(*given).std() for given in asked])) or 1.0
+             for one in (scores, other)]  # fmt: skip
+    mixes = [(share / units[0], (1 - share) / units[1]) for share in SHARES]
+    found: list[list[float]] = [[] for _ in mixes]
+    for history, user, truth in zip(valid.histories, valid.user, valid.truths, strict=True):
+        mine, theirs = scores(history, int(user)), other(history, int(user))
+        for (first, second), each in zip(mixes, found, strict=True):
+            each.append(quality(top_of(first * mine + second * theirs, history), truth)[0])
+    return max((float(np.mean(each)), mix) for each, mix in zip(found, mixes, strict=True))
 
 
 def network_scores(recommender: Recommender) -> Scores:
@@ -198,6 +233,18 @@ def network_scores(recommender: Recommender) -> Scores:
         return found
 
     return scores
+
+
+def list_scores(recommender: Recommender) -> Scores:
+    """Whoever makes lists, as `measured` takes it."""
+    mine = network_scores(recommender)
+    if recommender.list_by == "network" or recommender.lister is None:
+        return mine
+    other = scores_of(recommender.lister)
+    if recommender.list_by == "baseline":
+        return other
+    first, second = recommender.mix
+    return lambda history, user: first * mine(history, user) + second * other(history, user)
 
 
 def start_vectors(log: Log, width: int) -> np.ndarray:

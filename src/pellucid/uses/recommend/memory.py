@@ -12,7 +12,7 @@ import numpy as np
 from pellucid.data import read
 from pellucid.data.columns import RawTable
 from pellucid.data.readers.ratings import find_layout, read_layout
-from pellucid.errors import DataError, did_you_mean
+from pellucid.errors import DataError
 from pellucid.uses.recommend.roles import keys_of
 from pellucid.uses.typed import as_source
 
@@ -71,12 +71,14 @@ def latest(history: np.ndarray, most: int, memory: Memory) -> np.ndarray:
 Names = list[str | None]
 
 
-def asked_for(source: Any, memory: Memory, asks: str) -> tuple[Names, Names]:
-    """Users and items of each row; None where there is none; of items, where no item is asked
-    about.
+def asked_for(source: Any, memory: Memory, *, items: bool) -> tuple[Names, Names]:
+    """Users and items of each row; None where there is none.
+
+    Args:
+        items: Whether each row must name an item.
 
     Raises:
-        DataError: The source has no column of users (or of items, for ratings).
+        DataError: The source has no column of users (or of items).
     """
     user, item = memory.columns["user"], memory.columns["item"]
     assert user is not None
@@ -85,11 +87,11 @@ def asked_for(source: Any, memory: Memory, asks: str) -> tuple[Names, Names]:
     if len(table.columns) == 1 and user not in table.columns:
         table.columns = {user: next(iter(table.columns.values()))}
     lacking = user if user not in table.columns else item
-    if lacking not in table.columns and (lacking == user or asks == "rating"):
+    if lacking not in table.columns and (lacking == user or items):
         raise DataError(
             f"the model needs the column '{lacking}', which '{table.name}' does not have",
             where=f"{table.name} has: {', '.join(list(table.columns)[:8])}",
-            fix=did_you_mean(lacking, table.columns),
+            fix=f"add the column '{lacking}': it was called so in the data that was learned from",
         )
     people = [name or None for name in keys_of(table.columns[user])]
     if item not in table.columns:

@@ -181,9 +181,9 @@ class NextQuestion(Question):
         return self.recommender
 
     def compete(self, seconds: float, watcher: Watcher) -> None:
-        watcher.tell("fitting popularity, item neighbors and EASE")
+        watcher.tell("fitting popularity, item neighbors, EASE and iALS")
         began = time.perf_counter()
-        choose_lists(self.log, self.recommender, self.valid)
+        choose_lists(self.log, self.recommender, self.valid, seconds / 2)
         self.seconds = time.perf_counter() - began
 
     def exam(self, answerer: Recommender, seconds: float) -> Exam:

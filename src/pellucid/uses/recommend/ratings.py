@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid.baselines.recommend import ItemNeighbors, LeastSquares, Means, RatingMethod
+from pellucid.baselines.ratings import ItemNeighbors, LeastSquares, Means, RatingMethod
 from pellucid.config import Plan, Size
 from pellucid.data.columns import Entry
 from pellucid.data.dataset import Dataset
@@ -185,13 +185,13 @@ class RatingQuestion(Question):
         self._enter(self.neighbors, self.seconds, valid)
         watcher.tell("fitting a matrix factorization by alternating least squares")
         began = time.perf_counter()
-        squares = LeastSquares.fit(self.means, user, item, rating, len(log.users), seconds / 2)
+        squares = LeastSquares.fit(self.means, user, item, rating, len(log.users), seconds / 4)
         self._enter(squares, time.perf_counter() - began, valid)
         one = self.recommender
         one.means = self.means
         one.rater = min(self.fitted, key=lambda fitted: fitted[1])[0]
         one.rater_promise = promise("regress", self._classical(one.rater, valid), log.rating[valid])
-        choose_lists(log, one, moments_of(log, 1))
+        choose_lists(log, one, moments_of(log, 1), seconds / 4)
 
     def _enter(self, method: RatingMethod, seconds: float, valid: np.ndarray) -> None:
         self.fitted.append((method, self._rmse(valid, self._classical(method, valid)), seconds))

@@ -105,7 +105,7 @@ def explanation(recommender: Recommender, name: str, item: str | None, seconds: 
     if not len(history):
         return unknown("explanation", title, f"Nothing is known of user '{name}': it answers as "
                        "for anybody, so nothing in the past carries the answer.")  # fmt: skip
-    by = "network" if recommender.asks == "rating" else recommender.kept
+    by = "network" if recommender.asks == "rating" else recommender.list_by
     if item is not None and item in memory.item_numbers:
         thing = memory.item_numbers[item]
     else:
@@ -183,12 +183,12 @@ def _features(
 ) -> tuple[dict[str, float], tuple[str, ...]]:
     """What the item's features add to the network's answer, by taking them away."""
     memory = recommender.memory
-    if by != "network" or not memory.of_items[thing].any():
+    if by == "baseline" or not memory.of_items[thing].any():
         return {}, ()
-    whole = recommender.network_scores([user], [history], [ratings])[0, thing]
+    whole = recommender.scores(by, user, history, ratings)[thing]
     kept = recommender.model.of_items[thing].clone()
     recommender.model.of_items[thing] = 0
-    without = recommender.network_scores([user], [history], [ratings])[0, thing]
+    without = recommender.scores(by, user, history, ratings)[thing]
     recommender.model.of_items[thing] = kept
     names = [memory.item_features[place] for place in np.flatnonzero(memory.of_items[thing])][:4]
     added = float(whole - without)

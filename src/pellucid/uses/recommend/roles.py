@@ -14,6 +14,7 @@ import numpy as np
 
 from pellucid.config import Settings
 from pellucid.data.columns import MODALITIES, RawColumn, RawTable
+from pellucid.data.glance import named_like_a_code
 from pellucid.errors import ConfigError, did_you_mean
 from pellucid.tasks.regress import as_numbers
 from pellucid.uses.recommend.words import (
@@ -144,6 +145,12 @@ def _as_typed(table: RawTable, settings: Settings) -> dict[str, str]:
                 where=typed,
                 fix=did_you_mean(kind, (*ROLES, "ignore")),
             )
+        if name in settings.ignore and kind != "ignore":
+            raise ConfigError(
+                f"'{name}' is named as the {kind}, and left out too",
+                where=f"{typed} and --ignore {name}",
+                fix="leave out one of the two",
+            )
         if kind in found:
             raise ConfigError(
                 f"two columns are named as the {kind}",
@@ -195,17 +202,22 @@ def _pair_by_shape(
     known = [name for name in (user, item) if name is not None]
     for name in known:
         codes[name] = codes_of(table.columns[name])
-    found: list[tuple[float, int, str, str]] = []
+    said = {
+        name: table.columns[name].values.dtype == object or named_like_a_code(name)
+        for name in codes
+    }  # words before numbers, which may be times
+    found: list[tuple[int, float, int, str, str]] = []
     for one, other in itertools.combinations(list(codes)[:MOST_CANDIDATES], 2):
         if not set(known) <= {one, other}:
             continue
         different = [int(codes[name].max()) + 1 for name in (one, other)]
         pairs = len(np.unique(codes[one] * different[1] + codes[other]))
         if pairs >= ONCE * len(table) and pairs >= 1.5 * max(different):
-            found.append((pairs / len(table), sum(different), one, other))
+            words = said[one] + said[other]
+            found.append((words, pairs / len(table), sum(different), one, other))
     if not found:
         return user, item, ""
-    share, _, first, second = max(found, key=lambda one: one[:2])
+    _, share, _, first, second = max(found, key=lambda one: one[:3])
     if first == item or second == user or (not known and _like_titles(table, first, second)):
         first, second = second, first
     times = [len(table) / (int(codes[name].max()) + 1) for name in (first, second)]

@@ -9,13 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pellucid.baselines.recommend import (
-    ItemNeighbors,
-    LeastSquares,
-    ListMethod,
-    Means,
-    RatingMethod,
-)
+from pellucid.baselines.lists import Additive, ListMethod, WeightedFactors
+from pellucid.baselines.ratings import ItemNeighbors, LeastSquares, Means, RatingMethod
 from pellucid.config import Size
 from pellucid.evidence.trust.conformal import Promise
 from pellucid.network.factors import Factors
@@ -41,9 +36,11 @@ def arrays_of(model: Recommender) -> Arrays:
         found["rater.alike"] = model.rater.alike
     if isinstance(model.rater, LeastSquares):
         found["rater.vectors"] = model.rater.vectors
-    if model.lister is not None:
+    if isinstance(model.lister, Additive):
         for name in ("start", "other", "weight"):
             found[f"lister.{name}"] = getattr(model.lister, name)
+    if isinstance(model.lister, WeightedFactors):
+        found["lister.vectors"] = model.lister.vectors
     for name, promise in (("promise", model.promise), ("rater_promise", model.rater_promise)):
         if promise is not None:
             found |= {f"{name}.{key}": value for key, value in promise.arrays().items()}
@@ -53,7 +50,7 @@ def arrays_of(model: Recommender) -> Arrays:
 def head_of(model: Recommender) -> dict[str, Any]:
     """Everything else, JSON-able."""
     head: dict[str, Any] = {name: getattr(model, name) for name in FACTS}
-    head["size"] = asdict(model.size)
+    head["size"], head["mix"] = asdict(model.size), list(model.mix)
     head["memory"] = {name: getattr(model.memory, name) for name in WORDS_OF_MEMORY}
     if model.means is not None:
         head["means"] = {"center": model.means.center}
@@ -64,6 +61,8 @@ def head_of(model: Recommender) -> dict[str, Any]:
     if model.lister is not None:
         kept = ("name", "why", "recent")
         head["lister"] = {name: getattr(model.lister, name) for name in kept}
+    if isinstance(model.lister, WeightedFactors):
+        head["lister"] |= {"doubt": model.lister.doubt, "penalty": model.lister.penalty}
     for name, promise in (("promise", model.promise), ("rater_promise", model.rater_promise)):
         head[name] = None if promise is None else promise.facts()
     return head
@@ -81,6 +80,7 @@ def restored(head: dict[str, Any], arrays: Arrays) -> Recommender:
     return Recommender(
         model=network,
         size=size,
+        mix=(head["mix"][0], head["mix"][1]),
         memory=memory,
         means=means,
         rater=_rater(head.get("rater"), means, arrays),
@@ -117,8 +117,11 @@ def _rater(head: dict[str, Any] | None, means: Means | None, arrays: Arrays) -> 
 def _lister(head: dict[str, Any] | None, arrays: Arrays) -> ListMethod | None:
     if head is None:
         return None
+    if "lister.vectors" in arrays:
+        settings = head["doubt"], head["penalty"], head["why"], head["recent"]
+        return WeightedFactors(arrays["lister.vectors"], *settings)
     kept = {name: arrays[f"lister.{name}"] for name in ("start", "other", "weight")}
-    return ListMethod(head["name"], head["why"], **kept, recent=head["recent"])
+    return Additive(head["name"], head["why"], **kept, recent=head["recent"])
 
 
 def _promise(name: str, head: dict[str, Any], arrays: Arrays) -> Promise | None:

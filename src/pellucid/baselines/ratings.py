@@ -1,8 +1,5 @@
-"""The strong classical methods of recommendation, in NumPy.
-
-    ratings   user and item means; neighbors among items; matrix factorization by alternating
-              least squares
-    lists     popularity; neighbors among items; EASE (Steck 2019): one closed-form matrix
+"""The strong classical methods for ratings, in NumPy: user and item means; neighbors among items;
+matrix factorization by alternating least squares.
 
 All answer from a history, so that a user who came after they were fitted can be answered too.
 Histories are int64 `(rows, past)` with `there`, bool of the same shape, and ratings float64.
@@ -11,7 +8,7 @@ Histories are int64 `(rows, past)` with `there`, bool of the same shape, and rat
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -21,8 +18,6 @@ MOST_ITEMS = 5_000
 ITEM_CAUTION, USER_CAUTION = 10.0, 15.0
 """Ratings' worth of doubt that an item or user is not like all others (Koren 2010)."""
 NEIGHBORS, PAIR_CAUTION = 40, 50.0
-KEPT_PAIRS = 200
-"""Other items that are kept for each item, the most telling ones."""
 
 
 class RatingMethod(Protocol):
@@ -39,9 +34,6 @@ class RatingMethod(Protocol):
     ) -> np.ndarray:
         """float64 `(rows,)`: the rating of each item by who has this history."""
         ...
-
-
-# --- ratings ----------------------------------------------------------------------------------
 
 
 @dataclass
@@ -101,7 +93,7 @@ class ItemNeighbors:
         residual = rating - means.center - means.item_bias[item]
         count = np.bincount(user, minlength=users)
         residual = residual - (np.bincount(user, residual, users) / (count + USER_CAUTION))[user]
-        used = _most_used(item, items)
+        used = most_used(item, items)
         inside = np.isin(item, used)
         rows = (user[inside], item[inside])
         values = csr_matrix((residual[inside], rows), (users, items))
@@ -215,110 +207,8 @@ def _solved(
     return found
 
 
-# --- lists ------------------------------------------------------------------------------------
-
-
-@dataclass
-class ListMethod:
-    """Scores every item from a history: `start` for everybody, and what each past item adds.
-
-    start: float32 `(items,)`. other, weight: `(items, kept)`: past item -> the items it speaks
-    for or against, and how much. recent: only so many of the latest events count; None: all.
-    settings: what was chosen on validation, in words.
-    """
-
-    name: str
-    why: str
-    start: np.ndarray
-    other: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.int32))
-    weight: np.ndarray = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    recent: int | None = None
-
-    @property
-    def bytes(self) -> int:
-        return self.start.nbytes + self.other.nbytes + self.weight.nbytes
-
-    def counted(self, history: np.ndarray) -> np.ndarray:
-        """The events of a history that count."""
-        return history if self.recent is None else history[-self.recent :]
-
-    def score(self, history: np.ndarray) -> np.ndarray:
-        """float64 `(items,)`."""
-        found = self.start.astype(np.float64)
-        if len(self.other):
-            past = self.counted(history)
-            np.add.at(found, self.other[past].ravel(), self.weight[past].ravel())
-        return found
-
-    def parts(self, history: np.ndarray, item: int) -> np.ndarray:
-        """float64 `(past,)`: what each past item adds to the score of `item`; exact."""
-        if not len(self.other):
-            return np.zeros(len(history))
-        mine = self.other[history] == item
-        each = np.where(mine, self.weight[history], 0.0).sum(1).astype(np.float64)
-        if self.recent is not None:
-            each[: -self.recent] = 0.0
-        return each
-
-
-def popularity(item: np.ndarray, items: int) -> ListMethod:
-    """The most used items, for everybody."""
-    counts = np.bincount(item, minlength=items).astype(np.float32)
-    return ListMethod("popularity", "the most used items, for everybody", counts)
-
-
-def item_neighbors(together: np.ndarray, used: np.ndarray, items: int) -> ListMethod:
-    """Items whose users are the same: cosine, held back for rare items."""
-    counts = together.diagonal()
-    length = np.sqrt(counts + 20.0)
-    alike = together / length[:, None] / length
-    np.fill_diagonal(alike, 0.0)
-    return ListMethod(
-        "item neighbors",
-        "items that the same people used",
-        np.zeros(items, np.float32),
-        *_strongest(alike, used, items),
-    )
-
-
-def ease(together: np.ndarray, used: np.ndarray, items: int, penalty: float) -> ListMethod:
-    """The linear map from histories to themselves that leaves each item itself out: with
-    P = (X'X + penalty I)^-1 it is B = -P / diag(P), the diagonal 0 (Steck 2019, eq. 8)."""
-    inverse = np.linalg.inv(together + penalty * np.eye(len(together)))
-    weights = -inverse / inverse.diagonal()
-    np.fill_diagonal(weights, 0.0)
-    start = np.zeros(items, np.float32)
-    return ListMethod("EASE", f"penalty {penalty:g}", start, *_strongest(weights, used, items))
-
-
-def used_together(
-    user: np.ndarray, item: np.ndarray, users: int, items: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """X'X float64 `(used, used)` of who used what at all, and which items these are `(used,)`."""
-    from scipy.sparse import csr_matrix
-
-    used = _most_used(item, items)
-    place = np.full(items, -1)
-    place[used] = np.arange(len(used))
-    inside = place[item] >= 0
-    x = csr_matrix((np.ones(inside.sum()), (user[inside], place[item[inside]])), (users, len(used)))
-    x.data[:] = 1.0  # used twice counts once
-    return (x.T @ x).toarray(), used
-
-
-def _most_used(item: np.ndarray, items: int) -> np.ndarray:
+def most_used(item: np.ndarray, items: int) -> np.ndarray:
     """int64: the items that are used, the most used `MOST_ITEMS` of them."""
     counts = np.bincount(item, minlength=items)
     used = np.argsort(-counts, kind="stable")[:MOST_ITEMS]
     return np.sort(used[counts[used] > 0])
-
-
-def _strongest(weights: np.ndarray, used: np.ndarray, items: int) -> tuple[np.ndarray, np.ndarray]:
-    """For each past item the other items with the largest weights, of either sign."""
-    kept = min(KEPT_PAIRS, len(used))
-    place = np.argpartition(-np.abs(weights), kept - 1, axis=1)[:, :kept]
-    other = np.zeros((items, kept), np.int32)
-    value = np.zeros((items, kept), np.float32)
-    other[used] = used[place]
-    value[used] = np.take_along_axis(weights, place, axis=1)
-    return other, value
