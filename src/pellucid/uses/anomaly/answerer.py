@@ -64,13 +64,8 @@ class AnomalyAnswerer(Answerer):
 
     @property
     def columns(self) -> list[Column]:
-        """As the network sees them."""
-        return self.scorer.columns
-
-    @property
-    def sources(self) -> list[Column]:
-        """As they stand in a source."""
-        plain = [column for column in self.columns if OF not in column.fitted]
+        """As they stand in a source; the network sees `scorer.columns`."""
+        plain = [column for column in self.scorer.columns if OF not in column.fitted]
         return [*plain, *(one.column for one in self.described)]
 
     def judge(self, model: str | None = None) -> tuple[str, Strangeness, Promise]:
@@ -159,7 +154,7 @@ class AnomalyAnswerer(Answerer):
 
     def table_of(self, source: Any) -> RawTable:
         """New examples: a path, a frame, arrays, or one row as its values."""
-        names = [column.name for column in self.sources]
+        names = [column.name for column in self.columns]
         given = as_source(source)
         table = read.read_for_prediction(given, names)
         typed = isinstance(given, dict) and given is not source
@@ -168,7 +163,7 @@ class AnomalyAnswerer(Answerer):
     def load_values(self, table: RawTable) -> tuple[dict[str, Loaded], dict[int, str]]:
         """Decoded input columns, with the numbers that describe some of them, and why rows can't
         be used."""
-        loaded, problems = load_again(table, self.sources, self.layouts)
+        loaded, problems = load_again(table, self.columns, self.layouts)
         for one in self.described:
             loaded |= one.of(loaded[one.column.name])
         return loaded, problems
@@ -181,7 +176,7 @@ class AnomalyAnswerer(Answerer):
         arrays = {"held": self.promise.held}
         described = [one.state() for one in self.described]
         head: dict[str, Any] = {
-            "columns": [column.as_json() for column in self.columns],
+            "columns": [column.as_json() for column in self.scorer.columns],
             "layouts": self.layouts,
             "described": [{"about": one.json, "texts": one.texts} for one in described],
             "left out": self.promise.left_out,
