@@ -1,14 +1,14 @@
-// What keeps the page small: what is left out of uPlot, short names of styles, and two scripts
-// instead of many, which share more of their words.
+// What keeps the page small: what is left out of libraries, short names of styles, and two
+// scripts instead of many, which share more of their words.
 
-import { readdirSync } from "node:fs";
-import { relative, resolve } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
+import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Plugin } from "vite";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
-/** uPlot draws lines over plain numbers here: no dates, no legend, no bars, no splines. */
+/** uPlot draws lines over plain numbers here: no dates, no legend, no bars, no splines, no zoom. */
 const NOT_IN_CURVES: [text: string, instead: string][] = [
   ["const mode = self.mode;", "const mode = 1;"],
   ["const showLegend = legend.show;", "const showLegend = false;"],
@@ -20,6 +20,23 @@ const NOT_IN_CURVES: [text: string, instead: string][] = [
   ["const _fmtDate = (opts.fmtDate || fmtDate);", ""],
   ["const [ timeIncrsMs, _timeAxisStampsMs, timeAxisSplitsMs ] = genTimeStuffs(1);", ""],
   ["const [ timeIncrsS,  _timeAxisStampsS,  timeAxisSplitsS  ] = genTimeStuffs(1e-3);", ""],
+  ["const cursorFocus = focus.prox >= 0;", "const cursorFocus = false;"],
+  // No part of a curve is chosen by dragging, none is zoomed, and none follows another's pointer.
+  ["didDrag && drag.click(self, e);", ""],
+  ["\t\tdragging = true;", "\t\treturn;"],
+  ["events.mouseup = mouseUp;", ""],
+  ["events.dblclick = dblClick;", ""],
+  ["onMouse(dblclick, over, dblClick);", ""],
+  ["const sync = _sync(syncKey);", "const sync = { sub() {}, unsub() {} };"],
+  ["function pubSync(type, src, x, y, w, h, i) {", "function pubSync() {}\n\tfunction unused(type, src, x, y, w, h, i) {"],
+  ["uPlot.sync = _sync;", ""],
+  ["self.setSeries = setSeries;", ""],
+  ["self.addSeries = addSeries;", ""],
+  ["self.delSeries = delSeries;", ""],
+  ["self.addBand = addBand;", ""],
+  ["self.setBand = setBand;", ""],
+  ["self.delBand = delBand;", ""],
+  ["self.setLegend = setLegend;", ""],
   ["uPlot.rangeAsinh = rangeAsinh;", ""],
   ["uPlot.orient   = orient;", ""],
   ["uPlot.fmtDate = fmtDate;", ""],
@@ -31,26 +48,69 @@ const NOT_IN_CURVES: [text: string, instead: string][] = [
   ["(paths.spline  = monotoneCubic);", ""],
 ];
 
-/** Takes out of uPlot what no curve of the page asks for; its version is pinned in package.json. */
-export function leanCurves(): Plugin {
+/** No server writes this page, so there is no markup that Svelte would have to take over (hydration). */
+const NOT_IN_SVELTE: [text: string, instead: string][] = [
+  ["export let hydrating = false;", "export const hydrating = false;"],
+  ["export function set_hydrating(value) {\n\thydrating = value;\n}", "export function set_hydrating() {}"],
+  ["export function reset(node) {\n\tif (!hydrating) return;", "export function reset() {}\nfunction unused(node) {"],
+  ["export function next(count = 1) {", "export function next() {}\nfunction unused_too(count = 1) {"],
+];
+
+/** Takes out of libraries what the page never asks for; their versions are pinned in package.json. */
+export function lean(): Plugin {
   return {
-    name: "lean-curves",
+    name: "lean",
     transform(code, id) {
-      if (!id.includes("uPlot.esm.js")) return null;
-      for (const [text, instead] of NOT_IN_CURVES) {
-        if (code.split(text).length !== 2) this.error(`uPlot has changed: '${text}' is not there once`);
+      const curves = id.endsWith("/uPlot.esm.js");
+      const lists = curves ? NOT_IN_CURVES : id.endsWith("/client/dom/hydration.js") ? NOT_IN_SVELTE : null;
+      if (!lists) return null;
+      for (const [text, instead] of lists) {
+        if (code.split(text).length !== 2) this.error(`the library has changed: '${text}' is not there once`);
         code = code.replace(text, () => instead);
       }
-      return { code: code.replaceAll(/\b(sc|scale|scaleX)\.distr == 4|\bdistr == 4/g, "false"), map: null };
+      return { code: curves ? code.replaceAll(/\b(sc|scale|scaleX)\.distr == 4|\bdistr == 4/g, "false") : code, map: null };
     },
   };
 }
 
+/**
+ * Names of messages are for people; a built page calls them by numbers. Those that are put together
+ * from parts, say(`older.${one}`), keep their names.
+ */
+export function shortMessages(): Plugin {
+  const codes = new Map<string, string>();
+  return {
+    name: "short-messages",
+    apply: "build",
+    enforce: "post",
+    buildStart() {
+      const texts = sources().map((name) => readFileSync(join(HERE, name), "utf-8"));
+      const together = texts.flatMap((text) => [...text.matchAll(/say\(\s*`([\w.]+)\$\{/g)].map((found) => found[1]!));
+      const names = sources().filter((name) => /core.messages\.[\w.]+\.ts$/.test(name));
+      for (const name of names) {
+        for (const [, id] of readFileSync(join(HERE, name), "utf-8").matchAll(/^ {2}"([\w.]+)":/gm)) {
+          if (!together.some((start) => id!.startsWith(start))) codes.set(id!, codes.size.toString(36));
+        }
+      }
+    },
+    transform(code, id) {
+      if (id.includes("node_modules")) return null;
+      const short = code.replaceAll(/(["'`])(\w+(?:\.\w+)+)\1/g, (text, _, name: string) => (codes.has(name) ? `"${codes.get(name)}"` : text));
+      return short === code ? null : { code: short, map: null };
+    },
+  };
+}
+
+/** Every source file of the page, in one order. */
+function sources(): string[] {
+  return ["core", "stations", "ui"].flatMap((folder) =>
+    readdirSync(join(HERE, folder), { recursive: true, encoding: "utf-8" }).filter((name) => /\.(ts|svelte)$/.test(name)).map((name) => join(folder, name)).sort(),
+  );
+}
+
 /** Two letters a component are enough to keep styles apart; the same at every build. */
 export function shortHash(): (css: { filename: string; hash: (text: string) => string; css: string }) => string {
-  const names = readdirSync(HERE, { recursive: true, encoding: "utf-8" })
-    .filter((name) => name.endsWith(".svelte") && !name.startsWith("node_modules"))
-    .sort();
+  const names = sources().filter((name) => name.endsWith(".svelte"));
   return ({ filename, css, hash }) => {
     const place = names.indexOf(relative(HERE, resolve(filename)));
     return place < 0 ? `s-${hash(css)}` : `s${place.toString(36)}`;

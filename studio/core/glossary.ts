@@ -72,6 +72,30 @@ export const GLOSSARY: Word[] = [
     here: () => "",
   },
   {
+    id: "field",
+    name: "receptive field",
+    says: "The part of the input that a unit's number is made of. It is small in early layers and grows from layer to layer.",
+    here: () => "",
+  },
+  {
+    id: "residual",
+    name: "residual stream",
+    says: "What stands at one position of a Transformer. Every part adds to it; nothing is replaced.",
+    here: (m) => widthOf(m),
+  },
+  {
+    id: "dependence",
+    name: "partial dependence",
+    says: "How the answer follows one column, on the mean over rows, while all other columns stay as they are.",
+    here: () => "",
+  },
+  {
+    id: "region",
+    name: "decision region",
+    says: "The part of a plane of inputs where the answer is the same, or a unit is on.",
+    here: () => "",
+  },
+  {
     id: "test",
     name: "test rows",
     says: "Rows that nothing is learned from or chosen on. They say how good it will be.",
@@ -81,6 +105,12 @@ export const GLOSSARY: Word[] = [
 
 function lastStep(manifest: Manifest): number {
   return manifest.plan?.shortened?.steps ?? manifest.plan?.steps ?? 0;
+}
+
+function widthOf(manifest: Manifest): string {
+  const name = Object.entries(manifest.plan?.network ?? {}).find(([, family]) => family === "transformer")?.[0];
+  const width = name && manifest.plan?.sizes[name]?.width;
+  return width ? `${count(width)} numbers at each position` : "";
 }
 
 function epochs(manifest: Manifest): string {

@@ -231,7 +231,8 @@ def _plane(network: _Network, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _time(network: _Network, order: dict[str, Any]) -> dict[str, Any]:
-    """until, without: (parts, outputs). Part i goes from `ends[i - 1]`, or 0, to `ends[i]`."""
+    """until, without: (parts, outputs). Part i goes from `ends[i - 1]`, or 0, to `ends[i]`; a
+    position takes so many `seconds`, where that is known."""
     group = _group_in_time(network, order.get("group"))
     example = network.example(order.get("example"))
     values = example[group][0]
@@ -247,6 +248,7 @@ def _time(network: _Network, order: dict[str, Any]) -> dict[str, Any]:
     return {
         "ends": ends,
         "length": length,
+        "seconds": _seconds(network, group),
         "until": answers[: len(ends)],
         "without": answers[len(ends) :],
     }
@@ -265,6 +267,12 @@ def _group_in_time(network: _Network, name: Any) -> str:
         return str(name)
     fix = did_you_mean(str(name), sorted(known)) if known else "this run has none"
     raise ConfigError(f"no sound, series or text is called {name!r:.60}", where="group", fix=fix)
+
+
+def _seconds(network: _Network, group: str) -> float | None:
+    """How long a position of a recording takes; None where time has no such unit."""
+    layout = network.bundle.layouts.get(group, {})
+    return layout["hop"] / layout["rate"] if "hop" in layout else None
 
 
 def _length(values: np.ndarray) -> int:
