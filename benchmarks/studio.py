@@ -68,6 +68,8 @@ def measure(rounds: int, steps: int) -> dict[str, Any]:
                     spent, more = job.watched(f"watched-{number}")
                     seconds[way].append(spent)
                     ages += more
+    if not ages:
+        raise RuntimeError(f"{steps} steps were over before the page had shown one: take more")
     foreign = load.foreign()
     print(f"studio: {median(ages):.0f} ms, others took {percent(foreign)}", flush=True)
     return {

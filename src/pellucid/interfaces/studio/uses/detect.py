@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +81,7 @@ class DetectDesk(Desk[DetectAnswerer]):
             "width": picture.size[0],
             "height": picture.size[1],
             "boxes": boxes,
-            "threshold": usual.threshold,
+            # Probabilities are rounded to four digits: none may fall below it by that.
+            "threshold": math.floor(1e4 * usual.threshold) / 1e4,
         }
         return Picture(path.name, {"picture": {"kind": "boxes", "data": data}})
