@@ -1,7 +1,11 @@
 """Recommendation on MovieLens 100k: ratings on five random folds, lists on the future.
 
-    python -m benchmarks.uses_recommend            measure what is missing
-    python -m benchmarks.uses_recommend --docs     write docs/examples/recommendation.md
+    python -m benchmarks.uses_recommend            measure what is missing, then write the page
+    python -m benchmarks.uses_recommend --fresh    measure everything again
+    python -m benchmarks.uses_recommend --docs     only write docs/examples/recommendation.md
+
+A piece is one run: five random folds, three seeds of the future, three of lists; each is saved as
+soon as it is done, so that a measurement that was stopped goes on where it stopped.
 
 Ratings are split at random as in published figures (each rating is answered from the training
 ratings of its user); lists and the ratings of an ordinary run follow time: the last tenth is
@@ -16,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,30 +40,39 @@ FOLDS, SEEDS = 5, 3
 ENOUGH = 3600.0
 """Seconds that a run may take: far more than its passes need, so that figures follow from the
 number of passes, and not from how busy the machine was."""
+METHODS = "iALS and both together"
+"""What came last to the methods that are compared: results without it are measured again."""
+BOTH = "network and the best classical method (chosen on validation)"
 PUBLISHED = {"SVD": 0.934, "SVD++": 0.920, "NMF": 0.963, "baseline": 0.944}
 """RMSE on five random folds, from the documentation of Surprise."""
 
 
-def run(folds: int = FOLDS, seeds: int = SEEDS, seconds: float = ENOUGH) -> dict[str, Any]:
-    """Measure what is not saved yet; each run is saved as soon as it is done."""
-    found = saved(NAME) or {"ratings": {}, "lists": {}, "future": {}}
-    found |= circumstances(["benchmarks.uses_recommend"])
+def run(
+    folds: int = FOLDS, seeds: int = SEEDS, seconds: float = ENOUGH, *, fresh: bool = False
+) -> dict[str, Any]:
+    """Measure what is not saved yet; each run is saved as soon as it is done.
+
+    Args:
+        fresh: Forget what is saved.
+    """
+    found = None if fresh else saved(NAME)
+    if found is None or found.get("methods") != METHODS:
+        found = {"methods": METHODS, "ratings": {}, "lists": {}, "future": {}}
     source = fetch("ml-100k").train
     log = read_log(Source(source, Settings()), Settings())
+    pieces = [("ratings", number) for number in range(folds)]
+    pieces += [(what, number) for number in range(seeds) for what in ("future", "lists")]
     with tempfile.TemporaryDirectory() as home:
-        for fold in range(folds):
-            if str(fold) not in found["ratings"]:
-                table = _folded(log, fold, Path(home) / f"fold{fold}.csv")
+        for what, number in pieces:
+            if str(number) in found[what]:
+                continue
+            settings, given = Settings(time=seconds, seed=number), source
+            if what == "ratings":
                 settings = Settings(task="recommend", split="part", time=seconds)
-                _measure(found, "ratings", fold, table, settings, Path(home))
-        for seed in range(seeds):
-            if str(seed) not in found["future"]:
-                _measure(
-                    found, "future", seed, source, Settings(time=seconds, seed=seed), Path(home)
-                )
-            if str(seed) not in found["lists"]:
-                settings = Settings(task="recommend", target="item_id", time=seconds, seed=seed)
-                _measure(found, "lists", seed, source, settings, Path(home))
+                given = _folded(log, number, Path(home) / f"fold{number}.csv")
+            elif what == "lists":
+                settings = replace(settings, task="recommend", target="item_id")
+            _measure(found, what, number, given, settings, Path(home))
     return found
 
 
@@ -66,8 +80,10 @@ def _measure(
     found: dict[str, Any], what: str, number: int, source: Path, settings: Settings, home: Path
 ) -> None:
     """One run, saved at once."""
+    found |= circumstances(["benchmarks.uses_recommend"])
+    when = {key: found[key] for key in ("date", "commit")}
     done = learn(source, settings, Watcher(), out=home / f"{what}{number}")
-    found[what][str(number)] = _of(done)
+    found[what][str(number)] = when | _of(done)
     save(NAME, found)
     print(what, number, found[what][str(number)]["scores"], flush=True)
 
@@ -124,10 +140,10 @@ def _page(found: dict[str, Any], session: str) -> str:
     body = "\n\n".join(part for part in parts if part)
     return f"""# Recommendation: films
 
-Written by `python -m benchmarks.uses_recommend --docs` from measured results ({found["date"]},
-commit {found["commit"]}). The data is MovieLens 100k as the package RecBole carries it: 100,000
-ratings of 1,682 films by 943 people, with genres, ages and occupations. It is for research only and
-not part of Pellucid; `python -m benchmarks.data ml-100k` fetches it.
+Written by `python -m benchmarks.uses_recommend --docs` from measured results,
+{_when(found)}. The data is MovieLens 100k as the package RecBole carries it:
+100,000 ratings of 1,682 films by 943 people, with genres, ages and occupations. It is for research
+only and not part of Pellucid; `python -m benchmarks.data ml-100k` fetches it.
 
 ```
 {session}
@@ -135,6 +151,13 @@ not part of Pellucid; `python -m benchmarks.data ml-100k` fetches it.
 
 {body}
 """
+
+
+def _when(found: dict[str, Any]) -> str:
+    """When, and of which code, the pieces were measured."""
+    pieces = [one for what in ("ratings", "future", "lists") for one in found[what].values()]
+    commits = ", ".join(sorted({one.get("commit", found["commit"]) for one in pieces}))
+    return f"last {max(one.get('date', found['date']) for one in pieces)},\ncommit {commits}"
 
 
 def _ratings(results: dict[str, Any]) -> str:
@@ -171,7 +194,8 @@ def _lists(results: dict[str, Any]) -> str:
 Without ratings, or with `--target item_id`, the network learns what comes next. At
 {_units(results):,} moments of the last tenth of time a list of ten is asked for; every film is a
 candidate but those that the person had before; the truth is the next ten that they took. Seeds:
-{len(results)}.
+{len(results)}. Lists are made by whoever made the best ones on the tenth before: the network, a
+classical method, or both, their scores added.
 
 {_table(results, "NDCG@10")}
 
@@ -179,13 +203,24 @@ candidate but those that the person had before; the truth is the next ten that t
 
 
 def _table(results: dict[str, Any], metric: str) -> str:
-    names = next(iter(results.values()))["scores"]
+    scores = [_scores(one) for one in results.values()]
+    names = list(dict.fromkeys(name for one in scores for name in one))
     lines = [f"| by | {metric} | n |", "|---|---|---|"]
     for name in names:
-        values = [one["scores"][name] for one in results.values()]
+        values = [one[name] for one in scores if name in one]
         spread = f" ± {statistics.stdev(values):.4f}" if len(values) > 1 else ""
         lines.append(f"| {name} | {statistics.mean(values):.4f}{spread} | {len(values)} |")
     return "\n".join(lines)
+
+
+def _scores(one: dict[str, Any]) -> dict[str, float]:
+    """Of everybody in the verdict; and of two who make lists together, where they do."""
+    scores: dict[str, float] = dict(one["scores"])
+    start = "NDCG@10 network and "
+    if "popularity" in scores:
+        together = [value for key, value in one["figures"].items() if key.startswith(start)]
+        scores |= dict.fromkeys([BOTH][: len(together)], sum(together))
+    return scores
 
 
 def _units(results: dict[str, Any]) -> int:
@@ -225,10 +260,9 @@ def _session() -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    if "--docs" in arguments:
-        print(docs())
-        return 0
-    run()
+    if "--docs" not in arguments:
+        run(fresh="--fresh" in arguments)
+    print(docs())
     return 0
 
 
