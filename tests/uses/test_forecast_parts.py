@@ -135,7 +135,7 @@ def test_numbers_with_commas_and_a_currency_are_what_is_forecast(tmp_path: Path)
     assert course.layout.values == ("Umsatz",)
     assert course.panel.values[0, 5] == pytest.approx(float(sold(5)) * 1000)
     assert np.isnan(course.panel.values[0, 30])
-    assert "'k.A.' is no number" in str(course.examples.ledger.repaired_items())
+    assert "k.A.' is not a number, read as missing" in str(course.examples.ledger.repaired_items())
     # A table to be filled in writes its numbers in the same way.
     roles = course._roles()
     later = RawTable(
