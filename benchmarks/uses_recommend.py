@@ -157,7 +157,7 @@ def _when(found: dict[str, Any]) -> str:
     """When, and of which code, the pieces were measured."""
     pieces = [one for what in ("ratings", "future", "lists") for one in found[what].values()]
     commits = ", ".join(sorted({one.get("commit", found["commit"]) for one in pieces}))
-    return f"last {max(one.get('date', found['date']) for one in pieces)},\ncommit {commits}"
+    return f"last {max(one.get('date', found['date']) for one in pieces)}, commit {commits}"
 
 
 def _ratings(results: dict[str, Any]) -> str:
