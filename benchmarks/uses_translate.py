@@ -80,7 +80,7 @@ def page(result: dict[str, Any]) -> list[str]:
         "## What GIMP says, in German",
         "",
         f"{first['rows']['train']:,} pairs to learn from. {first['parameters']:,} parameters,"
-        f" {result['steps']:,} steps, which is about four minutes on two cores.",
+        f" {result['steps']:,} steps.",
         "",
         *table(result["runs"]),
         "",

@@ -35,6 +35,7 @@ from pellucid.uses.generate.surprise import surprises_of
 from pellucid.uses.generate.tokens import Tokens
 
 CPU = torch.device("cpu")
+WORDS = ("house", "tree", "river", "cat", "lamp", "winter", "bread", "sky", "road", "song")
 
 
 def plan(steps: int, width: int = 32, depth: int = 1) -> Plan:
@@ -114,7 +115,7 @@ def test_bits_per_character_of_a_corpus() -> None:
 @pytest.fixture
 def decoder() -> Decoder:
     torch.manual_seed(0)
-    model = Decoder(40, Size(32, 2), 16).eval()
+    model = Decoder(40, Size(32, 2), 16, pairs=64).eval()
     for parameter in model.parameters():
         torch.nn.init.normal_(parameter, std=0.3)
     return model
@@ -345,6 +346,25 @@ def test_tables_and_classes_are_left_to_the_main_job(tmp_path: Path) -> None:
 
 
 # --- bad input ------------------------------------------------------------------------------------
+
+
+def test_a_table_of_prompts_and_answers_holds_dialogues(tmp_path: Path) -> None:
+    path = tmp_path / "asked.csv"
+    rows = [f'"What is {word}?","It is, I think, a kind of {word}."' for word in WORDS]
+    path.write_text("Prompt,Answer\n" + "\n".join(rows) + "\nand nothing,\n", "utf-8")
+    assert asked(Source(str(path), Settings())) == (
+        "generate",
+        "two columns and nothing else, 'Prompt' and 'Answer'",
+    )
+    corpus = read_corpus(path)
+    assert [turn.role for turn in corpus.documents[0].turns] == ["user", "assistant"]
+    assert corpus.documents[0].turns[1].text == f"It is, I think, a kind of {WORDS[0]}."
+    assert corpus.documents[1].place == "asked.csv line 3"
+    assert [one.place for one in corpus.refused] == [f"asked.csv line {len(WORDS) + 2}"]
+    classes = tmp_path / "classes.csv"
+    lines = [f"is {word} long?,{'yes' if len(word) > 4 else 'no'}" for word in WORDS]
+    classes.write_text("prompt,answer\n" + "\n".join(lines) + "\n")
+    assert asked(Source(str(classes), Settings())) is None
 
 
 def test_what_is_no_dialogue_is_refused_with_a_reason(tmp_path: Path) -> None:

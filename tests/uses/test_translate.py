@@ -314,6 +314,13 @@ def test_tables_without_pairs(tmp_path: Path, rows: dict[str, Any], what: str) -
 # --- without a network, and how sure --------------------------------------------------------------
 
 
+def test_sources_that_differ_in_numbers_only_leave_nothing_for_an_exam(tmp_path: Path) -> None:
+    path = tmp_path / "alike.tsv"
+    path.write_text("en\tde\n" + "".join(f"Page {n} of all\tSeite {n}\n" for n in range(60)))
+    with pytest.raises(DataError, match="nearly all the same"):
+        Translate(Source(str(path), Settings()), Settings(), Watcher())
+
+
 def test_the_nearest_source_answers() -> None:
     nearest = Nearest(["open file", "close window", "a cat"], ["öffnen", "schließen", "Katze"])
     assert nearest.answer(["open files", "the window", "cats"]) == ["öffnen", "schließen", "Katze"]

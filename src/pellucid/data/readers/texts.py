@@ -1,9 +1,11 @@
-"""Texts to go on with: a .txt file, a folder of texts without classes, dialogues in JSON lines.
+"""Texts to go on with: a .txt file, a folder of texts without classes, dialogues in JSON lines or
+in a table.
 
 novel.txt            one long text
 novels/*.txt         texts that have no classes
 chat.jsonl           {"messages": [{"role": "user", "content": "..."}, ...]}
                      {"prompt": "...", "response": "..."}, {"text": "..."}
+chat.csv             columns prompt and response (or answer), or a column text
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pellucid.data.columns import Refused
+from pellucid.data.columns import RawTable, Refused
+from pellucid.data.readers.delimited import read_delimited
 from pellucid.data.readers.encoding import decode
 from pellucid.data.readers.folder import LARGEST_TEXT, list_folder
 from pellucid.data.readers.sniff import TEXT, suffix
@@ -34,8 +37,9 @@ ROLES = {
 }
 """How dialogues name who speaks -> how we do."""
 QUESTIONS = ("prompt", "instruction")
-ANSWERS = ("response", "completion", "output")
+ANSWERS = ("response", "completion", "output", "answer")
 LINES = frozenset((".jsonl", ".ndjson", ".json"))
+TABLES = frozenset((".csv", ".tsv"))
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def read_corpus(source: Any) -> Corpus:
         found = _folder(path) if path.is_dir() else _file(path)
     elif isinstance(source, Sequence) or hasattr(source, "tolist"):
         items = source if isinstance(source, Sequence) else source.tolist()
-        found = _records("list", enumerate(items, start=1), "item")
+        found = _records("list", _placed("list item", enumerate(items, start=1)))
     else:
         raise DataError(
             f"a {type(source).__name__} is no source of texts",
@@ -151,6 +155,8 @@ def _part(folder: str) -> str:
 def _file(path: Path) -> Corpus:
     if suffix(path) in LINES:
         return _lines(path)
+    if suffix(path) in TABLES:
+        return _table(path)
     found = Corpus(path.name, [])
     text = _text(path, path.name, found)
     if text is not None:
@@ -191,7 +197,7 @@ def _lines(path: Path) -> Corpus:
                 where=str(path),
                 fix="write one JSON object a line, or a list of them",
             ) from error
-        return _records(path.name, enumerate(items, start=1), "item")
+        return _records(path.name, _placed(f"{path.name} item", enumerate(items, start=1)))
     rows = [(number, line) for number, line in enumerate(content.split("\n"), 1) if line.strip()]
     parsed: list[tuple[int, Any]] = []
     refused = []
@@ -200,15 +206,39 @@ def _lines(path: Path) -> Corpus:
             parsed.append((number, json.loads(line)))
         except ValueError as error:
             refused.append(Refused(f"{path.name} line {number}", f"no JSON: {error}"))
-    found = _records(path.name, parsed, "line")
+    found = _records(path.name, _placed(f"{path.name} line", parsed))
     found.refused = refused + found.refused
     return found
 
 
-def _records(name: str, items: Iterable[tuple[int, Any]], unit: str) -> Corpus:
+def _table(path: Path) -> Corpus:
+    """Dialogues and texts of a table, one a row."""
+    table = read_delimited(path, frozenset())
+    found = _records(path.name, zip(table.places, rows_of(table), strict=True))
+    found.refused = table.refused + found.refused
+    return found
+
+
+def rows_of(table: RawTable) -> list[dict[str, str]]:
+    """Each row as texts by column, without what is missing or blank; capitals in the names of
+    columns don't count."""
+    columns = {name.strip().lower(): column.values for name, column in table.columns.items()}
+    texts = {name: ["" if one is None else str(one) for one in values]
+             for name, values in columns.items()}  # fmt: skip
+    return [
+        {name: own[row] for name, own in texts.items() if own[row].strip()}
+        for row in range(len(table))
+    ]
+
+
+def _placed(unit: str, items: Iterable[tuple[int, Any]]) -> Iterable[tuple[str, Any]]:
+    return ((f"{unit} {number}", item) for number, item in items)
+
+
+def _records(name: str, items: Iterable[tuple[str, Any]]) -> Corpus:
+    """Dialogues and texts, each behind its place."""
     found = Corpus(name, [])
-    for number, item in items:
-        place = f"{name} {unit} {number}"
+    for place, item in items:
         try:
             found.documents.append(Document(place, turns_of(item)))
         except ValueError as error:

@@ -13,15 +13,18 @@ from torch import nn
 
 from pellucid.baselines.language import Ngrams
 from pellucid.config import Size
+from pellucid.data.readers.delimited import read_delimited
 from pellucid.data.readers.sniff import suffix
 from pellucid.data.readers.texts import (
     LINES,
+    TABLES,
     TEXT_ROLE,
     Corpus,
     Document,
     Turn,
     question_of,
     read_corpus,
+    rows_of,
     turns_of,
 )
 from pellucid.errors import ConfigError, DataError
@@ -207,7 +210,11 @@ class LanguageModel(Answerer):
             return {**head, "shape": self.model.shape.as_json()}
         assert isinstance(self.model, Decoder)
         size = self.model.size
-        return {**head, "size": {"width": size.width, "depth": size.depth, "dropout": size.dropout}}
+        return {
+            **head,
+            "size": {"width": size.width, "depth": size.depth, "dropout": size.dropout},
+            "pairs": self.model.pairs.num_embeddings if self.model.pairs is not None else 0,
+        }
 
     @classmethod
     def load(cls, folder: Path, head: dict[str, Any]) -> LanguageModel:
@@ -217,7 +224,8 @@ class LanguageModel(Answerer):
             base = {name: value.float() for name, value in load_file(folder / BASE).items()}
             model: nn.Module = Pretrained(Shape(**head["shape"]), base, context)
         else:
-            model = Decoder(tokens.size, Size(**head["size"]), context)
+            size, pairs = Size(**head["size"]), head.get("pairs", 0)
+            model = Decoder(tokens.size, size, context, pairs)
         model.load_state_dict(load_file(folder / LEARNED))
         counts = folder / COUNTS
         ngrams = Ngrams.load(counts) if counts.exists() else None
@@ -256,7 +264,11 @@ def _prompts(source: Any) -> list[str | tuple[Turn, ...]] | None:
     if isinstance(source, str) and source.startswith(TYPED) and not _is_path(source):
         return [source.removeprefix(TYPED)]
     items = [source] if isinstance(source, Mapping) else source
-    if isinstance(items, str | Path) and _is_path(str(items)) and suffix(Path(items)) in LINES:
+    if (
+        isinstance(items, str | Path)
+        and _is_path(str(items))
+        and suffix(Path(items)) in LINES | TABLES
+    ):
         items = _objects(Path(items))
     if not isinstance(items, list) or not items:
         return None
@@ -287,6 +299,8 @@ def _prompt(item: Mapping[str, Any]) -> str | tuple[Turn, ...] | None:
 def _objects(path: Path) -> list[Any]:
     import json
 
+    if suffix(path) in TABLES:
+        return list(rows_of(read_delimited(path, frozenset())))
     try:
         lines = [line for line in path.read_text("utf-8").splitlines() if line.strip()]
         return [json.loads(line) for line in lines]

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pellucid.data.columns import RawTable
 from pellucid.data.readers.encoding import decode
 from pellucid.data.readers.folder import list_folder
+from pellucid.data.readers.pairs import distinct, words_each
 from pellucid.data.readers.sniff import TEXT, media_kind, suffix
-from pellucid.data.readers.texts import LINES, question_of
+from pellucid.data.readers.texts import ANSWERS, LINES, QUESTIONS, TABLES, question_of
 from pellucid.errors import PellucidError
 from pellucid.uses.use import Reading, Source
 
@@ -19,6 +21,8 @@ LOOKED_AT = 100_000
 ENOUGH = 2_000
 """Characters without which a text is not taken for one to go on with."""
 WORDS_A_LINE = 4
+FEW_ANSWERS, WORDS_AN_ANSWER = 0.3, 2
+"""With fewer different answers than this share, or fewer words each, answers are classes."""
 DELIMITERS = "\t;|,"
 
 
@@ -36,6 +40,8 @@ def read_layout(source: Source) -> Reading | None:
             return _folder(path)
         if suffix(path) in LINES:
             return _records(_first_objects(path), "the file")
+        if suffix(path) in TABLES and source.table is not None:
+            return _dialogues(source.table)
         if path.suffix.lower() in TEXT:
             return _prose(_start_of(path))
     except (OSError, ValueError, PellucidError):
@@ -99,6 +105,19 @@ def _first_objects(path: Path) -> list[Any]:
     if path.stat().st_size >= LOOKED_AT:
         lines = lines[:-1]
     return [json.loads(line) for line in lines[:100]]
+
+
+def _dialogues(table: RawTable) -> Reading | None:
+    """A column of prompts, a column of answers, and nothing else."""
+    plain = {name.strip().lower(): name for name in table.columns}
+    asked = next((plain[name] for name in QUESTIONS if name in plain), None)
+    answered = next((plain[name] for name in ANSWERS if name in plain), None)
+    if len(plain) != 2 or asked is None or answered is None:
+        return None
+    said = [str(value) for value in table.columns[answered].values[:2000] if value is not None]
+    if distinct(said) < FEW_ANSWERS or words_each(said) < WORDS_AN_ANSWER:
+        return None  # its answers are classes
+    return Reading(0.85, f"two columns and nothing else, '{asked}' and '{answered}'")
 
 
 def _records(items: list[Any], what: str) -> Reading | None:

@@ -283,9 +283,13 @@ def _seal(pairs: Pairs, ledger: Ledger, seed: int) -> list[str]:
     for name, most in wanted:
         taken = 0
         while taken < min(most, SHARE * free.sum()):
-            rows = members[next(queue)]
-            part[rows] = name
-            taken += len(rows)
+            group = next(queue, None)
+            if group is None:
+                raise _too_alike(int(free.sum()), pairs.name)
+            part[members[group]] = name
+            taken += len(members[group])
+    if not (part[free] == "train").any():
+        raise _too_alike(int(free.sum()), pairs.name)
     ledger.assign(usable, part[usable])
     copies = int(free.sum()) - len(groups)
     said.append(
@@ -295,6 +299,14 @@ def _seal(pairs: Pairs, ledger: Ledger, seed: int) -> list[str]:
     if copies:
         said.append(f"{copies:,} pairs have a source nearly equal to another: kept on one side")
     return said
+
+
+def _too_alike(count: int, name: str) -> DataError:
+    return DataError(
+        f"the {count:,} sources are nearly all the same: too few differ to learn and to examine",
+        where=name,
+        fix="give sources that differ in more than numbers and signs",
+    )
 
 
 def _longest(texts: list[list[int]], train: np.ndarray) -> int:
