@@ -431,7 +431,7 @@ def test_the_json_keeps_its_shape() -> None:
     ]
     assert list(data["one"]) == [
         *("path", "layer", "kind", "says", "before", "after", "gradient", "clipped", "output"),
-        *("shares", "others", "turned", "rule", "why", "lines"),
+        *("shares", "others", "elsewhere", "turned", "rule", "why", "lines"),
     ]
     assert list(data["values"][0]) == ["name", "shape", "mean", "spread", "zeros", "blame"]
     assert list(data["checks"][0]) == ["what", "gap", "tolerance", "numbers", "passed"]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pellucid.config import Effort, Plan, Settings, Unlabelled
+from pellucid.interfaces.patience import wait_asleep_if_busy
 from pellucid.interfaces.seconds import seconds_of
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ def learn_with(
     paused: bool = False,
 ) -> Trained:
     """Learn, tell `watcher` what happens, and write the report."""
+    wait_asleep_if_busy()
     from pellucid import uses
     from pellucid.recording.run import Run
 
@@ -143,6 +145,7 @@ def learn_with(
 
 def resume_with(run: str | Path, watcher: Watcher, source: Any = None, test: Any = None) -> Trained:
     """Go on with a run, tell `watcher` what happens, and write the report."""
+    wait_asleep_if_busy()
     from pellucid import uses
 
     return _with_report(uses.resume(run, watcher, source, test).path, watcher, True)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from pellucid import __version__
 from pellucid.config import LeftOut, Settings
 from pellucid.errors import ConfigError, PellucidError, did_you_mean
+from pellucid.interfaces.patience import wait_asleep_if_busy
 from pellucid.interfaces.seconds import seconds_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options, unknown = parser().parse_known_args(words)
         if unknown:
             raise _unknown(options, unknown[0])
+        wait_asleep_if_busy()
         code: int = options.run(options)
         return code
     except PellucidError as error:
@@ -645,7 +647,7 @@ def _study(options: argparse.Namespace) -> int:
     from pellucid.interfaces.report import write_report
     from pellucid.interfaces.terminal import Terminal
     from pellucid.interfaces.trained import Trained
-    from pellucid.recipe.study import study
+    from pellucid.uses.study import study
 
     seconds = seconds_of(options.time)
     with Terminal() as watcher:
@@ -666,7 +668,7 @@ def _step(options: argparse.Namespace) -> int:
 
     from pellucid.interfaces.step import show_step
     from pellucid.interfaces.terminal import Terminal
-    from pellucid.recipe.next_step import next_step
+    from pellucid.uses.next_step import next_step
 
     with Terminal() as watcher:
         receipt = next_step(

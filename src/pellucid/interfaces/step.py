@@ -11,10 +11,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pellucid.evidence.receipt import Layer, Line, OneWeight, Output, Receipt, Unit, Weights
+from pellucid.evidence.receipt.zoom import shown
 from pellucid.interfaces.report.words import number
 from pellucid.interfaces.show import bar
 
 MOST_ROWS = 24
+WIDEST = 100
+"""Letters of a line at most."""
 PICTURE = 20
 """Letters that a picture is drawn with, across."""
 SHADES = " ░▒▓█"
@@ -62,7 +65,7 @@ def _title(receipt: Receipt, name: str) -> Iterator[str]:
 def _input(receipt: Receipt) -> Iterator[str]:
     yield from _heading(1, "Input", "the next examples, as numbers")
     yield from _wrapped(
-        f"{receipt.batch:,} rows. We follow number {receipt.example}, {receipt.why_example}"
+        f"{receipt.batch:,} examples. We follow number {receipt.example}, {receipt.why_example}"
         f" (--example chooses another): {receipt.place}"
     )
     for column, drawing in receipt.drawings.items():
@@ -102,14 +105,19 @@ def _prediction(receipt: Receipt) -> Iterator[str]:
     if receipt.members > 1:
         yield f"  the mean of {receipt.members} members"
     width = max(len(one.name) for one in receipt.answers)
+    if receipt.answers[0].predicted is None:
+        yield "  its numbers that the loss hangs on most:"
     for one in receipt.answers:
+        if one.predicted is None or one.wanted is None:
+            yield f"  {one.name:<{width}}  {number(one.output):>10}"
+            continue
         if receipt.task == "regress":
             yield f"  {one.name:<{width}}  {number(one.predicted)}, in truth {number(one.wanted)}"
             continue
         truth = "  ◀ the truth" if one.wanted > 0.5 else ""
         share = f"{100 * one.predicted:5.1f} %"
         yield f"  {one.name:<{width}}  {bar(one.predicted)} {share}{truth}"
-    if len(receipt.answers) < receipt.outputs:
+    if receipt.answers[0].predicted is not None and len(receipt.answers) < receipt.outputs:
         yield f"  … and {receipt.outputs - len(receipt.answers):,} more"
 
 
@@ -122,10 +130,10 @@ def _loss(receipt: Receipt) -> Iterator[str]:
 def _blame(receipt: Receipt) -> Iterator[str]:
     yield from _heading(5, "Blame (backpropagation)", "who caused it? the error travels back")
     twice = "twice " if receipt.task == "regress" else ""
-    yield from _wrapped(
-        f"At the answer, blame is {twice}what was predicted minus what was wanted: minus means"
-        " 'should have been more'."
-    )
+    what = f"{twice}what was predicted minus what was wanted"
+    if receipt.answers[0].predicted is None:
+        what = "how fast the loss grows with each number"
+    yield from _wrapped(f"At the answer, blame is {what}: minus means 'should have been more'.")
     width = max(len(one.name) for one in receipt.answers)
     for one in receipt.answers:
         yield f"  {one.name:<{width}}  {number(one.blame):>10}"
@@ -171,16 +179,19 @@ def _one_weight(one: OneWeight, receipt: Receipt) -> Iterator[str]:
 
 def _gradient(one: OneWeight, receipt: Receipt) -> Iterator[str]:
     way = "bigger" if one.gradient > 0 else "smaller"
+    adds = f" That is the sum of what each of the {receipt.batch:,} examples says:"
     yield from _wrapped(
-        f"Its gradient, {_signed(one.gradient)}: turning it up makes the loss {way}. That is the"
-        f" sum of what each of the {receipt.batch:,} examples says:"
+        f"Its gradient, {_signed(one.gradient)}: turning it up makes the loss {way}."
+        f"{adds if one.shares else ''}"
     )
     for share in one.shares:
         if share.value:
             yield f"  example {share.example:>4}  {_signed(share.value):>12}"
     rest = receipt.batch - len(one.shares)
-    if rest > 0:
+    if rest > 0 and one.shares:
         yield f"  {rest:,} others    {_signed(one.others):>12}"
+    if one.elsewhere and one.shares:
+        yield f"  where else it is used  {_signed(one.elsewhere):>12}"
     turned = one.turned
     yield from _wrapped(
         f"Tried out: turned up by {turned.turn:g} the loss is {turned.up:.12f}, turned down"
@@ -202,7 +213,7 @@ def _new_weights(receipt: Receipt) -> Iterator[str]:
 
 def _weights_row(one: Weights) -> tuple[str, ...]:
     return (
-        one.name.removeprefix("branches."),
+        shown(one.name),
         _times(one.shape),
         one.rule,
         number(one.gradient),
@@ -254,10 +265,12 @@ def _layer(layer: Layer) -> Iterator[str]:
     yield from ("", title, "─" * len(title))
     yield from _wrapped(layer.says)
     out = layer.output
-    yield from _wrapped(
-        f"In this batch its outputs have mean {number(out.mean)} and spread {number(out.spread)};"
-        f" {100 * out.zeros:.0f} % are 0. The loss hangs on them with {number(out.blame)}."
-    )
+    if out is not None:
+        yield from _wrapped(
+            f"In this batch its outputs have mean {number(out.mean)} and spread"
+            f" {number(out.spread)}; {100 * out.zeros:.0f} % are 0. The loss hangs on them with"
+            f" {number(out.blame)}."
+        )
     rows = [_weights_row(one) for one in layer.weights]
     yield from _table(("weights", "how many", "rule", "gradient", "change", "share of them"), rows)
     yield ""
@@ -290,10 +303,11 @@ def _unit(unit: Unit, receipt: Receipt) -> Iterator[str]:
 
 def _output(output: Output, receipt: Receipt, own: str = "") -> Iterator[str]:
     whose = "the one we follow" if output.example == receipt.example else "not the one we follow"
+    example = f"for example {output.example} ({whose})" if output.example >= 0 else "for them all"
     yield ""
     yield from _wrapped(
-        f"One number of this layer, for example {output.example} ({whose}), place"
-        f" {list(output.place)}: weight × what it is multiplied by, added up:"
+        f"One number of this layer, {example}, place {list(output.place)}: weight × what it is"
+        " multiplied by, added up:"
     )
     rows = [
         (
@@ -337,10 +351,13 @@ def _lines(lines: Sequence[Line]) -> Iterator[str]:
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Columns of text; all but the first to the right. The middle of a long table is left out."""
-    shown = list(rows[:MOST_ROWS])
-    widths = [max(map(len, column)) for column in zip(header, *shown, strict=True)]
-    for cells in (header, *shown):
+    listed = list(rows[:MOST_ROWS])
+    widths = [max(map(len, column)) for column in zip(header, *listed, strict=True)]
+    widths[0] = min(widths[0], max(20, WIDEST - 2 * len(widths) - sum(widths[1:])))
+    for cells in (header, *listed):
         first, *rest = cells
+        # The end of a long name tells more than its beginning, and --zoom takes it.
+        first = first if len(first) <= widths[0] else f"…{first[1 - widths[0] :]}"
         line = "  ".join(cell.rjust(width) for cell, width in zip(rest, widths[1:], strict=True))
         yield f"  {first:<{widths[0]}}  {line}".rstrip()
     yield from _more(len(rows))
@@ -377,8 +394,8 @@ def _drawing(column: str, drawing: dict[str, Any]) -> Iterator[str]:
     elif kind == "series":
         yield f"  {column}: a series, here in {len(data)} points"
     else:
-        shown = ", ".join(map(str, data)) if kind == "list" else data
-        said = number(shown) if isinstance(shown, float) else str(shown)
+        plain = ", ".join(map(str, data)) if kind == "list" else data
+        said = number(plain) if isinstance(plain, float) else str(plain)
         yield from _wrapped(f"{column}: {said}", "  ", "    ")
 
 

@@ -135,7 +135,7 @@ class Trained(Run):
             seconds: About how long one part may take.
             again: Compute anew what is known already.
         """
-        from pellucid.recipe.study import study
+        from pellucid.uses.study import study
 
         found = study(self.path, parts, source=source, test=test, seconds=seconds, again=again)
         return list(found)
@@ -160,7 +160,7 @@ class Trained(Run):
             source, test: The data again, if it was in memory.
             seconds: How long repeating the run may take, to know what the optimizer remembered.
         """
-        from pellucid.recipe.next_step import next_step
+        from pellucid.uses.next_step import next_step
 
         return next_step(
             self.path,

@@ -8,6 +8,7 @@ receipt says so.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from pellucid.evidence.receipt import FRESH, Check, Memory, Receipt, WhatIf, rec
 from pellucid.evidence.subject import Material
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import train
-from pellucid.learning.planner import RowIngredients, build
+from pellucid.learning.planner import Ingredients, build
 from pellucid.learning.threads import threads
 from pellucid.recipe.drawings import as_json
 from pellucid.recipe.study import material_of
@@ -78,15 +79,27 @@ def next_step(
 
 
 @dataclass(frozen=True)
+class Shown:
+    """An example as a person knows it. row: of the source. drawings: as `recipe/drawings.py` has
+    them."""
+
+    row: int
+    place: str
+    drawings: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Ready:
     """A run that is about to make a step again, on copies. number: updates before it; None: more
-    than the run made. data: what the first network learns from."""
+    than the run made. data: what the first network learns from. rows: int64, the source's row of
+    each example of the data set. shown: an example of the data set as a person knows it."""
 
     run: Run
-    material: Material
-    data: RowIngredients
+    data: Ingredients
     number: int | None
     standing: Standing
+    rows: np.ndarray
+    shown: Callable[[int], Shown]
 
 
 def stand(
@@ -97,14 +110,42 @@ def stand(
     seconds: float = REPLAY_SECONDS,
 ) -> Ready:
     """Bring the first network to where it was after `number` updates (see `step_before`)."""
+    from pellucid.export.bundle import Bundle
+
+    learn = material.folds[0][0]
     data = material.ingredients(*material.folds[0])
-    plan = fold_plan(run.plan, 0)
+
+    def final() -> dict[str, Tensor]:
+        return Bundle.load_from(run.path).members[0].state
+
+    def shown(example: int) -> Shown:
+        row = int(learn[example])
+        drawings = {
+            column.name: as_json(
+                MODALITIES[column.modality].draw(material.loaded[column.name], row)
+            )
+            for column in material.subject.columns
+        }
+        return Shown(row, str(material.places[row]), drawings)
+
+    standing = standing_at(run, data, fold_plan(run.plan, 0), number, final, watcher, seconds)
+    return Ready(run, data, number, standing, learn, shown)
+
+
+def standing_at(
+    run: Run,
+    data: Ingredients,
+    plan: Plan,
+    number: int | None,
+    final: Callable[[], dict[str, Tensor]],
+    watcher: Watcher,
+    seconds: float = REPLAY_SECONDS,
+) -> Standing:
+    """The learner after `number` updates; after all, with the `final` weights, if that is None."""
     with threads(plan.threads), torch.random.fork_rng(devices=[]):
         if number is None:
-            standing = _final(run, data, plan)
-        else:
-            standing = _at(run, data, plan, number, seconds, watcher)
-    return Ready(run, material, data, number, standing)
+            return _final(run, data, plan, final())
+        return _at(run, data, plan, number, seconds, watcher)
 
 
 def receipt_of(
@@ -126,8 +167,7 @@ def receipt_of(
     checks = list(written.checks)
     if ready.number is not None:
         checks += _against_record(ready.run, written, standing)
-    learn = ready.material.folds[0][0]
-    return _placed(written, ready.material, learn, tuple(checks), standing.notes)
+    return _placed(written, ready, tuple(checks))
 
 
 def what_if_of(ready: Ready, name: str) -> WhatIf:
@@ -166,15 +206,13 @@ def _steps(run: Run) -> int:
 # --- the weights, and what the optimizer remembers --------------------------------------------
 
 
-def _final(run: Run, data: RowIngredients, plan: Plan) -> Standing:
+def _final(run: Run, data: Ingredients, plan: Plan, state: dict[str, Tensor]) -> Standing:
     """One more step at the rate of the run's last one: by plan the rate would be 0."""
-    from pellucid.export.bundle import Bundle
-
     rates = run.steps["rate"][run.steps["fold"] == 0]
     rate, number = float(rates[-1]), _steps(run)
     plan = replace(plan, steps=number + 1, rate=rate, warm=0.0, flat=1.0)
     learner = Learner(build(plan, data), plan)
-    learner.model.load_state_dict(Bundle.load_from(run.path).members[0].state)
+    learner.model.load_state_dict(state)
     learner.number = number
     memory = Memory("empty", "the kept weights have no optimizer any more, so it starts anew")
     note = (
@@ -185,7 +223,7 @@ def _final(run: Run, data: RowIngredients, plan: Plan) -> Standing:
 
 
 def _at(
-    run: Run, data: RowIngredients, plan: Plan, number: int, seconds: float, watcher: Watcher
+    run: Run, data: Ingredients, plan: Plan, number: int, seconds: float, watcher: Watcher
 ) -> Standing:
     """The learner after `number` updates: begun anew, repeated, or from kept weights."""
     learner = Learner(build(plan, data), plan)
@@ -204,9 +242,7 @@ def _at(
     return _from_kept(run, data, plan, number, reason)
 
 
-def _repeat(
-    learner: Learner, data: RowIngredients, plan: Plan, number: int, watcher: Watcher
-) -> None:
+def _repeat(learner: Learner, data: Ingredients, plan: Plan, number: int, watcher: Watcher) -> None:
     """Make the first `number` updates again, as `recipe/teach.py` made them."""
     if number == 0:
         return
@@ -218,7 +254,7 @@ def _repeat(
             return
 
 
-def _from_kept(run: Run, data: RowIngredients, plan: Plan, number: int, reason: str) -> Standing:
+def _from_kept(run: Run, data: Ingredients, plan: Plan, number: int, reason: str) -> Standing:
     """The weights that the run kept of this step; the optimizer starts anew."""
     state = {name: torch.from_numpy(value) for name, value in run.weights(number).items()}
     learner = Learner(build(plan, data), plan)
@@ -277,25 +313,16 @@ def _against_record(run: Run, written: Receipt, standing: Standing) -> list[Chec
     return checks
 
 
-def _placed(
-    written: Receipt,
-    material: Material,
-    learn: np.ndarray,
-    checks: tuple[Check, ...],
-    notes: tuple[str, ...],
-) -> Receipt:
+def _placed(written: Receipt, ready: Ready, checks: tuple[Check, ...]) -> Receipt:
     """The receipt with the source's rows in place of the data set's, and the example drawn."""
-    rows = tuple(int(learn[place]) for place in written.rows)
-    row = rows[written.example]
-    drawings = {
-        column.name: as_json(MODALITIES[column.modality].draw(material.loaded[column.name], row))
-        for column in material.subject.columns
-    }
+    # Some goals look at changed copies of each example, side by side.
+    copies = max(1, written.batch // len(written.rows))
+    shown = ready.shown(written.rows[written.example // copies])
     return replace(
         written,
-        rows=rows,
-        place=str(material.places[row]),
-        drawings=drawings,
+        rows=tuple(int(ready.rows[example]) for example in written.rows),
+        place=shown.place,
+        drawings=shown.drawings,
         checks=checks,
-        notes=(*written.notes, *notes),
+        notes=(*written.notes, *ready.standing.notes),
     )

@@ -40,7 +40,7 @@ def weights_of(made: Made, watched: Watched, name: str) -> Weights:
 def again(made: Made, watched: Watched, place: int) -> Again:
     """The same batch, with the same random changes, through the new weights."""
     model = copy.deepcopy(made.after.model).train()
-    _, losses = made.losses(model, made.inputs())
+    _, losses = made.losses(model, made.changed())
     after = losses.double()
     return Again(
         float(after.mean()),

@@ -17,10 +17,12 @@ from pellucid.evidence.receipt.exact import Exact
 from pellucid.evidence.receipt.losses import loss_by_hand
 from pellucid.evidence.receipt.made import Made
 from pellucid.evidence.receipt.numbers import gap, gap_np, relative, unravel
+from pellucid.evidence.receipt.outputs import hand_loss, turned_outputs
 from pellucid.evidence.receipt.parts import Check, Index, OneWeight
 from pellucid.evidence.receipt.updates import updated
 from pellucid.evidence.receipt.watched import Watched
 from pellucid.evidence.receipt.zoom import Zoom
+from pellucid.tasks import Task
 
 TOLERANCES = {
     # 16-bit floats keep 8 bits of a number. Of 15 small networks at steps 0, 7 and 39, no
@@ -39,8 +41,9 @@ SMALL = 0.01
 should be 0 (a bias before a norm), there is only rounding."""
 
 
-def loss_checks(made: Made, watched: Watched, exact: Exact) -> Iterator[Check]:
-    """The loss of the loop, of the watched copy and in 64-bit floats; then by hand."""
+def loss_checks(made: Made, watched: Watched, exact: Exact, place: int) -> Iterator[Check]:
+    """The loss of the loop, of the watched copy and in 64-bit floats; then by hand. place: of the
+    followed example."""
     tolerance, loop = TOLERANCES[made.plan.precision], float(made.step.loss)
     yield Check(
         "loss: the loop's own step and the watched one",
@@ -54,7 +57,14 @@ def loss_checks(made: Made, watched: Watched, exact: Exact) -> Iterator[Check]:
         tolerance["loss"],
         1,
     )
-    target, mine = made.batch.target.numpy(), watched.losses.numpy()
+    of_task = isinstance(made.task, Task)
+    yield from _task_checks(made, watched) if of_task else _use_checks(made, watched, place)
+
+
+def _task_checks(made: Made, watched: Watched) -> Iterator[Check]:
+    """Of classes, grades, tags and numbers each loss is known by hand."""
+    assert isinstance(made.task, Task)
+    target, mine = watched.target.numpy(), watched.losses.numpy()
     smoothing = made.plan.label_smoothing
     by_hand, blame = loss_by_hand(made.task, watched.output.numpy(), target, smoothing)
     what = "loss of each example, by hand"
@@ -62,9 +72,29 @@ def loss_checks(made: Made, watched: Watched, exact: Exact) -> Iterator[Check]:
     yield Check(
         "blame at the answers: predicted minus wanted",
         gap(torch.from_numpy(blame) / len(mine), watched.blame),
-        tolerance["sum"] if made.plan.precision == "bf16" else BY_HAND_TOLERANCE,
+        _at_answers(made),
         blame.size,
     )
+
+
+def _use_checks(made: Made, watched: Watched, place: int) -> Iterator[Check]:
+    """Of any other goal: outputs turned up and down; where it is simple, the loss by hand too."""
+    one, target = watched.output[place], watched.target[place]
+    by_hand = hand_loss(made.task, one, target, made.plan.label_smoothing)
+    if by_hand is not None:
+        gap_by_hand = relative(by_hand, float(watched.losses[place]), 1e-3)
+        what = "loss of the followed example, by hand"
+        yield Check(what, gap_by_hand, BY_HAND_TOLERANCE, 1)
+    outputs, smoothing = (watched.output, watched.target, watched.blame), made.plan.label_smoothing
+    pairs = turned_outputs(made.task, *outputs, place, smoothing)
+    slopes, blames = torch.tensor(pairs, dtype=torch.float64).T
+    what = "blame at the answers: outputs turned up and down"
+    yield Check(what, gap(slopes, blames), max(_at_answers(made), TURNED_TOLERANCE), len(pairs))
+
+
+def _at_answers(made: Made) -> float:
+    precision = made.plan.precision
+    return TOLERANCES[precision]["sum"] if precision == "bf16" else BY_HAND_TOLERANCE
 
 
 def gradient_checks(made: Made, watched: Watched, exact: Exact) -> Iterator[Check]:
@@ -131,13 +161,14 @@ def weight_checks(made: Made, gradient: Tensor, one: OneWeight, each: Tensor) ->
             tolerance,
             len(one.output.terms) + one.output.others,
         )
-    scale = float(gradient.double().square().mean().sqrt())
-    yield Check(
-        "this weight's gradient as a sum over examples",
-        relative(float(each.sum()), one.gradient, scale),
-        tolerance,
-        len(each),
-    )
+    if one.shares:
+        scale = float(gradient.double().square().mean().sqrt())
+        yield Check(
+            "this weight's gradient as a sum over examples",
+            relative(float(each.sum()), one.gradient, scale),
+            tolerance,
+            len(each),
+        )
     yield Check(
         "this weight, updated line by line",
         relative(one.lines[-1].value, one.after, abs(one.before)),
@@ -156,7 +187,7 @@ def update_checks(made: Made) -> Iterator[Check]:
             gaps.append(gap(hand, new))
             numbers += new.numel()
             equal += int((hand == new).sum())
-        share = f"{equal / max(1, numbers):.1%} to the last bit"
+        share = f"{equal / max(1, numbers):.1%} to the bit"
         what = f"new weights: {rule} by hand, the optimizer ({share})"
         yield Check(what, max(gaps), UPDATE_TOLERANCE[rule], numbers)
 

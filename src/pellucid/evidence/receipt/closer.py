@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from pellucid.evidence.receipt.changes import weights_of
@@ -14,7 +15,7 @@ from pellucid.evidence.receipt.passages import Passage
 from pellucid.evidence.receipt.sums import loudest, movement, output_by_hand, shares
 from pellucid.evidence.receipt.updates import update_lines
 from pellucid.evidence.receipt.watched import Watched
-from pellucid.evidence.receipt.words import formula
+from pellucid.evidence.receipt.words import USED_DIRECTLY, formula
 from pellucid.evidence.receipt.zoom import Zoom, shown
 
 MOST_UNITS = 8
@@ -31,12 +32,12 @@ def view_of(made: Made, watched: Watched, zoom: Zoom, example: int) -> Layer | U
 
 
 def _layer(made: Made, watched: Watched, zoom: Zoom) -> Layer:
-    passage = watched.passages[zoom.layer]
+    passage = watched.passages.get(zoom.layer)
     return Layer(
         shown(zoom.layer),
-        type(passage.module).__name__,
-        formula(passage),
-        value_of(zoom.layer, passage.output, passage.blame),
+        kind_of(made, zoom.layer),
+        USED_DIRECTLY if passage is None else formula(passage),
+        None if passage is None else value_of(zoom.layer, passage.output, passage.blame),
         tuple(weights_of(made, watched, name) for name in watched.own(zoom.layer)),
         _units(made, watched, zoom.parameter),
         len(made.before(zoom.parameter)),
@@ -61,11 +62,18 @@ def _units(
     )
 
 
+def kind_of(made: Made, layer: str) -> str:
+    return type(made.learner.model.get_submodule(layer)).__name__
+
+
 def _unit(made: Made, watched: Watched, zoom: Zoom, example: int) -> Unit:
-    passage, name = watched.passages[zoom.layer], zoom.parameter
-    moved = movement(passage, zoom.own_name, zoom.index)
-    there = moved != 0
-    given = passage.output.detach().double()[there]
+    passage, name = watched.passages.get(zoom.layer), zoom.parameter
+    given, blame, moved = torch.empty(0), 0.0, torch.empty(0)
+    if passage is not None:
+        moved = movement(passage, zoom.own_name, zoom.index)
+        there = moved != 0
+        given = passage.output.detach().double()[there]
+        blame = float(passage.blame64[there].norm())
     some = given.numel() > 0
     gradient = watched.gradients[name][zoom.index]
     strongest = gradient.flatten().abs().argsort(descending=True)[:MOST_UNITS].tolist()
@@ -77,7 +85,7 @@ def _unit(made: Made, watched: Watched, zoom: Zoom, example: int) -> Unit:
         spread(given) if some else None,
         float(given.min()) if some else None,
         float(given.max()) if some else None,
-        float(passage.blame64[there].norm()),
+        blame,
         _output(passage, zoom.own_name, places[0], moved, example),
         tuple(_weight(made, watched, name, at) for at in places),
     )
@@ -93,7 +101,11 @@ def _weight(made: Made, watched: Watched, name: str, at: Index) -> tuple[str, fl
     )
 
 
-def _output(passage: Passage, own: str, index: Index, moved: Tensor, example: int) -> Output | None:
+def _output(
+    passage: Passage | None, own: str, index: Index, moved: Tensor, example: int
+) -> Output | None:
+    if passage is None:
+        return None
     where = loudest(passage, moved, example)
     return None if where is None else output_by_hand(passage, where, own, index)
 
@@ -101,26 +113,30 @@ def _output(passage: Passage, own: str, index: Index, moved: Tensor, example: in
 def one_weight(
     made: Made, watched: Watched, exact: Exact, zoom: Zoom, example: int
 ) -> tuple[OneWeight, Tensor]:
-    """The followed weight, and what each example adds to its gradient, `(batch,)`."""
+    """The followed weight, and what adds up to its gradient: what each example says through its
+    layer `(batch,)`, then what rows of no single example say, and what comes from elsewhere."""
     name, group = zoom.parameter, made.group(zoom.parameter)
     gradient, clipped = watched.gradients[name], made.clipped(name)
     index = zoom.weight(gradient)
-    passage = watched.passages[zoom.layer]
-    moved = movement(passage, zoom.own_name, index)
-    each = shares(passage, moved)
+    passage = watched.passages.get(zoom.layer)
+    moved = torch.empty(0) if passage is None else movement(passage, zoom.own_name, index)
+    count = len(watched.losses)
+    each, nobodys = (torch.zeros(0), 0.0) if passage is None else shares(passage, moved, count)
+    elsewhere = float(watched.elsewhere(name)[index])
     listed = each.abs().argsort(descending=True)[:MOST_UNITS]
     one = OneWeight(
         path=f"{shown(name)}{list(index)}",
         layer=shown(zoom.layer),
-        kind=type(passage.module).__name__,
-        says=formula(passage),
+        kind=kind_of(made, zoom.layer),
+        says=USED_DIRECTLY if passage is None else formula(passage),
         before=float(made.before(name)[index]),
         after=float(made.new(name)[index]),
         gradient=float(gradient[index]),
         clipped=float(clipped[index]),
         output=_output(passage, zoom.own_name, index, moved, example),
         shares=tuple(Share(number, float(each[number])) for number in listed.tolist()),
-        others=float(each.sum() - each[listed].sum()),
+        others=float(each.sum() - each[listed].sum()) + nobodys,
+        elsewhere=elsewhere,
         turned=exact.turn(name, index)[0],
         rule=group.rule,
         why=group.why,
@@ -130,4 +146,4 @@ def one_weight(
             )
         ),
     )
-    return one, each
+    return one, torch.cat([each.double(), torch.tensor([nobodys, elsewhere]).double()])

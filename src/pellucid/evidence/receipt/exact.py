@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pellucid.evidence.receipt.made import Made
-from pellucid.evidence.receipt.numbers import relative
+from pellucid.evidence.receipt.numbers import InDoubles, Still, relative
 from pellucid.evidence.receipt.parts import Index, Turned
 from pellucid.evidence.receipt.passages import doubled
 
@@ -31,18 +31,21 @@ class Exact:
     def __init__(self, made: Made) -> None:
         self.made = made
         self.model = copy.deepcopy(made.learner.model).double().train()
-        self.inputs = {group: doubled(value) for group, value in made.inputs().items()}
+        inputs, target = made.changed()
+        self.inputs = {group: doubled(value) for group, value in inputs.items()}
+        self.target = doubled(target)
         self.weights = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
-        loss = self._loss()
+        self.still = Still()
+        loss = self._loss(self.still)
         self.gradients = self._gradients(loss)
         self.loss = float(loss.detach())
 
-    def _loss(self) -> Tensor:
+    def _loss(self, still: AbstractContextManager[Any]) -> Tensor:
         made = self.made
-        made.inputs()  # draws what the step drew before its dropout
-        output = self.model(self.inputs)
-        target = doubled(made.batch.target)
-        return made.task.loss(output, target, made.plan.label_smoothing).mean()
+        made.changed()  # draws what the step drew before its dropout
+        with InDoubles(), still:
+            output = self.model(self.inputs)
+            return made.task.loss(output, self.target, made.plan.label_smoothing).mean()
 
     def _gradients(self, loss: Tensor) -> dict[str, Tensor]:
         found = torch.autograd.grad(loss, list(self.weights.values()), allow_unused=True)
@@ -59,7 +62,7 @@ class Exact:
         on the way back alone.
         """
         with _held(self.model, given):
-            return self._gradients(self._loss())
+            return self._gradients(self._loss(nullcontext()))
 
     # --- weights turned up and down -----------------------------------------------------------
 
@@ -83,7 +86,7 @@ class Exact:
         losses = []
         for sign in (1, -1):
             weight[index] = before + sign * turn
-            losses.append(float(self._loss()))
+            losses.append(float(self._loss(self.still)))
         weight[index] = before
         return Turned(turn, losses[0], losses[1], (losses[0] - losses[1]) / (2 * turn))
 

@@ -14,6 +14,7 @@ from pellucid.evidence.receipt.losses import (
 )
 from pellucid.evidence.receipt.made import Made
 from pellucid.evidence.receipt.numbers import spread
+from pellucid.evidence.receipt.outputs import goal_lines, loudest_outputs
 from pellucid.evidence.receipt.parts import Answer, Input, Loss, Value
 from pellucid.evidence.receipt.watched import Watched
 from pellucid.tasks import Task
@@ -51,7 +52,7 @@ def _input(made: Made, group: str, given: Tensor, place: int) -> Input:
         tuple(values.shape[1:]),
         float(values.nanmean()),
         spread(values[~values.isnan()]),
-        tuple(values[place].flatten()[:FIRST_VALUES].tolist()),
+        tuple(values[place].flatten()[:FIRST_VALUES].tolist()) if place < len(values) else (),
         tuple(change.__name__ for change in made.augment.changes.get(group, [])),
     )
 
@@ -86,8 +87,12 @@ def value_of(name: str, value: Tensor, blame: Tensor | None) -> Value:
 
 
 def answers_of(made: Made, watched: Watched, place: int) -> tuple[Answer, ...]:
-    """The followed example's answers, predicted and wanted: the likeliest and the true one."""
-    task, target = made.task, made.batch.target[place : place + 1]
+    """The followed example's answers, predicted and wanted: the likeliest and the true one; of a
+    goal that is no task about rows the outputs that the loss hangs on most."""
+    if not isinstance(made.task, Task):
+        blame = watched.blame[place] * len(watched.losses)
+        return loudest_outputs(made.task, watched.output[place], blame, MOST_ANSWERS)
+    task, target = made.task, watched.target[place : place + 1]
     output = watched.output[place : place + 1]
     blame = (watched.blame[place] * len(watched.losses)).reshape(-1, output.shape[-1]).sum(0)
     mean = output.reshape(-1, output.shape[-1]).mean(0)
@@ -130,5 +135,9 @@ def _wanted(task: Task, target: Tensor) -> np.ndarray:
 def loss_of(made: Made, watched: Watched, place: int) -> Loss:
     """How wrong the batch was, and how the followed example's loss is calculated."""
     smoothing, mine = made.plan.label_smoothing, watched.losses
-    lines = tuple(loss_lines(made.task, watched.output[place], made.batch.target[place], smoothing))
+    output, target = watched.output[place], watched.target[place]
+    if isinstance(made.task, Task):
+        lines = tuple(loss_lines(made.task, output, target, smoothing))
+    else:
+        lines = tuple(goal_lines(made.task, output, target, smoothing, float(mine[place])))
     return Loss(float(made.step.loss), float(mine[place]), lines, tuple(mine.tolist()))

@@ -12,14 +12,14 @@ from pellucid.learning.augment import Augment
 from pellucid.learning.learner import Learner, precision
 from pellucid.learning.loop import Step, seed_step, train
 from pellucid.learning.optimizer import Group
-from pellucid.tasks import Task
+from pellucid.tasks import Objective
 
 
 class Made:
     """One step of `learning/loop.py`. learner: before it, left as it is. after: the copy that
     made it. shrunk: factor by which all gradients were shortened, 1 if they were not."""
 
-    def __init__(self, learner: Learner, dataset: Dataset, task: Task, rows: Tensor) -> None:
+    def __init__(self, learner: Learner, dataset: Dataset, task: Objective, rows: Tensor) -> None:
         self.learner, self.task = learner, task
         self.plan, self.number = learner.plan, learner.number
         self.augment = Augment(self.plan.augment, dataset.entries)
@@ -33,17 +33,20 @@ class Made:
 
     # --- the same again -----------------------------------------------------------------------
 
-    def inputs(self) -> dict[str, Tensor]:
-        """The batch with the step's random changes; what is drawn next is its dropout."""
+    def changed(self) -> tuple[dict[str, Tensor], Tensor]:
+        """The batch and its answers with the step's random changes; what is drawn next is its
+        dropout."""
         seed_step(self.plan.seed, self.number, self.batch.rows.device)
-        return self.augment(self.batch.inputs)
+        return self.task.vary(self.augment(self.batch.inputs), self.batch.target)
 
-    def losses(self, model: nn.Module, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def losses(
+        self, model: nn.Module, changed: tuple[dict[str, Tensor], Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """Output and loss of each example, in the step's own floats."""
+        inputs, target = changed
         with precision(self.plan.precision, self.batch.rows.device):
             output = model(inputs)
-        losses = self.task.loss(output, self.batch.target, self.plan.label_smoothing)
-        return output, losses
+        return output, self.task.loss(output, target, self.plan.label_smoothing)
 
     # --- what it did to a parameter -----------------------------------------------------------
 

@@ -29,13 +29,13 @@ from pellucid.evidence.receipt.parts import FRESH, Check, Memory, OneWeight, Rec
 from pellucid.evidence.receipt.watched import Watched
 from pellucid.evidence.receipt.zoom import Zoom
 from pellucid.learning.learner import Learner
-from pellucid.tasks import Task
+from pellucid.tasks import Objective, Task
 
 
 def receipt(
     learner: Learner,
     dataset: Dataset,
-    task: Task,
+    task: Objective,
     rows: Tensor,
     *,
     memory: Memory = FRESH,
@@ -65,7 +65,7 @@ def receipt(
         path = Zoom.read(zoom, watched.passages, watched.gradients, watched.favorite())
         one, each = one_weight(made, watched, exact, path, place)
         checks = (
-            *loss_checks(made, watched, exact),
+            *loss_checks(made, watched, exact, place),
             *gradient_checks(made, watched, exact),
             turned_check(watched, exact, path, seconds),
             *weight_checks(made, watched.gradients[path.parameter], one, each),
@@ -99,7 +99,7 @@ def _written(
         values=values_of(watched),
         answers=answers_of(made, watched, place),
         outputs=made.task.outputs,
-        members=watched.output.shape[1] if watched.output.ndim == 3 else 1,
+        members=_members(made, watched),
         loss=loss_of(made, watched, place),
         update=update_of(made),
         weights=tuple(weights_of(made, watched, name) for name in watched.gradients),
@@ -109,3 +109,9 @@ def _written(
         checks=checks,
         task=made.task.kind,
     )
+
+
+def _members(made: Made, watched: Watched) -> int:
+    """Networks that answer side by side."""
+    several = isinstance(made.task, Task) and watched.output.ndim == 3
+    return watched.output.shape[1] if several else 1

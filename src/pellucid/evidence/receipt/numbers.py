@@ -3,12 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from pellucid.evidence.receipt.parts import Index
+
+
+class InDoubles(TorchFunctionMode):
+    """Within this block `x.float()` means 64 bits: networks and losses say it to leave 16 bits, and
+    a copy that is to be exact must not lose half of its digits there."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is Tensor.float:
+            return args[0].double()
+        return func(*args, **(kwargs or {}))
+
+
+class Still(TorchFunctionMode):
+    """What a loss takes out of the way back (`x.detach()`) keeps the values that it had in the
+    first block: backpropagation holds it still, so a weight that is turned must not move it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[Tensor] = []
+        self.place: int | None = None
+
+    def __enter__(self) -> Still:
+        self.place = None if self.place is None else 0
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.place = 0
+        super().__exit__(*error)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is not Tensor.detach:
+            return func(*args, **(kwargs or {}))
+        if self.place is None:
+            self.kept.append(func(*args).clone())  # what it was taken from is turned in its place
+            return self.kept[-1]
+        self.place += 1
+        return self.kept[self.place - 1]
 
 
 def said(value: float, digits: int = 5) -> str:

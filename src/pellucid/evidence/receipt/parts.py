@@ -64,14 +64,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Answer:
-    """One output for the followed example. members: how many of the network's members it is the
-    mean of. predicted: probability, or number in the target's unit. wanted: likewise. blame:
-    derivative of the example's loss by the output (by a probability's raw score)."""
+    """One output for the followed example. predicted: probability, or number in the target's unit;
+    None where an output by itself says neither. wanted: likewise. blame: derivative of the
+    example's loss by the output (by a probability's raw score)."""
 
     name: str
     output: float
-    predicted: float
-    wanted: float
+    predicted: float | None
+    wanted: float | None
     blame: float
 
 
@@ -202,7 +202,8 @@ class OneWeight:
 
     path: type it after --zoom. output: a number of its layer that it takes part in; None if no
     value of the example reaches it. gradient: before clipping; shares: the examples that add most
-    to it; others: the sum of the rest. lines: the optimizer's arithmetic.
+    to it; others: the sum of the rest; elsewhere: what it gets from other places of the network
+    where it is used too. lines: the optimizer's arithmetic.
     """
 
     path: str
@@ -216,6 +217,7 @@ class OneWeight:
     output: Output | None
     shares: tuple[Share, ...]
     others: float
+    elsewhere: float
     turned: Turned
     rule: str
     why: str
@@ -243,13 +245,14 @@ class Unit:
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer. says: its formula with shapes. units: (path, length of the weights, of their
-    gradient, of their change), the largest gradients first; of `count` units."""
+    """One layer. says: its formula with shapes. output: None if it could not be followed by itself.
+    units: (path, length of the weights, of their gradient, of their change), the largest gradients
+    first; of `count` units."""
 
     path: str
     kind: str
     says: str
-    output: Value
+    output: Value | None
     weights: tuple[Weights, ...]
     units: tuple[tuple[str, float, float, float], ...]
     count: int

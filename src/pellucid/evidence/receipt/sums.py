@@ -125,12 +125,14 @@ def _largest(terms: list[Term], own: str) -> tuple[tuple[Term, ...], float, int]
 # --- backward: a gradient as a sum over examples ----------------------------------------------
 
 
-def shares(passage: Passage, moved: Tensor) -> Tensor:
-    """What each example adds to a weight's gradient, float64 `(batch,)`; their sum is the gradient.
+def shares(passage: Passage, moved: Tensor, batch: int) -> tuple[Tensor, float]:
+    """What each example adds to a weight's gradient, float64 `(batch,)`, and what rows add that are
+    no single example's; together they are what this layer adds to the gradient.
 
     At every place that the weight reaches: blame of the output there, times how far the weight
     moves it.
     """
     each = (passage.blame64 * moved).flatten(1).sum(1)
-    batch = int(passage.example.max()) + 1
-    return torch.zeros(batch, dtype=torch.float64).index_add(0, passage.example, each)
+    sums = torch.zeros(batch + 1, dtype=torch.float64)
+    sums.index_add_(0, passage.example.where(passage.example >= 0, batch), each)
+    return sums[:batch], float(sums[batch])

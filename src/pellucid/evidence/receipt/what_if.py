@@ -21,7 +21,7 @@ from pellucid.errors import ConfigError, did_you_mean
 from pellucid.learning.augment import Augment
 from pellucid.learning.learner import Learner, precision
 from pellucid.learning.loop import endless, seed_step, train
-from pellucid.tasks import Task
+from pellucid.tasks import Objective
 
 FACTOR = 10
 WHAT_IFS = {
@@ -64,7 +64,7 @@ class WhatIf:
         return asdict(self)
 
 
-def what_if(learner: Learner, dataset: Dataset, task: Task, rows: Tensor, name: str) -> WhatIf:
+def what_if(learner: Learner, dataset: Dataset, task: Objective, rows: Tensor, name: str) -> WhatIf:
     """Make the step that comes next as it is, and with one thing changed.
 
     Args:
@@ -112,7 +112,7 @@ def what_if(learner: Learner, dataset: Dataset, task: Task, rows: Tensor, name: 
 class _Trial:
     """The batch of the next step, and the loss on it before and after a step."""
 
-    def __init__(self, learner: Learner, dataset: Dataset, task: Task, rows: Tensor) -> None:
+    def __init__(self, learner: Learner, dataset: Dataset, task: Objective, rows: Tensor) -> None:
         self.plan, self.number, self.task, self.rows = learner.plan, learner.number, task, rows
         self.augment = Augment(learner.plan.augment, dataset.entries)
         plan = learner.plan
@@ -149,10 +149,10 @@ class _Trial:
     def _losses(self, model: nn.Module, batch: Batch) -> Tensor:
         """float64 (batch,): in the step's own floats, with its random changes and its dropout."""
         seed_step(self.plan.seed, self.number, batch.rows.device)
-        inputs = self.augment(batch.inputs)
+        inputs, target = self.task.vary(self.augment(batch.inputs), batch.target)
         with precision(self.plan.precision, batch.rows.device):
             output = copy.deepcopy(model).train()(inputs)
-        return self.task.loss(output, batch.target, self.plan.label_smoothing).double()
+        return self.task.loss(output, target, self.plan.label_smoothing).double()
 
 
 def _faster(learner: Learner) -> Learner:

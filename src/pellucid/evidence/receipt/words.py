@@ -23,6 +23,9 @@ FORMULAS = {
     " are weighted sums of input and old memory, bent",
 }
 """What a layer computes, by its kind."""
+USED_DIRECTLY = (
+    "the network uses these weights itself, in no layer that could be followed by itself"
+)
 
 
 def formula(passage: Passage) -> str:

@@ -85,4 +85,4 @@ def _named(word: str, names: Sequence[str]) -> str:
 
 
 def shown(name: str) -> str:
-    return name.removeprefix("branches.")
+    return name.removeprefix("model.").removeprefix("branches.")
