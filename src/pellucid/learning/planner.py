@@ -31,6 +31,7 @@ from pellucid.learning.recipes import (
     Recipe,
     recipe_for,
 )
+from pellucid.learning.threads import threads
 from pellucid.network.assemble import Blueprint, Model, blueprint, family_of
 from pellucid.tasks import Objective, Task
 
@@ -54,6 +55,15 @@ WORTH_CHANGING = 15
 """Passes over the rows from which on random changes pay: in few passes they only slow learning
 (measured on Fashion-MNIST at 1 to 6 passes)."""
 
+HARDLY_FASTER = 1.1
+"""Several threads that are faster than one by less than this factor are not worth the risk that
+another program wants a core: one thread then loses a share of its time, several most of it."""
+CONTENDED = 1.5
+"""One thread that is faster than several by this factor shows that they wait for each other."""
+
+Precision = Literal["fp32", "bf16"]
+Way = tuple[Precision, int]
+"""Precision and number of threads."""
 Say = Callable[[str], None]
 
 
@@ -277,26 +287,51 @@ def _smallest(data: Ingredients, group: str, family: str) -> Size:
 def _fastest(data: Ingredients, plan: Plan) -> tuple[Plan, float]:
     """The plan with the precision and number of threads that make a step fastest, and its seconds.
 
-    For the small layers of tables one thread is tried too: several wait for each other there more
-    than they compute.
+    One thread is always tried too: several wait for each other, in small layers more than they
+    compute, and where another program wants a core far longer.
     """
-    table = not any(entry.rank > 0 for entry in data.dataset.entries.values())
     cores = torch.get_num_threads()
-    ways: list[tuple[Literal["fp32", "bf16"], int]] = [("fp32", cores)]
-    ways.append(("bf16", cores))
-    if table:
-        ways.append(("fp32", 1))
-    speeds = {}
-    for precision, count in dict.fromkeys(ways):
-        torch.set_num_threads(count)
-        speeds[precision, count] = _step_seconds(data, replace(plan, precision=precision))
-    torch.set_num_threads(cores)
-    precision, count = min(speeds, key=speeds.__getitem__)
-    measured = ", ".join(
-        f"{name} on {n} threads {1000 * seconds:.3g} ms" for (name, n), seconds in speeds.items()
-    )
-    why = plan.why | {"precision": f"a step takes, measured: {measured}"}
+    speeds: dict[Way, float] = {}
+
+    def measure(precision: Precision, count: int) -> None:
+        if (precision, count) not in speeds:
+            with threads(count):
+                own = _step_seconds(data, replace(plan, precision=precision))
+            speeds[precision, count] = own
+
+    measure("fp32", cores)
+    measure("bf16", cores)
+    measure("fp32", 1)
+    if speeds["bf16", cores] < speeds["fp32", cores]:  # where matrices are large
+        measure("bf16", 1)
+    precision, count = fastest(speeds)
+    why = plan.why | {"precision": speeds_in_words(speeds)}
     return replace(plan, precision=precision, threads=count, why=why), speeds[precision, count]
+
+
+def fastest(speeds: dict[Way, float]) -> Way:
+    """The fastest way; one thread where several are hardly faster: who shares no work never waits.
+
+    >>> fastest({("fp32", 2): 1.0, ("fp32", 1): 1.05})
+    ('fp32', 1)
+    >>> fastest({("fp32", 2): 1.0, ("fp32", 1): 1.5})
+    ('fp32', 2)
+    """
+    best = min(speeds, key=speeds.__getitem__)
+    alone = [way for way in speeds if way[1] == 1 and speeds[way] <= HARDLY_FASTER * speeds[best]]
+    return min(alone, key=speeds.__getitem__, default=best)
+
+
+def speeds_in_words(speeds: dict[Way, float]) -> str:
+    """What was measured, and whether threads got in each other's way."""
+    measured = ", ".join(
+        f"{name} on {count} {'thread' if count == 1 else 'threads'} {1000 * seconds:.3g} ms"
+        for (name, count), seconds in speeds.items()
+    )
+    alone = {name: seconds for (name, count), seconds in speeds.items() if count == 1}
+    slower = max((speeds[way] / alone[way[0]] for way in speeds if way[0] in alone), default=1.0)
+    wanted = "; several threads wait for each other more than they compute"
+    return f"a step takes, measured: {measured}{wanted if slower > CONTENDED else ''}"
 
 
 def _step_seconds(data: Ingredients, plan: Plan) -> float:
