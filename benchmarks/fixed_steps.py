@@ -135,8 +135,11 @@ def common(run: Run) -> dict[str, Any]:
 def verdict_of(run: Run) -> str:
     """The verdict's sentence without what it says of times: they are the machine's."""
     sentence: str = run.verdict["sentence"]
-    end = sentence.find("]")
-    return f"{sentence[: end + 1]}." if end > 0 else sentence
+    end = sentence.find("]") + 1
+    if end == 0:
+        return sentence
+    closing = ")" if sentence.count("(", 0, end) > sentence.count(")", 0, end) else ""
+    return f"{sentence[:end]}{closing}."
 
 
 def spread(values: Sequence[float], digits: int) -> str:
@@ -148,6 +151,16 @@ def spread(values: Sequence[float], digits: int) -> str:
     middle = f"{np.mean(values):.{digits}f}"
     ends = f" ({min(values):.{digits}f} to {max(values):.{digits}f})"
     return middle + ends if len(values) > 1 else middle
+
+
+def counted(values: Sequence[float]) -> str:
+    """How many there are with each seed.
+
+    >>> counted([500, 502, 500])
+    '500 to 502'
+    """
+    least, most = min(values), max(values)
+    return f"{least:,.0f} to {most:,.0f}" if most > least else f"{least:,.0f}"
 
 
 def cell(text: object) -> str:

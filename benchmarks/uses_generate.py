@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fixed_steps import FixedSteps, spread
+from benchmarks.fixed_steps import FixedSteps, counted, spread
 from pellucid.config import Plan, Size
 from pellucid.network.decoder import GROUP
 from pellucid.recording.run import Run
@@ -110,7 +110,7 @@ def page(result: dict[str, Any]) -> list[str]:
 
 def table(runs: list[dict[str, Any]]) -> list[str]:
     """The figures as Markdown."""
-    n = f"{runs[0]['characters']:,.0f}"
+    n = counted([one["characters"] for one in runs])
     lines = ["| method | bits per character | sealed characters | seeds |", "|---|---|---|---|"]
     methods = {"network": [one["network"] for one in runs]}
     for name in runs[0]["baselines"]:

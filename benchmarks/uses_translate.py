@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fixed_steps import FixedSteps, cell, spread
+from benchmarks.fixed_steps import FixedSteps, cell, counted, spread
 from pellucid.config import Plan, Size
 from pellucid.network.encoder_decoder import SOURCE
 from pellucid.recording.run import Run
@@ -108,7 +108,7 @@ def page(result: dict[str, Any]) -> list[str]:
 
 def table(runs: list[dict[str, Any]]) -> list[str]:
     """The figures as Markdown."""
-    n = f"{runs[0]['pairs']:,}"
+    n = counted([one["pairs"] for one in runs])
     lines = ["| method | chrF | BLEU | sealed pairs | seeds |", "|---|---|---|---|---|"]
     scores = {"network": [one["network"] for one in runs]}
     scores |= {name: [one["baselines"][name] for one in runs] for name in runs[0]["baselines"]}
