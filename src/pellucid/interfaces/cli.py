@@ -317,8 +317,8 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
         metavar="COLUMN=KIND",
         action="append",
         default=[],
-        help="read a column as number, category, date, text, image, audio, series, words or ignore; "
-        "recommendations: user, item, rating, time or ignore",
+        help="read a column as number, category, date, text, image, audio, series, words or "
+        "ignore; recommendations: user, item, rating, time or ignore",
     )
     verb.add_argument(
         "--ignore", metavar="COLUMN", action="append", default=[], help="leave a column out"
