@@ -143,7 +143,7 @@ class Recommender(Answerer):
             return super().readable(line)
         note = f"   ({line['note']})" if "note" in line else ""
         if isinstance(line["answer"], list):
-            return f"{line['row']:>6}  {', '.join(line['answer'])}{note}"
+            return f"{line['row']:>6}  {'; '.join(line['answer'])}{note}"
         if "low" in line:
             said = f"{line['answer']:.2f}  [{line['low']:.2f}, {line['high']:.2f}]"
             return f"{line['row']:>6}  {said}{note}"

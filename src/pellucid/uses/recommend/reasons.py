@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pellucid.evidence.finding import Finding, Table, unknown
+from pellucid.evidence.finding import Cell, Finding, Table, unknown
 from pellucid.uses.recommend.lists import Moments, top_of
 
 if TYPE_CHECKING:
@@ -115,11 +115,13 @@ def explanation(recommender: Recommender, name: str, item: str | None, seconds: 
     scores = recommender.scores(by, user, history, ratings)
     effect = recommender.effects(by, user, history, ratings, np.array([thing]))[:, 0]
     order = np.argsort(-np.abs(effect), kind="stable")[:10]
-    rated = [float(ratings[place]) if len(ratings) else None for place in order]
-    rows = tuple(
-        (memory.titles[history[place]], value, float(effect[place]))
-        for place, value in zip(order.tolist(), rated, strict=True)
-    )
+    adds = [(memory.titles[history[place]], float(effect[place])) for place in order.tolist()]
+    rows: tuple[tuple[Cell, ...], ...] = tuple(adds)
+    if len(ratings):
+        rows = tuple(
+            (title, float(ratings[place]), added)
+            for place, (title, added) in zip(order.tolist(), adds, strict=True)
+        )
     named, chance = _deletion(recommender, by, user, history, ratings, thing, effect)
     first = memory.titles[history[order[0]]] if len(order) else "nothing"
     up = "raises" if len(order) and effect[order[0]] > 0 else "lowers"
@@ -136,7 +138,8 @@ def explanation(recommender: Recommender, name: str, item: str | None, seconds: 
         + ("the reasons are real" if named > chance else "these reasons are no better than chance"),
         *told,
     )
-    header = ("past item", "rated", f"adds to the {what}")
+    adds_to = f"adds to the {what}"
+    header = ("past item", "rated", adds_to) if len(ratings) else ("past item", adds_to)
     return Finding(
         "explanation",
         title,

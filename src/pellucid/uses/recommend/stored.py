@@ -80,7 +80,7 @@ def restored(head: dict[str, Any], arrays: Arrays) -> Recommender:
     return Recommender(
         model=network,
         size=size,
-        mix=(head["mix"][0], head["mix"][1]),
+        mix=tuple(head.get("mix", (1.0, 0.0))),  # runs from before lists were made together
         memory=memory,
         means=means,
         rater=_rater(head.get("rater"), means, arrays),
