@@ -90,7 +90,7 @@ def page(result: dict[str, Any]) -> list[str]:
         "",
         "## Jane Austen",
         "",
-        f"Five novels to learn from, *Persuasion* sealed: {learned}. {first['parameters']:,}"
+        f"Five novels to learn from, *Persuasion* sealed ({learned}). {first['parameters']:,}"
         f" parameters, {result['steps']:,} steps.",
         "",
         *table(result["runs"]),

@@ -18,7 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid.config import Size
-from pellucid.network.decoder import Memory, causal_attention, described, turns
+from pellucid.network.decoder import (
+    EMBEDDING_RATE,
+    Memory,
+    causal_attention,
+    described,
+    turns,
+)
 from pellucid.network.tap import scope, tap, watched
 from pellucid.network.transformer import (
     Block,
@@ -49,6 +55,8 @@ class EncoderDecoder(nn.Module):
         super().__init__()
         self.vocabulary, self.size, self.places = vocabulary, size, places
         self.embedding = nn.Embedding(vocabulary, size.width)
+        # 200 validation pairs of GIMP's strings after 300 steps, 1 seed: loss 2.82, at rate 1 3.67.
+        self.embedding.weight.rate_scale = EMBEDDING_RATE  # type: ignore[attr-defined]
         nn.init.normal_(self.embedding.weight, std=size.width**-0.5)
         self.readers = nn.ModuleList(
             Block(f"block {number}", size.width, size.dropout)

@@ -35,7 +35,7 @@ SMALL = (
     "It learned from these texts alone: it can go on in their manner, but it knows nothing of the"
     " world and can't answer general questions."
 )
-NETWORK, COUNTS, PACKER, LETTERS = "network", "n-grams", "xz -9", "letter frequencies"
+NETWORK, COUNTS, PACKER, LETTERS = "network", "n-gram model", "xz -9", "letter frequencies"
 
 Parts = dict[str, list[Document]]
 
