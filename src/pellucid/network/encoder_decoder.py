@@ -18,13 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pellucid.config import Size
-from pellucid.network.decoder import (
-    EMBEDDING_RATE,
-    Memory,
-    causal_attention,
-    described,
-    turns,
-)
+from pellucid.network.decoder import Memory, causal_attention, described, turns
 from pellucid.network.tap import scope, tap, watched
 from pellucid.network.transformer import (
     Block,
@@ -39,6 +33,10 @@ from pellucid.network.transformer import (
 SOURCE, ANSWER = "source", "answer so far"
 """Groups of inputs: tokens `(batch, places)`; 0 is padding."""
 PADDING = 0
+VECTOR_RATE = 15.0
+"""The table of vectors learns faster than AdamW's share of Muon's rate: each row is moved only
+where its token occurs, and it is the head too (200 validation pairs of GIMP's strings after 300
+steps, 1 seed: loss 3.67 at 1, 2.82 at 5, 2.62 at 15)."""
 
 
 class EncoderDecoder(nn.Module):
@@ -55,8 +53,7 @@ class EncoderDecoder(nn.Module):
         super().__init__()
         self.vocabulary, self.size, self.places = vocabulary, size, places
         self.embedding = nn.Embedding(vocabulary, size.width)
-        # 200 validation pairs of GIMP's strings after 300 steps, 1 seed: loss 2.82, at rate 1 3.67.
-        self.embedding.weight.rate_scale = EMBEDDING_RATE  # type: ignore[attr-defined]
+        self.embedding.weight.rate_scale = VECTOR_RATE  # type: ignore[attr-defined]
         nn.init.normal_(self.embedding.weight, std=size.width**-0.5)
         self.readers = nn.ModuleList(
             Block(f"block {number}", size.width, size.dropout)

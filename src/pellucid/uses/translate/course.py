@@ -50,7 +50,9 @@ PAIRS = Recipe(
     sizes=(Size(96, 2, 0.1), Size(128, 2, 0.2), Size(192, 3, 0.3), Size(256, 3, 0.3)),
     epochs=(6, 40),
     steps=(300, 1_500),
-    batch=64,
+    # 300 steps of 64 pairs against 600 of 32, GIMP's strings, 200 validation pairs, 1 seed: loss
+    # 2.82 and 2.64.
+    batch=32,
     rate=0.01,
     optimizer="muon",
     weight_decay=0.01,
