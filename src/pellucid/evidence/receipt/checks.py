@@ -127,13 +127,14 @@ def gradient_gap(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> f
 def turned_check(watched: Watched, exact: Exact, zoom: Zoom, seconds: float) -> Check:
     """Gradients against turned weights: the followed one, then two of each parameter."""
     until = time.perf_counter() + seconds
-    gaps = []
+    gaps: list[float] = []
     for name, index in _some_weights(watched, exact, zoom):
-        gaps.append(exact.turn(name, index)[1])
+        missed = exact.turn(name, index)[1]
+        gaps += [] if missed is None else [missed]
         if time.perf_counter() > until:
             break
     what = "gradients: autograd and weights turned up and down"
-    return Check(what, max(gaps), TURNED_TOLERANCE, len(gaps))
+    return Check(what, max(gaps, default=0.0), TURNED_TOLERANCE, len(gaps))
 
 
 def _some_weights(watched: Watched, exact: Exact, zoom: Zoom) -> Iterator[tuple[str, Index]]:

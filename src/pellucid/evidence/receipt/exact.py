@@ -18,6 +18,8 @@ from pellucid.evidence.receipt.passages import doubled
 TURNS = (1e-5, 1e-6, 1e-7)
 """How far a weight is turned up and down, in 64-bit floats. The first is the most exact (to about
 1e-10), but a ReLU or a maximum that switches on the way bends the loss; nearer there are fewer."""
+BENT = 1e-3
+"""At the smallest turn the slopes of both sides of a smooth loss differ far less than this."""
 TURNED_WELL = 1e-5
 """A slope that meets the gradient so well is met: no smaller turn is tried."""
 
@@ -66,9 +68,13 @@ class Exact:
 
     # --- weights turned up and down -----------------------------------------------------------
 
-    def turn(self, name: str, index: Index) -> tuple[Turned, float]:
+    def turn(self, name: str, index: Index) -> tuple[Turned, float | None]:
         """One weight turned up and down, ever less until the slope meets the gradient; and the gap
-        that is left. A wrong gradient is met at no distance."""
+        that is left. A wrong gradient is met at no distance.
+
+        The gap is None where the loss has a bend exactly here, so that it has no slope: a word that
+        stands in a text twice is the largest number twice, until learning tells its places apart.
+        """
         exact = self.gradients[name]
         floor = 1e-3 * float(exact.abs().max()) + 1e-6
         tried = []
@@ -76,7 +82,10 @@ class Exact:
             turned = self._turn_by(turn, name, index)
             tried.append((turned, relative(turned.slope, float(exact[index]), floor)))
             if tried[-1][1] <= TURNED_WELL:
-                break
+                return tried[-1]
+        sides = (tried[-1][0].up - self.loss, self.loss - tried[-1][0].down)
+        if relative(sides[0] / TURNS[-1], sides[1] / TURNS[-1], floor) > BENT:
+            return tried[-1][0], None
         return min(tried, key=lambda one: one[1])
 
     @torch.no_grad()
