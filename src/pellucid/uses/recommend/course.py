@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from pellucid.config import Plan, Settings
 from pellucid.data.columns import RawTable
 from pellucid.data.readers.ratings import find_layout
-from pellucid.errors import PellucidError
+from pellucid.errors import ConfigError, PellucidError
 from pellucid.learning.recipes import Recipe
 from pellucid.recipe.watcher import Watcher
 from pellucid.uses.recommend.answerer import Recommender
@@ -52,7 +52,10 @@ class Recommend(Course):
         table = source.table
         if not isinstance(table, RawTable) or table.target is not None:
             return None
-        roles = understand(table, settings)
+        try:
+            roles = understand(table, settings)
+        except ConfigError:
+            return None  # whoever takes the table says what is wrong with the settings
         if not isinstance(roles, Roles) or not looks_like_events(table, roles):
             return None
         return Reading(0.8, f"{roles.why}, and both come back again and again")
