@@ -96,6 +96,7 @@ def test_live_then_killed(
     page.evaluate("() => { location.hash = '#/live.run/iteration' }")
     page.get_by_text("pellucid resume live.run").wait_for()
     page.evaluate("() => { location.hash = '#/live.run/prediction' }")
+    page.get_by_role("heading", level=1, name="Prediction").wait_for()
     page.keyboard.press("Home")
     page.wait_for_function("bar => document.querySelector(bar).dataset.step === '0'", arg=BAR)
     run = Run(tmp_path / "live.run")

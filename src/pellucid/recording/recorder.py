@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STEP", "Answering", "RunWriter", "record"]
 
-FLUSH_SECONDS = 0.2
+FLUSH_SECONDS = 0.15
 """Losses stay on the device; they are fetched together, five times a second."""
 FLUSH_ROWS = 1024
 
