@@ -97,3 +97,14 @@ def test_a_neuron_of_a_plain_network_has_a_picture_of_weights(learned: Learn) ->
     weight = run.model().get_parameter("branches.file.network.layers.0.weight")
     assert weight.shape[1] == np.prod(part["seen"])
     assert torch.isfinite(weight).all()
+
+
+@pytest.mark.parametrize("kind", ["image", "audio", "series", "text"])
+def test_units_of_a_plain_network_see_the_whole_example(kind: str, tmp_path: Path) -> None:
+    source, _, target = MAKERS[kind](tmp_path)
+    out = tmp_path / "a.run"
+    run = pellucid.learn(source, target, out=out, time=1.5, network="mlp", report=False, quiet=True)
+    (found,) = run.study("features", seconds=2)
+    assert found.known
+    shown = [unit for layer in found.figures["layers"] for unit in layer["shown"]]
+    assert any(unit["examples"] for unit in shown)

@@ -64,6 +64,11 @@ def fields(branch: Branch, entry: Entry) -> dict[str, Field]:
     return dict.fromkeys(_names(branch.network), Field(own.start, own.size, own.step, whole=True))
 
 
+def everything(entry: Entry) -> Field:
+    """What a unit of a plain network sees: the whole example, from a single place."""
+    return Field((0,) * entry.rank, entry.positions, entry.positions)
+
+
 def _own(embed: nn.Module, axes: int) -> Field:
     """What the positions that enter the network stand for."""
     patch = embed.patch if isinstance(embed, Patches) else (1,) * axes

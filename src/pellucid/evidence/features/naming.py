@@ -5,6 +5,7 @@ Names are chosen on rows that were learned from and judged on rows that were not
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -85,7 +86,8 @@ def _kinds(asked: Asked, layer: UnitLayer) -> Iterator[list[Name | None]]:
         words = properties.of_words(*texts)
         if words:
             yield _followed(asked, layer, words, "word", HAVING)
-    if column is not None and column.modality in ("series", "audio") and layer.positions:
+    several = math.prod(layer.positions) > 1
+    if column is not None and column.modality in ("series", "audio") and several:
         yield _in_time(asked, layer, column)
     if layer.group == ACROSS:
         yield from _plain(asked, layer)

@@ -330,7 +330,8 @@ def _order(
     truth = outlines(material.run.info["source"]["path"], material.places)
     mine = [
         one for one in layers
-        if len(one.positions) == 2 and asked.columns[one.group].modality == "image"
+        if len(one.positions) == 2 and one.positions != (1, 1)
+        and asked.columns[one.group].modality == "image"
     ] if truth is not None else []  # fmt: skip
     if truth is None or len(mine) < 2 or material.task.kind != "classify":
         return None

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.config import ACROSS
-from pellucid.evidence.features.field import Field, fields
+from pellucid.evidence.features.field import Field, everything, fields
 from pellucid.network.assemble import Branch, Joined, Model
 from pellucid.network.cnn import Cnn
 from pellucid.network.embed import Patches
@@ -86,12 +86,12 @@ def _layer(model: Model, tap: str, value: Tensor) -> UnitLayer:
     units = value.shape[-1]
     if _members(model, group):
         return UnitLayer(tap, group, f"{name}, member 1", units)
-    if value.ndim == 2:
-        return UnitLayer(tap, group, name, units)
     branch = branch_of(model, group) if group != ACROSS else None
     if branch is None:
         return UnitLayer(tap, group, name, units, tuple(value.shape[1:-1]))
     entry = model.blueprint.entries[group]
+    if branch.whole:
+        return UnitLayer(tap, group, name, units, (1,) * entry.rank, everything(entry))
     return UnitLayer(
         tap, group, name, units, _grid(branch, value, entry.positions), fields(branch, entry)[inner]
     )
