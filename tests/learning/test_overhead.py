@@ -17,19 +17,11 @@ from test_watching import ROWS, TASK, VALID, assert_equal, copies, dataset, lear
 from pellucid.interfaces.studio import trace
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import Step, train
-from pellucid.recording import recorder, watching
 from pellucid.recording.recorder import RunWriter, record
 from pellucid.recording.run import Run
 
 AGREES = 0.3
 STEPS = 600
-
-
-@pytest.fixture
-def thread_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The recorder reads another clock: this thread's."""
-    for module in (recorder, watching):
-        monkeypatch.setattr(module, "perf_counter", time.thread_time)
 
 
 @dataclass
@@ -62,13 +54,14 @@ def recorded(who: Learner, folder: Path, inside: Timed) -> float:
         loss=TASK.loss,
         probe=dataset().take(ROWS[:6]),
         plan=who.plan,
+        now=time.thread_time,
     )
     for _ in looking:
         pass
     return time.thread_time() - began
 
 
-def test_the_manifest_tells_what_recording_costs(tmp_path: Path, thread_clock: None) -> None:
+def test_the_manifest_tells_what_recording_costs(tmp_path: Path) -> None:
     alone, watched, warm = learner(plan(STEPS)), learner(plan(STEPS)), learner(plan(20))
     recorded(warm, RunWriter(tmp_path / "warm").folder, Timed())  # what only the first run pays
     for _ in steps_of(alone):
