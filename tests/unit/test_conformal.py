@@ -126,6 +126,14 @@ def test_sets_are_those_of_crepes(alpha: float, rows: int) -> None:
         assert (inside[:, [number]] == (theirs > 0)).all()
 
 
+def test_a_class_has_a_limit_of_its_own_where_five_of_its_rows_lie_beyond_it() -> None:
+    said, truth = probabilities(600, 3, 2)
+    fewest = np.bincount(truth).min()
+    for alpha, labels in ((0.1, 3), (5 / fewest, 3), (4.9 / fewest, 1), (0.01, 1)):
+        held = hold_classes("classify", said, truth, ONE[:600], alpha=alpha)
+        assert held.labels == labels
+
+
 # --- coverage, measured ---------------------------------------------------------------------------
 
 

@@ -32,8 +32,10 @@ ALPHA = 0.1
 STRICTEST_FIRST, SHORT = (0.01, 0.05, ALPHA), 1.5
 """Sets promise as much as they can while they name so many answers on average: where the answer
 alone is right nine times out of ten, a set that promises no more says nothing."""
-CLASS_ROWS = 50
-"""Held rows that every class needs for a promise of its own."""
+BEYOND = 5
+"""Held rows of every class that must lie beyond its limit for a promise of its own (50 rows where
+90 % are promised, 500 where 99 % are): a limit set by the one strangest row is chance, and covers
+(n + 1) (1 - alpha) rounded up, which of 123 rows is all of them."""
 BIN_ROWS, MOST_BINS = 100, 5
 """Held rows that an interval's width rests on where widths differ with the size of the answer."""
 MOST_ROWS = 10_000
@@ -222,14 +224,14 @@ def hold_classes(
 ) -> Held:
     """Held rows of a question with classes, grades or tags.
 
-    Every class makes its own promise where each has at least 50 held rows: a rare class is then
-    not missed more often than others.
+    Every class makes its own promise where each has the rows for it (`BEYOND`): a rare class is
+    then not missed more often than others.
     """
     scores = truth_scores(kind, answer_scores(kind, probability, method), truth)
     label = np.zeros(len(scores), dtype=np.int32)
     if kind == "classify" and groups is None and len(truth):
         counts = np.bincount(np.asarray(truth, dtype=np.int64), minlength=probability.shape[1])
-        if counts.min() >= max(CLASS_ROWS, fewest(alpha)):
+        if counts.min() >= BEYOND / alpha - TINY:
             label = np.asarray(truth, dtype=np.int32)
     return _held(scores, network, label, group_weights(groups, len(scores)))
 
