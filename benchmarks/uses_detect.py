@@ -215,8 +215,11 @@ def docs() -> Path:
 def verdict_of(found: dict[str, Any]) -> str:
     """The verdict's sentence without what it says of times: they are the machine's."""
     sentence: str = found["sentence"]
-    end = sentence.find("]")
-    return sentence[: end + 1] + "." if end > 0 else sentence
+    end = sentence.find("]") + 1
+    if end == 0:
+        return sentence
+    closing = ")" if sentence.count("(", 0, end) > sentence.count(")", 0, end) else ""
+    return f"{sentence[:end]}{closing}."
 
 
 def main() -> None:

@@ -511,10 +511,8 @@ def test_probabilities_are_those_of_a_logistic_curve() -> None:
     for _ in range(300):
         truth.append(Things(np.array([0]), np.array([[10.0, 10, 30, 30]])))
         score, far = random.random(), [50.0, 50, 70, 70]
-        right = random.random() < score**2
-        found.append(
-            Boxes(np.array([0]), np.array([score]), truth[-1].boxes if right else np.array([far]))
-        )
+        boxes = truth[-1].boxes if random.random() < score**2 else np.array([far])
+        found.append(Boxes(np.array([0]), np.array([score]), boxes))
     fitted = Sureness.fit(truth, found, 1)
     scores, right, count = judged(truth, found, 1)
     assert count == 300
