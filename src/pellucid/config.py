@@ -60,7 +60,8 @@ class Settings:
         network: "auto", or the family to use: "mlp", "tabm", "cnn", "ngrams", "rnn",
             "transformer".
         kinds: Column name -> modality, overriding what was recognized (`--as rating=category`); or
-            its role in a recommendation: user, item, rating or time.
+            the target's grades, the lowest first ("calm<alert<alarm"); or its role in a
+            recommendation: user, item, rating or time.
         task: "auto", or "classify", "tags", "grades", "regress".
         group: Column whose equal values must stay on one side of every split.
         order: Column of times; test rows are then the latest.

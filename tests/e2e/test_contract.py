@@ -61,6 +61,8 @@ def lines_of(kind: str) -> tuple[list[dict[str, Any]], list[str]]:
             row["tags"] = [name for name, on in (("big", x > 0), ("red", y > 0)) if on]
         elif kind == "grades":
             row["stars"] = int(np.clip(round(x + 3), 1, 5))
+        elif kind == "words in order":
+            row["risk"] = ("low", "medium", "high")[int(np.clip(round(x + 1), 0, 2))]
         elif kind == "regress":
             row["price"] = round(100 + 10 * x + y, 3)
         else:
@@ -69,6 +71,7 @@ def lines_of(kind: str) -> tuple[list[dict[str, Any]], list[str]]:
     words = {
         "tags": ["--target", "tags"],
         "grades": ["--target", "stars", "--task", "grades"],
+        "words in order": ["--target", "risk", "--task", "grades"],
         "several": ["--target", "north,east"],
     }
     return rows, words.get(kind, [])
@@ -93,7 +96,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return make
 
 
-ANSWERS = {"classify": str, "tags": list, "grades": str, "regress": float, "several": dict}
+ANSWERS = {
+    "classify": str,
+    "tags": list,
+    "grades": str,
+    "words in order": str,
+    "regress": float,
+    "several": dict,
+}
 
 
 @pytest.mark.parametrize("kind", ANSWERS)
@@ -104,7 +114,7 @@ def test_lines_of_predict(kind: str, trained: Callable[[str], Path], say: Say) -
     rows, _ = lines_of(kind)
     for line in lines:
         assert isinstance(line["answer"], ANSWERS[kind])
-        if kind in ("classify", "grades"):
+        if kind in ("classify", "grades", "words in order"):
             shares = line["probabilities"]
             trust = {"set", "set_holds", "unlike"}
             assert set(line) == {"row", "answer", "probability", "probabilities"} | trust
@@ -113,6 +123,8 @@ def test_lines_of_predict(kind: str, trained: Callable[[str], Path], say: Say) -
             assert line["probability"] == shares[line["answer"]]
             if kind == "classify":
                 assert line["probability"] == max(shares.values())
+            if kind == "words in order":
+                assert list(shares) == ["low", "medium", "high"]
         elif kind == "tags":
             shares = line["probabilities"]
             assert set(shares) == {"big", "red"}

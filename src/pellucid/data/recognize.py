@@ -19,6 +19,8 @@ from pellucid.data.columns import Column, RawColumn, RawTable, Reading
 from pellucid.data.glance import name_words, present, shown
 from pellucid.data.leaks import LOOK, Leak, find_leaks
 from pellucid.data.modalities import MODALITIES
+from pellucid.data.oddities import oddities
+from pellucid.data.scales import BETWEEN
 from pellucid.data.target import Question, find_targets, read_question, target_values
 from pellucid.errors import ConfigError, DataError, did_you_mean
 
@@ -63,6 +65,7 @@ class Recognized:
     the columns could be, the target first, then by sureness. warnings: what a person should know
     before trusting figures. unlabeled: row -> why it has no usable target; such rows are to be
     set aside. group: a column whose equal values should stay on one side of every split.
+    scale: grades that are words, the lowest first.
     """
 
     columns: list[Column]
@@ -73,6 +76,7 @@ class Recognized:
     warnings: list[str] = field(default_factory=list)
     unlabeled: dict[int, str] = field(default_factory=dict)
     group: Choice | None = None
+    scale: list[str] = field(default_factory=list)
 
     def inputs(self) -> list[Column]:
         """The columns to learn from, in the table's order."""
@@ -103,7 +107,7 @@ def recognize(table: RawTable, settings: Settings) -> Recognized:
     names, why = find_targets(table, settings, readings)
     question = read_question(table, settings, readings, names, why)
     found = Recognized([], names, question.task, question.why, unlabeled=question.unlabeled)
-    found.candidates = _task_candidates(question)
+    found.candidates, found.scale = _task_candidates(question), question.scale
     found.warnings = list(question.warnings)
     targets = {column.name: column for column in question.columns}
     for name, raw in table.columns.items():
@@ -113,6 +117,7 @@ def recognize(table: RawTable, settings: Settings) -> Recognized:
     _check_leaks(table, settings, found)
     _keep_something(table, found)
     found.group = _find_group(table, settings, found)
+    found.warnings += oddities(table, found.columns)
     return found
 
 
@@ -163,7 +168,7 @@ def _check_settings(table: RawTable, settings: Settings) -> None:
                 fix=did_you_mean(name, table.columns),
             )
     for name, kind in settings.kinds.items():
-        if kind not in MODALITIES and kind != IGNORE:
+        if kind not in MODALITIES and kind != IGNORE and BETWEEN not in kind:
             raise ConfigError(
                 f"there is no kind '{kind}' to read a column as",
                 where=f"--as {name}={kind}",
@@ -203,6 +208,12 @@ def _read_input(
     if by_setting:
         return Column(raw.name, best, "ignored", by_setting)
     asked = settings.kinds.get(raw.name)
+    if asked is not None and BETWEEN in asked:
+        raise ConfigError(
+            f"'{raw.name}' is not the target, and only answers are grades",
+            where=f"--as {raw.name}={asked}",
+            fix=f"name it with --target {shlex.quote(raw.name)}, or leave this out",
+        )
     if asked is not None:
         _check_forced(table, raw, asked)
         return Column(raw.name, asked, "input", f"as asked by --as {raw.name}={asked}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from pellucid.config import Settings
 from pellucid.data.columns import Column, RawColumn, RawTable, Reading
 from pellucid.data.glance import name_words, present, shown
 from pellucid.data.modalities import MODALITIES
+from pellucid.data.scales import BETWEEN, order_of, written
 from pellucid.errors import ConfigError, DataError, did_you_mean
 
 TASK_NAMES = ("classify", "tags", "grades", "regress")
@@ -48,6 +49,8 @@ _AMOUNT_WORDS = frozenset(
     | {"hours", "amount", "total", "income", "sales", "size", "length", "weight", "height"}
 )
 
+_MOST_GRADES = 11
+
 
 @dataclass(frozen=True)
 class TaskReading:
@@ -64,7 +67,7 @@ class Question:
 
     columns: the target columns, role "target", with the layout that reads them in `fitted`.
     readings: the ways to understand the target, the chosen one first.
-    unlabeled: row -> why it has no usable target.
+    unlabeled: row -> why it has no usable target. scale: grades that are words, the lowest first.
     """
 
     columns: list[Column]
@@ -73,6 +76,7 @@ class Question:
     readings: list[TaskReading]
     unlabeled: dict[int, str]
     warnings: list[str]
+    scale: list[str] = field(default_factory=list)
 
 
 def target_values(column: Column, raw: RawColumn) -> RawColumn:
@@ -212,7 +216,33 @@ def read_question(
     if chosen and others and _asked(settings, raw) is None and others[0].sure > chosen.sure - 0.3:
         warnings.insert(0, f"the target '{raw.name}' can be read in two ways: {sentence}")
     first = [chosen] if chosen else [TaskReading(task, 1.0, "as asked")]
-    return Question([column], task, sentence, [*first, *others], unlabeled, warnings)
+    worded = task == "grades" and column.modality == "category"
+    scale = _scale(table, settings, raw) if worded else []
+    return Question([column], task, sentence, [*first, *others], unlabeled, warnings, scale)
+
+
+def _scale(table: RawTable, settings: Settings, raw: RawColumn) -> list[str]:
+    """Grades that are words, the lowest first: as a person says, or in a usual order."""
+    words = {str(value).strip() for value in raw.values[~raw.missing()]}
+    said = settings.kinds.get(raw.name, "")
+    scale = written(said) if BETWEEN in said else order_of(words)
+    if scale is None:
+        some = BETWEEN.join(sorted(words)[:5])
+        raise ConfigError(
+            f"no order is known for the grades {', '.join(map(shown, sorted(words)[:5]))}",
+            where=f"{table.name}, column '{raw.name}'",
+            fix=f"say it from the lowest to the highest, --as '{raw.name}={some}', or use"
+            " --task classify",
+        )
+    lacking = sorted(words.difference(scale))
+    if lacking or len(set(scale)) < len(scale):
+        what = f"lacks {shown(lacking[0])}" if lacking else "names a grade twice"
+        raise ConfigError(
+            f"the scale {shown(said)} {what}",
+            where=f"--as {raw.name}={said}",
+            fix=f"name each of its {len(words):,} different values once, the lowest first",
+        )
+    return scale
 
 
 def _empty(table: RawTable, name: str) -> DataError:
@@ -272,6 +302,8 @@ def _asked(settings: Settings, raw: RawColumn) -> str | None:
         return settings.task
     if kind is None:
         return None
+    if BETWEEN in kind:
+        return "grades"
     if kind not in _TASK_OF_KIND:
         raise ConfigError(
             f"the target can't be read as {kind}",
@@ -308,7 +340,11 @@ def _textual(values: np.ndarray) -> list[TaskReading]:
         return []
     first = ", ".join(shown(name, 24) for name, _ in counts.most_common(3))
     more = " ..." if len(counts) > 3 else ""
-    return [TaskReading("classify", 0.95, f"{len(counts):,} different words: {first}{more}")]
+    found = [TaskReading("classify", 0.95, f"{len(counts):,} different words: {first}{more}")]
+    scale = order_of(counts) if 2 < len(counts) <= _MOST_GRADES else None
+    if scale:
+        found.append(TaskReading("grades", 0.5, f"in order, {f' {BETWEEN} '.join(scale)}"))
+    return found
 
 
 def _numeric(name: str, values: np.ndarray, why: str) -> list[TaskReading]:
@@ -407,7 +443,9 @@ def _decode(
 ) -> tuple[Column, dict[int, str], list[str]]:
     """The target's values, the rows that lack one, and what is odd about them."""
     kind = _KIND_OF_TASK[task]
-    if task == "grades" and not _mostly_numbers(raw):
+    if task == "grades" and (
+        BETWEEN in settings.kinds.get(raw.name, "") or not _mostly_numbers(raw)
+    ):
         kind = "category"
     if kind == "number" and not _mostly_numbers(raw):
         raise ConfigError(

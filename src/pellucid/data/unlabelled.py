@@ -26,7 +26,8 @@ def worth_trying(
     """Whether to learn from rows without an answer, and why, in words."""
     if not unlabelled:
         return False, ""
-    counts = f"{unlabelled:,} rows have no answer, {labelled:,} have one"
+    none = "row has" if unlabelled == 1 else "rows have"
+    counts = f"{unlabelled:,} {none} no answer, {labelled:,} have one"
     if asked != "auto":
         said = "as asked with --unlabelled"
         return asked == "use", f"{counts}; {'tried' if asked == 'use' else 'left out'} {said}"

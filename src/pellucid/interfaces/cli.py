@@ -318,7 +318,8 @@ def _add_settings(verb: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         help="read a column as number, category, date, text, image, audio, series, words or "
-        "ignore; recommendations: user, item, rating, time or ignore",
+        "ignore; the target as grades: 'risk=calm<alert<alarm', the lowest first; "
+        "recommendations: user, item, rating, time or ignore",
     )
     verb.add_argument(
         "--ignore", metavar="COLUMN", action="append", default=[], help="leave a column out"

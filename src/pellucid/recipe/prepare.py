@@ -25,6 +25,7 @@ from pellucid.errors import DataError
 from pellucid.learning.planner import RowIngredients
 from pellucid.recipe.watcher import Watcher
 from pellucid.tasks import TASKS, Task
+from pellucid.tasks.grades import Grades
 
 
 @dataclass
@@ -279,6 +280,8 @@ def _question(table: RawTable, recognized: Recognized, ledger: Ledger) -> tuple[
             fix="mend or replace these; 'pellucid check' shows how each column was understood",
         )
     task = TASKS[recognized.task].fit([target.take(rows) for target in targets])
+    if isinstance(task, Grades):
+        task.order(recognized.scale)
     target, problems = task.encode(targets)
     for row, why in problems.items():
         ledger.set_aside(row, why)

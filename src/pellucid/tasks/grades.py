@@ -29,6 +29,11 @@ class Grades(Classify):
         super().__init__(name, classes)
         self.outputs = len(classes) - 1
 
+    def order(self, scale: list[str]) -> None:
+        """Grades that are words come in the order of this scale; numbers are in order already."""
+        if scale:
+            self.classes.sort(key=scale.index)
+
     def loss(self, output: Tensor, target: Tensor, smoothing: float = 0.0) -> Tensor:
         output = wide(output)
         steps = torch.arange(self.outputs, device=target.device)
