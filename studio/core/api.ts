@@ -24,15 +24,31 @@ export class HttpSource implements Source {
     return (await this.get(path)).arrayBuffer();
   }
 
-  /** Ask for something that needs the model, or that changes something. */
-  async post<T>(path: string, body: unknown): Promise<T> {
+  /**
+   * Ask for something that needs the model, or that changes something.
+   *
+   * onpiece: takes each piece of an answer that comes line by line; the last line is the answer.
+   */
+  async post<T>(path: string, body: unknown, onpiece?: (piece: string) => void): Promise<T> {
     const form = body instanceof FormData;
     const answer = await this.fetch(path, {
       method: "POST",
       body: form ? body : JSON.stringify(body),
       ...(form ? {} : { headers: { "Content-Type": "application/json" } }),
     });
-    return (await answer.json()) as T;
+    if (!answer.headers.get("content-type")?.includes("ndjson")) return (await answer.json()) as T;
+    let last = {} as Told;
+    try {
+      for await (const line of linesOf(answer.body!)) {
+        last = JSON.parse(line) as Told;
+        if (last.piece !== undefined) onpiece?.(last.piece);
+      }
+    } catch {
+      throw lost(path);
+    }
+    if (last.error) throw new Refusal(last.error.what, last.error.where, last.error.fix, 400);
+    if (last.piece !== undefined) throw lost(path); // the end never came
+    return last as T;
   }
 
   url(path: string): string {
@@ -48,11 +64,33 @@ export class HttpSource implements Source {
     try {
       answer = await fetch(this.root + path, { credentials: "same-origin", ...init });
     } catch {
-      throw new Refusal("Lost contact with the program", path, "Is it still running?", 0);
+      throw lost(path);
     }
     if (answer.ok) return answer;
     throw await refusal(answer, path);
   }
+}
+
+interface Told {
+  piece?: string;
+  error?: { what: string; where: string; fix: string };
+}
+
+/** The lines of a stream, each as soon as it is whole. */
+export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  const [reader, decoder] = [stream.getReader(), new TextDecoder()];
+  let begun = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    const lines = (begun + decoder.decode(value, { stream: !done })).split("\n");
+    begun = lines.pop()!;
+    yield* lines;
+    if (done) return;
+  }
+}
+
+function lost(path: string): Refusal {
+  return new Refusal("Lost contact with the program", path, "Is it still running?", 0);
 }
 
 async function refusal(answer: Response, path: string): Promise<Refusal> {

@@ -21,8 +21,9 @@ export interface ReceiptValue {
 export interface ReceiptAnswer {
   name: string;
   output: number;
-  predicted: number;
-  wanted: number;
+  /** null: a number by itself says nothing yet; the loss hangs on many together. */
+  predicted: number | null;
+  wanted: number | null;
   blame: number;
 }
 

@@ -61,6 +61,8 @@ export interface Order {
   value?: unknown;
   steps?: number[];
   name?: string;
+  /** Tell what is written piece by piece. */
+  pieces?: boolean;
 }
 
 /** JSON where no files come along, else a form with the files and the rest as its part "order". */

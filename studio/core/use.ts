@@ -41,7 +41,7 @@ export interface PointsData {
 }
 
 /** Chapters and rooms that speak of an answer, which a use says in its own way. */
-const ANSWERS: readonly Place[] = ["prediction", "loss", "explain", "try", "iteration", "results", "findings"];
+const ANSWERS: readonly Place[] = ["prediction", "loss", "explain", "try", "results", "findings"];
 
 /** Whether this place of a run is told by its findings. */
 export function toldByFindings(manifest: Manifest | null, place: Place): boolean {

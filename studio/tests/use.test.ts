@@ -8,6 +8,7 @@ describe("runs of a use", () => {
     expect(toldByFindings(use, "prediction")).toBe(true);
     expect(toldByFindings(use, "try")).toBe(true);
     expect(toldByFindings(use, "loop")).toBe(false);
+    expect(toldByFindings(use, "iteration")).toBe(false); // a step is a step, whatever is learned
     expect(toldByFindings({} as Manifest, "prediction")).toBe(false);
     expect(toldByFindings(null, "prediction")).toBe(false);
   });

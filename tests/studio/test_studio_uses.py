@@ -189,6 +189,52 @@ def test_a_text_goes_on(asking: Asking) -> None:
 
 
 @of("generate")
+def test_a_text_comes_piece_by_piece(asking: Asking) -> None:
+    """A line for each piece as the model says it, then the answer that comes without pieces; what
+    is refused before the first piece is refused as ever."""
+    from pellucid.uses.generate.sampling import Manner
+
+    value = {"text": "The red cat", "temperature": 0.5, "top_p": 0.9, "tokens": 12, "seed": 3}
+    order = {"name": "on", "value": value}
+    answer = asking.studio.post(f"{asking.address}/predict", json={**order, "pieces": True})
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    assert answer.headers["cache-control"] == "no-store"
+    *pieces, whole = map(json.loads, answer.text.splitlines())
+    manner = Manner(tokens=12, temperature=0.5, top_p=0.9, seed=3)
+    assert [one["piece"] for one in pieces] == list(asking.model.answer("The red cat", manner))
+    assert len(pieces) > 3
+    assert whole == asking.ask("on", value)
+    for wrong in ({"tokens": 500}, {"text": "x" * 20_001}):
+        order = {"name": "on", "value": {**value, **wrong}, "pieces": True}
+        refused = asking.studio.post(f"{asking.address}/predict", json=order)
+        assert refused.status_code == 400
+        assert refused.json()["error"]["fix"]
+    plain = {"name": "surprise", "value": {"text": "The red cat"}, "pieces": True}
+    answer = asking.studio.post(f"{asking.address}/predict", json=plain)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["shown"]["sentence"]
+
+
+@pytest.mark.parametrize("asking", ["generate", "recommend", "verify"], indirect=True)
+def test_a_step_is_made_again(asking: Asking) -> None:
+    """What `pellucid step` tells of the run, and a what-if on a copy."""
+    from pellucid.uses.next_step import next_step
+
+    told = asking.studio.post(f"{asking.address}/iteration", json={"at": 0})
+    assert told.status_code == 200, told.text
+    expected = json.loads(json.dumps(next_step(asking.folder, at=0).as_json()))
+    found = told.json()
+    checks, again = found.pop("checks"), expected.pop("checks")
+    assert found == expected
+    assert [one["what"] for one in checks] == [one["what"] for one in again]
+    assert found["checked"]
+    order = {"at": 0, "what_if": "rate x10"}
+    other = asking.studio.post(f"{asking.address}/iteration", json=order).json()
+    assert other["plain"]["before"] == pytest.approx(found["loss"]["batch"], rel=1e-6)
+    assert other["rates"][1] == pytest.approx(10 * other["rates"][0])
+
+
+@of("generate")
 def test_surprise_is_that_of_predict(asking: Asking) -> None:
     """The bits of all parts add up to what `predict` says of the text."""
     text = f"The red cat sleeps {HOSTILE}"

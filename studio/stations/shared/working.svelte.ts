@@ -12,8 +12,8 @@ export class Working {
   total = $state(0);
   private number = 0;
 
-  /** null: it was refused, or something else was asked in the meantime. */
-  async ask<T>(path: string, body: unknown): Promise<T | null> {
+  /** null: it was refused, or something else was asked in the meantime. onpiece: see `api.post`. */
+  async ask<T>(path: string, body: unknown, onpiece?: (piece: string) => void): Promise<T | null> {
     const run = studio.view.run;
     if (run === null) return null;
     const mine = ++this.number;
@@ -22,7 +22,7 @@ export class Working {
     [this.what, this.done, this.total] = ["", 0, 0];
     const unfollow = this.follow(run, mine);
     try {
-      const found = await api.post<T>(`runs/${encodeURIComponent(run)}/${path}`, body);
+      const found = await api.post<T>(`runs/${encodeURIComponent(run)}/${path}`, body, (piece) => mine === this.number && onpiece?.(piece));
       return mine === this.number ? found : null;
     } catch (error) {
       if (mine === this.number) this.problem = asRefusal(error);

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Found = TypeVar("Found")
 MOST_ANSWERS = 200
 """Rows of an uploaded table that are answered."""
-KEPT = {"bundle": 4, "reference": 4, "prepared": 1, "facts": 1, "ready": 1}
+KEPT = {"bundle": 4, "reference": 4, "prepared": 1, "course": 1, "facts": 1, "ready": 1}
 """How many of each stay in memory."""
 STEP_SECONDS, STUDY_SECONDS, EXPLAIN_SECONDS = 20.0, 30.0, 2.0
 MOST_SECONDS = 600.0
@@ -303,8 +303,8 @@ def iteration(asker: Asker, run: Run, order: dict[str, Any]) -> dict[str, Any]:
         order: `at` (updates before the step, "final", or by default the last kept ones),
             `example`, `zoom`, `what_if`, `seconds`.
     """
-    from pellucid.recipe.next_step import receipt_of, stand, step_before, what_if_of
-    from pellucid.recipe.study import check_done, material_from
+    from pellucid.recipe.next_step import receipt_of, step_before, what_if_of
+    from pellucid.recipe.study import check_done
 
     seconds = seconds_in(order, STEP_SECONDS)
     with asker.turn(run, "making one step again") as watcher:
@@ -313,8 +313,7 @@ def iteration(asker: Asker, run: Run, order: dict[str, Any]) -> dict[str, Any]:
         number = step_before(run, at if at is None else str(at))
 
         def make() -> Ready:
-            material = material_from(run, asker.prepared(run, watcher), watcher)
-            return stand(run, material, number, watcher, seconds)
+            return _standing(asker, run, number, watcher, seconds)
 
         ready = asker.kept("ready", run, make, (number, seconds))
         name = order.get("what_if")
@@ -325,6 +324,21 @@ def iteration(asker: Asker, run: Run, order: dict[str, Any]) -> dict[str, Any]:
             raise ConfigError("'example' is no place in the batch", where="example", fix="0 or 1")
         receipt = receipt_of(ready, watcher, example, None if zoom is None else str(zoom))
         return receipt.as_json()
+
+
+def _standing(
+    asker: Asker, run: Run, number: int | None, watcher: Watcher, seconds: float
+) -> Ready:
+    """The network after `number` updates, about to make the next one."""
+    from pellucid.recipe import next_step as of_rows
+    from pellucid.recipe.study import material_from
+    from pellucid.uses import next_step as of_uses
+
+    if run.info.get("use") is None:
+        material = material_from(run, asker.prepared(run, watcher), watcher)
+        return of_rows.stand(run, material, number, watcher, seconds)
+    course = asker.kept("course", run, lambda: of_uses.course_again(run, watcher))
+    return of_uses.stand(run, course, number, watcher, seconds)
 
 
 def seconds_in(order: dict[str, Any], default: float) -> float:

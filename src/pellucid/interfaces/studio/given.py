@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +39,8 @@ class Given:
     value: one row, column -> value; or the value of the only column. files: column, or "file" ->
     what was uploaded. row: instead of all that, a row of the source. steps: of the weights to go
     back to; an empty list: all kept ones. name: class, tag or target to explain. model: who
-    answers; by default the one that was kept.
+    answers; by default the one that was kept. pieces: whether an answer that is written is wanted
+    piece by piece; tell: then takes each piece, as soon as it is there.
     """
 
     value: Any = None
@@ -49,6 +50,8 @@ class Given:
     name: str | None = None
     model: str | None = None
     seconds: float | None = None
+    pieces: bool = False
+    tell: Callable[[str], None] | None = None
 
     def source(self, columns: list[Column]) -> Any:
         """What `predict` takes: the path of an upload, or one row as a dict.
@@ -244,6 +247,7 @@ def _read(order: dict[str, Any], files: dict[str, Path]) -> Given:
         name=None if name is None else str(name),
         model=model,
         seconds=seconds,
+        pieces=order.get("pieces") is True,
     )
 
 

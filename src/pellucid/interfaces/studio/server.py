@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import anyio
+import anyio.from_thread
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pellucid import __version__
 from pellucid.errors import PellucidError
@@ -246,9 +248,81 @@ def _run_routes(studio: Studio) -> list[Route]:
         ask_for("iteration", ask.iteration),
         ask_for("study", ask.study),
         ask_for("vary", vary.vary),
-        about("predict", ask.predict),
+        Route("/api/runs/{run}/predict", Predicting(studio, run_of), methods=["POST"]),
         about("explain", ask.explain),
     ]
+
+
+@dataclass
+class Predicting:
+    """Answers one example; what is written, if the page wants it so, piece by piece: a line
+    `{"piece": TEXT}` for each, and at the end a line with what would have been the answer, or with
+    `{"error"}`. As long as there was no piece, answers and errors are as everywhere else."""
+
+    studio: Studio
+    run_of: Callable[[Request], Run]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        run = await run_in_threadpool(self.run_of, request)
+        async with given(request) as example:
+            lines = Lines(request, send)
+            if example.pieces:
+                example = replace(example, tell=lines.tell)
+            try:
+                answer = await _in_turn(self.studio, request, ask.predict, run, example)
+            except PellucidError as error:
+                if not lines.begun:
+                    raise
+                answer = error_response(error)
+            except PageLeft:
+                return
+            if lines.begun:
+                await lines.write(bytes(answer.body), more=False)
+            else:
+                await answer(scope, receive, send)
+
+
+class PageLeft(Exception):
+    """Nobody waits for the rest of an answer."""
+
+
+@dataclass
+class Lines:
+    """An answer in lines, each sent when it is there."""
+
+    request: Request
+    send: Send
+    begun: bool = False
+
+    def tell(self, piece: str) -> None:
+        """Send a piece from the thread that writes.
+
+        Raises:
+            PageLeft: The page was closed, or asks something else.
+        """
+        anyio.from_thread.run(self._piece, piece)
+
+    async def _piece(self, piece: str) -> None:
+        if await self.request.is_disconnected():
+            raise PageLeft
+        text = json.dumps({"piece": piece}, ensure_ascii=False)
+        try:
+            await self.write(text.encode(errors="replace"), more=True)
+        except OSError as error:
+            raise PageLeft from error
+
+    async def write(self, line: bytes, *, more: bool) -> None:
+        """Send one line; the first one opens the answer, the last one ends it."""
+        if not self.begun:
+            self.begun = True
+            headers = [
+                (b"content-type", b"application/x-ndjson"),
+                (b"cache-control", LIVE.encode()),
+            ]
+            await self.send({"type": "http.response.start", "status": 200, "headers": headers})
+        body = {"type": "http.response.body", "body": line + b"\n", "more_body": more}
+        await self.send(body)
 
 
 async def _in_turn(

@@ -109,4 +109,4 @@ def _asked(desk: Desk[Any], given: Given) -> Asked:
                 f"there is no field '{other:.40}'", where=name, fix=did_you_mean(other, fields)
             )
     seconds = min(given.seconds or SECONDS, MOST_SECONDS)
-    return Asked(name, value, given.files, given.model, seconds)
+    return Asked(name, value, given.files, given.model, seconds, given.tell)

@@ -7,7 +7,7 @@ shows the finding that comes back, as it shows every other one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
@@ -68,13 +68,17 @@ class Way:
 
 @dataclass(frozen=True)
 class Asked:
-    """What somebody entered: `values` of fields, and `files`."""
+    """What somebody entered: `values` of fields, and `files`.
+
+    tell: takes each piece of an answer that is written, as soon as it is there.
+    """
 
     way: str
     values: dict[str, Any]
     files: dict[str, Path]
     model: str | None = None
     seconds: float = 2.0
+    tell: Callable[[str], None] | None = None
 
     def text(self, name: str) -> str:
         """What was typed, without blanks around it; "" for nothing.

@@ -63,8 +63,13 @@ class GenerateDesk(Desk[LanguageModel]):
             top_p=asked.number(TOP_P),
             seed=round(asked.number(SEED)),
         )
-        said = "".join(self.model.answer(text, manner))
         between = "\n" if self.model.dialogues and text else ""
+        written = []
+        for piece in self.model.answer(text, manner):
+            written.append(piece)
+            if asked.tell is not None:
+                asked.tell(piece)
+        said = "".join(written)
         parts = [{"text": text + between, "weight": 0.0}, {"text": said, "weight": WRITTEN}]
         sentence = (
             f"It wrote {len(said):,} characters, which are marked."
