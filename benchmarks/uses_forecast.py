@@ -56,7 +56,12 @@ def run(seeds: int = SEEDS, seconds: float = ENOUGH) -> dict[str, Any]:
                     continue
                 source = fetch(name)
                 settings = Settings(
-                    task="forecast", target=source.target, time=seconds, seed=seed, record=False
+                    task="forecast",
+                    target=source.target,
+                    time=seconds,
+                    seed=seed,
+                    keep="best",
+                    record=False,
                 )
                 done = learn(source.train, settings, Watcher(), out=Path(home) / f"{name}{seed}")
                 runs[str(seed)] = _of(done)
@@ -115,9 +120,9 @@ commit {found["commit"]}). The series are those that open packages carry:
 ## How good
 
 MASE on the sealed windows, the latest part of each set: 1 is the usual error of repeating the last
-season, smaller is better. The network, and who is kept for use because validation windows prefer
-it (the network, the classical method that is best there, or the mean of both): mean ± standard
-deviation over seeds; the classical methods have no seed. {_steps(found["sets"])}
+season, smaller is better. The network, and who is kept with `--keep best` because validation
+windows prefer it (the network, the classical method that is best there, or the mean of both): mean
+± standard deviation over seeds; the classical methods have no seed. {_steps(found["sets"])}
 
 {_scores(found["sets"])}
 

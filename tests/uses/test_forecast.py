@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -581,7 +582,7 @@ def test_lines_in_closed_form_find_a_linear_law() -> None:
     origins = np.arange(8, 398)
     past = torch.tensor(np.stack([values[o - 8 : o] for o in origins]), dtype=torch.float32)
     target = torch.tensor(np.stack([values[o : o + 2] for o in origins]), dtype=torch.float32)
-    asked = Asked(past, target)
+    asked = Asked(past, target, torch.ones(len(past)))
     begin = beginning(asked, asked, torch.tensor(origins), torch.zeros(0), geometry)
     assert begin.penalty < 0.1
     found, level, spread = normalize(past, 1)
@@ -629,10 +630,49 @@ def test_rising_series_begin_with_smoothing_and_jumping_ones_do_not() -> None:
         origins = np.arange(12, 496)
         past = torch.tensor(np.stack([values[o - 12 : o] for o in origins]), dtype=torch.float32)
         target = torch.tensor(np.stack([values[o : o + 4] for o in origins]), dtype=torch.float32)
-        learn, check = Asked(past[:400], target[:400]), Asked(past[404:], target[404:])
+        number = torch.ones(len(past))
+        learn = Asked(past[:400], target[:400], number[:400])
+        check = Asked(past[404:], target[404:], number[404:])
         order = torch.tensor(origins[:400])
         begin = beginning(learn, check, order, torch.zeros(0), geometry)
         assert begin.name == name
+
+
+def test_series_of_different_kinds_begin_with_sums_of_their_own() -> None:
+    rng = np.random.default_rng(2)
+    geometry = Geometry(context=12, horizon=3, season=1, channels=1, ahead=0, series=3)
+    walk, noise = np.cumsum(rng.normal(size=300)), rng.normal(size=300)
+    few = np.full(300, np.nan)  # the third has no windows at all
+    origins = np.arange(12, 297)
+    windows = [
+        (torch.tensor(values[o - 12 : o + 3], dtype=torch.float32), number, int(o))
+        for number, values in ((1, walk), (2, noise), (3, few))
+        for o in origins
+        if not np.isnan(values[o])
+    ]
+    both = torch.stack([one for one, _, _ in windows])
+    number = torch.tensor([one for _, one, _ in windows])
+    order = torch.tensor([one for _, _, one in windows])
+    early, late = order < 200, order >= 210
+    learn = Asked(both[early, :12], both[early, 12:], number[early])
+    check = Asked(both[late, :12], both[late, 12:], number[late])
+    begin = beginning(learn, check, order[early], torch.zeros(0), geometry)
+    assert begin.name == "exponential smoothing by series"
+    assert begin.own is not None
+    last = begin.own.forms[begin.own.choice, 0, -1]  # what the last value counts for
+    assert last[1] > 0.6
+    assert last[2] < 0.3
+    assert last[3] == last[0]  # without windows as a series that is not known
+    # The network begins so, in its own units, and is read back so.
+    model = Forecaster(replace(geometry, forms=len(begin.own.forms)), Size(8, 1)).eval()
+    model.start(begin)
+    values, level, spread = normalize(check.past, 1)
+    wanted = begin.says(values, check.series) * spread + level
+    inputs = {"past": check.past[..., None], "series": check.series[:, None].int()}
+    assert torch.allclose(model(inputs)[:, 0, :, MEDIAN], wanted, atol=1e-4)
+    again = Forecaster(model.geometry, Size(8, 1)).eval()
+    again.load_state_dict(model.state_dict())
+    assert torch.equal(again(inputs), model(inputs))
 
 
 # --- classical methods ------------------------------------------------------------------------

@@ -6,6 +6,7 @@ et al. 2022), so that what is learned at one height holds at any other. Then the
     lines    slow course and the rest, each continued by one weighted sum for every step ahead
              (DLinear, Zeng et al. 2023); they start out as what `network/lines.py` finds in closed
              form, a classical forecast bent to the data
+    own      the same for each series by itself, where validation windows want that; not learned
     effects  what columns known beforehand add: taken out of the past, put back ahead
     stacks   plain networks that look at the past through coarse, middling and fine glasses, each
              explaining what the one before left (N-HiTS, Challu et al. 2023), told the calendar,
@@ -27,7 +28,7 @@ from torch import Tensor, nn
 
 from pellucid.config import Size
 from pellucid.network.assemble import layers_of
-from pellucid.network.lines import Begin, Geometry, naive_weights, normalize
+from pellucid.network.lines import Begin, Geometry, Own, naive_weights, normalize
 from pellucid.network.tap import scope, tap
 from pellucid.tasks.forecast import MEDIAN, QUANTILES
 
@@ -54,6 +55,7 @@ class Forecaster(nn.Module):
         self.names = nn.Embedding(geometry.series + 1, members * SERIES_WIDTH)
         nn.init.normal_(self.names.weight, std=0.1)
         self.lines = Lines(geometry, members)
+        self.own = OwnLines(geometry) if geometry.forms else None
         beside = geometry.horizon * geometry.ahead + SERIES_WIDTH
         self.pools = [pool for pool in POOLS if pool == 1 or geometry.context >= 4 * pool]
         self.stacks = nn.ModuleList(
@@ -70,6 +72,8 @@ class Forecaster(nn.Module):
             with torch.no_grad():
                 self.effects.copy_(begin.effects)
         self.lines.start(begin.lines)
+        if self.own is not None and begin.own is not None:
+            self.own.start(begin.own)
         self.head.start(begin.missed)
 
     def forward(self, inputs: dict[str, Tensor]) -> Tensor:
@@ -81,6 +85,8 @@ class Forecaster(nn.Module):
         tap("past", values)
         name = self.names(inputs["series"][:, 0]).unflatten(1, (self.members, SERIES_WIDTH))
         middle = self.lines(values)
+        if self.own is not None:
+            middle = middle + tap("own line", self.own(values, inputs["series"][:, 0]))[:, None]
         told = [tap("series", name)]
         if self.calendar is not None:
             ahead = inputs["ahead"].float()
@@ -163,6 +169,28 @@ class Lines(nn.Module):
         course = self.slow(slow.expand(-1, members, -1))
         further = self.rest(rest.expand(-1, members, -1))
         return tap("line of the course", course) + tap("line of the rest", further)
+
+
+class OwnLines(nn.Module):
+    """One of a few weighted sums for each series, as found in closed form; they do not learn:
+    `(batch, context)` and numbers `(batch,)` -> `(batch, horizon)`."""
+
+    forms: Tensor
+    choice: Tensor
+
+    def __init__(self, geometry: Geometry) -> None:
+        super().__init__()
+        sums = torch.zeros(geometry.forms, geometry.horizon, geometry.context)
+        self.register_buffer("forms", sums)
+        choice = torch.zeros(geometry.series + 1, dtype=torch.long)
+        self.register_buffer("choice", choice)
+
+    def start(self, own: Own) -> None:
+        self.forms.copy_(own.forms)
+        self.choice.copy_(own.choice)
+
+    def forward(self, values: Tensor, series: Tensor) -> Tensor:
+        return Own(self.forms, self.choice).says(values, series)
 
 
 class Stack(nn.Module):

@@ -1,13 +1,14 @@
 """Where a forecaster begins: weighted sums of the past, found in closed form.
 
 Every classical forecast that adds up (the seasonal naive one, exponential smoothing with additive
-parts) is one weighted sum of the past for each step ahead. Learning begins with the better of two
+parts) is one weighted sum of the past for each step ahead. Learning begins with the best of three
 of them, bent by ridge regression where that helps:
 
     seasonal naive          what was there a season before
     exponential smoothing   level, trend and season that follow the values, with the same
                             parameters for all series: where values rise and fall for long, this
                             knows how they are going on
+    ... by series           the same, each series with parameters of its own
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ TRIES = 80
 """Parameters of exponential smoothing that are tried."""
 FEW = 2_000
 """Windows that they are tried on, the latest half of all."""
+MANY = 6_000
+"""Windows that a series' own parameters are tried on, of all times and series."""
+DOUBT = 20
+"""Windows of all series that count beside those of one when its own parameters are chosen."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,7 @@ class Geometry:
     context, horizon, season: steps. channels: values at each past step, the first one is what is
     forecast. ahead: values known of each future step. series: how many are known by name. known:
     channels of the past that are known of the future as well, where they are the last values.
+    forms: weighted sums of which each series has one (`Own`); 0 if all series share theirs.
     """
 
     context: int
@@ -46,6 +52,24 @@ class Geometry:
     ahead: int
     series: int
     known: tuple[int, ...] = ()
+    forms: int = 0
+
+
+@dataclass(frozen=True)
+class Own:
+    """Weighted sums that differ between series.
+
+    forms: float32 `(forms, horizon, context)`. choice: int64 `(series + 1,)`, the form of each
+    series by its number; 0 is a series that is not known.
+    """
+
+    forms: Tensor
+    choice: Tensor
+
+    def says(self, values: Tensor, series: Tensor) -> Tensor:
+        """`(windows, context)` and numbers `(windows,)` -> `(windows, horizon)`."""
+        every = torch.einsum("bc,khc->bkh", values, self.forms.to(values))
+        return every[torch.arange(len(values), device=values.device), self.choice[series.long()]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +80,8 @@ class Begin:
     horizon)`, what such lines miss on windows later than those they were fitted on, in units of
     each window's spread; NaN is unknown. penalty: of the ridge regression; infinite where the
     classical forecast is not bent. effects: float32 `(known,)`, what each column that is known
-    beforehand adds to the value. name: of the classical forecast.
+    beforehand adds to the value. name: of the classical forecast. own: what is added for each
+    series.
     """
 
     lines: Tensor
@@ -64,15 +89,22 @@ class Begin:
     penalty: float
     effects: Tensor
     name: str = "seasonal naive"
+    own: Own | None = None
+
+    def says(self, values: Tensor, series: Tensor) -> Tensor:
+        """`(windows, context)` and numbers `(windows,)` -> `(windows, horizon)`."""
+        shared = values @ self.lines.to(values).T
+        return shared if self.own is None else shared + self.own.says(values, series)
 
 
 @dataclass(frozen=True)
 class Asked:
     """Windows as lines see them. past: `(windows, context)`, NaN before a series begins. target:
-    `(windows, horizon)`, NaN where unknown."""
+    `(windows, horizon)`, NaN where unknown. series: `(windows,)`, numbers."""
 
     past: Tensor
     target: Tensor
+    series: Tensor
 
 
 def beginning(
@@ -91,16 +123,19 @@ def beginning(
     """
     values, level, spread = (part.double() for part in normalize(learn.past, geometry.season))
     scaled = (learn.target.double() - level) / spread
-    starts = {
-        "seasonal naive": naive_weights(geometry).double().to(values.device),
-        "exponential smoothing": smoothing_weights(values, scaled, spread, order, geometry),
-    }
-    tried = [
-        replace(one, name=name)
-        for name, start in starts.items()
-        for one in bent(start, values, scaled, spread, order)
+    naive = naive_weights(geometry).double().to(values.device)
+    smooth = smoothing_weights(values, scaled, spread, order, geometry)
+    starts = [
+        Start("seasonal naive", naive),
+        Start("exponential smoothing", smooth),
     ]
-    best = min(tried, key=lambda one: _error(one.lines, check, geometry))
+    if len(learn.series.unique()) > 1:
+        own = own_smoothing(values, scaled, spread, learn.series, geometry)
+        starts.append(Start("exponential smoothing by series", torch.zeros_like(naive), own))
+    tried = [
+        one for start in starts for one in bent(start, values, scaled, spread, order, learn.series)
+    ]
+    best = min(tried, key=lambda one: _error(one, check, geometry))
     return replace(best, effects=effects)
 
 
@@ -111,29 +146,45 @@ def freed(inputs: dict[str, Tensor], target: Tensor, effects: Tensor, geometry: 
     if len(effects):
         past = past - inputs["past"][..., geometry.known].float() @ effects
         target = target - inputs["ahead"][..., -len(effects) :].float() @ effects
-    return Asked(past, target)
+    return Asked(past, target, inputs["series"][:, 0])
 
 
-def _error(lines: Tensor, asked: Asked, geometry: Geometry) -> float:
+def _error(begin: Begin, asked: Asked, geometry: Geometry) -> float:
     values, level, spread = normalize(asked.past, geometry.season)
-    missed = (values @ lines.T) * spread + level - asked.target
+    missed = begin.says(values, asked.series) * spread + level - asked.target
     return float(missed.abs().nanmean(1).nanmean())
 
 
+@dataclass(frozen=True)
+class Start:
+    """A classical forecast: weighted sums `(horizon, context)` that all series share, and what is
+    added for each."""
+
+    name: str
+    lines: Tensor
+    own: Own | None = None
+
+
 def bent(
-    start: Tensor, values: Tensor, scaled: Tensor, spread: Tensor, order: Tensor
+    start: Start,
+    values: Tensor,
+    scaled: Tensor,
+    spread: Tensor,
+    order: Tensor,
+    series: Tensor,
 ) -> list[Begin]:
     """A classical forecast as it is, and bent: ridge regression of what it misses, so that with a
     strong penalty it is that forecast again.
 
     Args:
-        start: `(horizon, context)`. values, scaled: `(windows, context)` and `(windows, horizon)`
-            without level and spread. spread: `(windows, 1)`.
+        values, scaled: `(windows, context)` and `(windows, horizon)` without level and spread.
+            spread: `(windows, 1)`. order, series: `(windows,)`.
     """
-    beyond = scaled - values @ start.T
-    known = ~beyond.isnan().any(1)
     nothing = torch.zeros(0)
-    plain = Begin(start.float(), beyond.float(), math.inf, nothing)
+    plain = Begin(start.lines, nothing, math.inf, nothing, start.name, start.own)
+    beyond = scaled - plain.says(values, series)
+    plain = replace(plain, lines=start.lines.float(), missed=beyond.float())
+    known = ~beyond.isnan().any(1)
     if not known.any():
         return [plain]
     weighted, wanted, order = (values * spread)[known], (beyond * spread)[known], order[known]
@@ -150,7 +201,7 @@ def bent(
             best = float(left.abs().mean())
             missed = (left / spread[known][late]).float()
             found = replace(plain, missed=missed, penalty=strength)
-    lines = start + _ridge(weighted, wanted, found.penalty)
+    lines = start.lines + _ridge(weighted, wanted, found.penalty)
     return [plain, replace(found, lines=lines.float())]
 
 
@@ -183,15 +234,45 @@ def smoothing_weights(
     late = torch.nonzero(order >= order.double().quantile(0.5)).squeeze(1)
     late = late[:: max(1, len(late) // FEW)]
     values, wanted, weight = values[late], scaled[late], spread[late]
-    # Of a context of 1,000 steps a try takes a second of the processor, of 36 a millisecond.
-    tries = max(12, min(TRIES, TRIES * 256 // geometry.context))
     best, found = math.inf, naive_weights(geometry).double().to(values.device)
-    for parameters in _tries(tries):
-        weights = torch.from_numpy(smoothed(*parameters, geometry)).to(values.device)
+    for weights in smoothings(geometry, values.device):
         error = float(((values @ weights.T - wanted) * weight).abs().nanmean())
         if error < best:
             best, found = error, weights
     return found
+
+
+def own_smoothing(
+    values: Tensor, scaled: Tensor, spread: Tensor, series: Tensor, geometry: Geometry
+) -> Own:
+    """For each series the seasonal naive forecast or the exponential smoothing that did best on
+    its windows.
+
+    Few windows say little, so that `DOUBT` windows of all series count beside them.
+    """
+    some = torch.arange(0, len(values), max(1, len(values) // MANY), device=values.device)
+    values, wanted, weight = values[some], scaled[some], spread[some]
+    naive = naive_weights(geometry).double().to(values.device)
+    forms = [naive, *smoothings(geometry, values.device)]
+    errors = torch.stack(
+        [((values @ form.T - wanted) * weight).abs().nanmean(1) for form in forms], 1
+    )
+    number = series[some].long()[~errors.isnan().any(1)]
+    errors = errors[~errors.isnan().any(1)]
+    total = errors.new_zeros(geometry.series + 1, len(forms)).index_add_(0, number, errors)
+    count = number.bincount(minlength=geometry.series + 1)[:, None]
+    best = ((total + DOUBT * errors.mean(0)) / (count + DOUBT)).argmin(1)
+    kept, choice = best.unique(return_inverse=True)
+    return Own(torch.stack([forms[place] for place in kept.tolist()]).float(), choice)
+
+
+def smoothings(geometry: Geometry, device: torch.device) -> list[Tensor]:
+    """Exponential smoothing with many parameters, float64 `(horizon, context)` each."""
+    # Of a context of 1,000 steps a try takes a second of the processor, of 36 a millisecond.
+    tries = max(12, min(TRIES, TRIES * 256 // geometry.context))
+    return [
+        torch.from_numpy(smoothed(*parameters, geometry)).to(device) for parameters in _tries(tries)
+    ]
 
 
 def _tries(count: int) -> Iterator[tuple[float, float, float, float]]:

@@ -255,7 +255,13 @@ class ForecastCourse(Course):
         return FORECAST
 
     def build(self, plan: Plan) -> nn.Module:
-        model = Forecaster(self.geometry, next(iter(plan.sizes.values())))
+        return self._begun(next(iter(plan.sizes.values())))
+
+    def _begun(self, size: Size) -> Forecaster:
+        """A network that has learned nothing beyond where learning begins."""
+        own = self.begin.own
+        forms = 0 if own is None else len(own.forms)
+        model = Forecaster(replace(self.geometry, forms=forms), size)
         model.start(self.begin)
         return model
 
@@ -320,8 +326,7 @@ class ForecastCourse(Course):
         """The network, or what it began with if learning made that no better: where the course of
         things has changed since the part to learn from, it may have made it worse."""
         device = next(model.parameters()).device
-        start = Forecaster(self.geometry, model.size, model.members).to(device).eval()
-        start.start(self.begin)
+        start = self._begun(model.size).to(device).eval()
         data, valid = self.examples.dataset, torch.from_numpy(self.examples.valid)
         learned, begun = (
             float(evaluate(one, data, self.objective, valid.to(data.target.device)).loss)

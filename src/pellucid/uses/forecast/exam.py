@@ -30,7 +30,7 @@ def examine(course: ForecastCourse, answerer: ForecastAnswerer) -> Exam:
     began = time.perf_counter()
     quantiles = answerer.quantiles(course.inputs, sealed)
     each = 1000 * (time.perf_counter() - began) / len(sealed)
-    size = 4 * sum(parameter.numel() for parameter in answerer.model.parameters())
+    size = sum(one.nbytes for one in answerer.model.state_dict().values())
     middle = quantiles[..., MEDIAN]
     errors = window_errors(truth, middle)
     network = Judged("network", mean_of(errors), course.valid, 0.0, each, size, course.recipe().why)
