@@ -79,9 +79,17 @@ def test_a_tie_goes_to_the_simpler_model() -> None:
 def test_few_test_rows_can_not_tell() -> None:
     found = compare(right(1.0, 0, 12), right(0.75, 1, 12))
     assert found.sentence.startswith(
-        "No: 12 test rows are too few to tell them apart (+25.0 points [0.0, 50.0]), the simpler"
-        " model is enough: boosted trees, which train 40 times faster"
+        "No: 12 test rows are too few to tell them apart (+25.0 points [0.0, 50.0]), so far the"
+        " simpler model is enough: boosted trees, which train 40 times faster"
     )
+
+
+def test_few_test_rows_say_why_although_the_interval_leaves_out_zero() -> None:
+    network, trees = np.ones(25, dtype=bool), np.ones(25, dtype=bool)
+    trees[:4] = False
+    found = compare(network, trees)
+    assert "25 test rows are too few to tell them apart (+16.0 points [" in found.sentence
+    assert "], but exact p = 0.12), so far the simpler model is enough" in found.sentence
 
 
 def test_the_exact_test_must_agree_with_the_interval() -> None:

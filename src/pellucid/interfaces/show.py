@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pellucid.interfaces.seconds import in_words
 
@@ -38,12 +38,20 @@ def show_run(run: Run) -> None:
         families = ", ".join(dict.fromkeys(info["plan"]["network"].values()))
         several = f"{network['networks']} networks of " if network["networks"] > 1 else ""
         weights = f"{network['parameters']:,} weights ({families})"
-        print(f"network  {several}{weights}, {info['plan']['steps']:,} steps")
+        print(f"network  {several}{weights}, {_steps(info['plan'])}")
     losses = [float(value) for value in run.steps["loss"]]
     if losses:
         print(f"loss     {losses[0]:.3f} {sparkline(smoothed(losses), 40)} {losses[-1]:.3f}")
     if run.status in ("done", "interrupted"):
         _show_figures(run)
+
+
+def _steps(plan: dict[str, Any]) -> str:
+    """How many steps were made, or planned where all of them were."""
+    cut = plan.get("shortened")
+    if not cut:
+        return f"{plan['steps']:,} steps"
+    return f"{cut['steps']:,} of {plan['steps']:,} steps: the machine was slower than planned"
 
 
 def smoothed(values: list[float], parts: int = 80) -> list[float]:

@@ -32,8 +32,9 @@ FIRST_CHECKPOINT, CHECKPOINTS_APART = 0.5, 5.0
 """Seconds; a killed run loses at most about this much work."""
 TOO_SLOW = 1.06
 """Learning that would take longer than planned by this factor is shortened, once."""
-UNPROMISED = 2.0
-"""Factor on the time where the user named none: only a very busy machine shortens such a run."""
+UNPROMISED, UNPROMISED_SECONDS = 2.0, 30.0
+"""Where the user named no time, learning may take twice as long as planned, and half a minute in
+any case: a network that was stopped before it learned anything is worth less than those seconds."""
 JUDGED_AFTER = 0.4
 """Part of the time that passes first: a machine that was busy for a moment is not a slow one."""
 LEARNING_SHARE = 0.25
@@ -119,9 +120,7 @@ def teach(
     taught.features = {starts.columns[group]: found for group, found in starts.features.items()}
     held, values = [], []
     left = left_of(seconds, control.clock() - started)
-    # A given plan is repeated as it is; where the user named no time, it may take twice as long.
-    allowed = math.inf if given else left if settings.time else UNPROMISED * left
-    pace = Pace(allowed, control.clock)
+    pace = Pace(allowed(left, named=settings.time is not None, given=given), control.clock)
     with threads(plan.threads):
         for fold, (learn, check) in enumerate(folds):
             if fold >= taught.plan.folds:
@@ -161,6 +160,17 @@ def left_of(seconds: float, spent: float) -> float:
     (12.0, 5.0)
     """
     return max(seconds - spent, LEARNING_SHARE * seconds)
+
+
+def allowed(left: float, *, named: bool, given: bool) -> float:
+    """Seconds that learning may take before it is shortened; a given plan is repeated as it is.
+
+    >>> allowed(8.0, named=True, given=False), allowed(8.0, named=False, given=False)
+    (8.0, 30.0)
+    """
+    if given:
+        return math.inf
+    return left if named else max(UNPROMISED * left, UNPROMISED_SECONDS)
 
 
 class Pace:

@@ -33,8 +33,8 @@ from pellucid.recipe.record import PROBE, Recording
 from pellucid.recipe.teach import (
     CHECKPOINTS_APART,
     FIRST_CHECKPOINT,
-    UNPROMISED,
     Pace,
+    allowed,
 )
 from pellucid.recipe.watcher import Watcher
 from pellucid.recording.control import learning
@@ -192,11 +192,9 @@ def teach(
     watcher.stage("learning")
     recording.stage("learning")
     left = seconds - (control.clock() - started)
-    allowed = math.inf if given else left if settings.time else UNPROMISED * left
+    pace = Pace(allowed(left, named=settings.time is not None, given=given), control.clock)
     with threads(plan.threads):
-        learner, description, interrupted = _steps(
-            course, data, plan, recording, watcher, Pace(allowed, control.clock)
-        )
+        learner, description, interrupted = _steps(course, data, plan, recording, watcher, pace)
         _, why = learner.choose(data.dataset, data.task, data.valid)
     recording.chosen(learner.number, why)
     learner.model.eval()

@@ -233,8 +233,11 @@ def decide(
         return rival.name, f"No: {the(rival)} {verb} better by {gap}{costs(rival, network)}."
     if not learned:
         return CONSTANT, f"No: {nothing_learned(compared, metric, rows, rival, unit)}."
+    enough = (
+        "so far the simpler model is enough" if rows < FEW_ROWS else "the simpler model is enough"
+    )
     return rival.name, (
-        f"No: {why_open(compared, metric, rows, unit)}, the simpler model is enough:"
+        f"No: {why_open(compared, metric, rows, unit)}, {enough}:"
         f" {the(rival)}{costs(rival, network, ', which ')}."
     )
 
@@ -254,13 +257,12 @@ def nothing_learned(
 
 def why_open(compared: Difference, metric: str, rows: int, unit: str) -> str:
     """Why neither can be called better."""
-    if rows < FEW_ROWS:
-        return f"{rows:,} {unit} are too few to tell them apart ({span(compared, metric)})"
+    measured = span(compared, metric)
     if compared.p is not None and compared.leaves_out_zero:
-        return (
-            f"no measurable difference ({span(compared, metric)}, but exact p = {compared.p:.2g})"
-        )
-    return f"no measurable difference ({span(compared, metric)})"
+        measured += f", but exact p = {compared.p:.2g}"
+    if rows < FEW_ROWS:
+        return f"{rows:,} {unit} are too few to tell them apart ({measured})"
+    return f"no measurable difference ({measured})"
 
 
 def the(one: Contender) -> str:
