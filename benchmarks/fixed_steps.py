@@ -163,6 +163,11 @@ def counted(values: Sequence[float]) -> str:
     return f"{least:,.0f} to {most:,.0f}" if most > least else f"{least:,.0f}"
 
 
+def one_line(text: str) -> str:
+    """A sentence for a quotation: ends of lines within it are shown as signs."""
+    return text.replace("\n", "⏎")
+
+
 def cell(text: object) -> str:
     """Any text as a cell of a Markdown table."""
     return " ".join(str(text).split()).replace("|", "/")

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fixed_steps import FixedSteps, counted, spread
+from benchmarks.fixed_steps import FixedSteps, counted, one_line, spread
 from pellucid.config import Plan, Size
 from pellucid.network.decoder import GROUP
 from pellucid.recording.run import Run
@@ -98,13 +98,13 @@ def page(result: dict[str, Any]) -> list[str]:
         "Bits that each character of the sealed novel takes: fewer are better. In brackets, least"
         " and most of the seeds, each with other validation texts. What the first run says:",
         "",
-        *(f"> {said}\n" for said in [first["sentence"], *first["said"]]),
+        *(f"> {one_line(said)}\n" for said in [first["sentence"], *first["said"]]),
         "What it wrote at temperature 0.8; none was chosen:",
         "",
         *(f"> **{one['prompt']}** {' '.join(one['answer'].split())}\n" for one in first["written"]),
         f"Why the next word behind *{ASKED}* is what it is:",
         "",
-        f"> {first['explained']}",
+        f"> {one_line(first['explained'])}",
     ]
 
 

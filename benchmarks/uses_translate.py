@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fixed_steps import FixedSteps, cell, counted, spread
+from benchmarks.fixed_steps import FixedSteps, cell, counted, one_line, spread
 from pellucid.config import Plan, Size
 from pellucid.network.encoder_decoder import SOURCE
 from pellucid.recording.run import Run
@@ -87,7 +87,7 @@ def page(result: dict[str, Any]) -> list[str]:
         "In brackets the least and the most of the seeds, each with a split of its own. What the"
         " first run says:",
         "",
-        *(f"> {said}\n" for said in [first["sentence"], *first["said"]]),
+        *(f"> {one_line(said)}\n" for said in [first["sentence"], *first["said"]]),
         "Its first sealed pairs, as they come:",
         "",
         "| source | a person | network | chrF | nearest neighbor |",
@@ -102,7 +102,7 @@ def page(result: dict[str, Any]) -> list[str]:
         "",
         f"Why it answers *{ASKED[2]}* as it does:",
         "",
-        f"> {first['explained']}",
+        f"> {one_line(first['explained'])}",
     ]
 
 
