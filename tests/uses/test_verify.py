@@ -317,6 +317,24 @@ def test_the_embedding_reaches_every_weight() -> None:
     assert network.describe()["parameters"] == sum(p.numel() for p in network.parameters())
 
 
+def test_pitch_is_not_pooled_away() -> None:
+    from pellucid.network.pool import PitchPool, Pool
+
+    whole, areas = Pool(3), PitchPool(3)
+    x = torch.randn(2, 5, 8, 3)
+    mask = torch.arange(5)[:, None].expand(2, 5, 8) < torch.tensor([3, 5])[:, None, None]
+    parts = [whole(x[:, :, at : at + 2], mask[:, :, at : at + 2]) for at in (0, 2, 4, 6)]
+    assert torch.equal(areas(x, mask), torch.cat(parts, 1))
+    assert areas(x).shape == (2, areas.width) == (2, 24)
+    # The same sound, but higher: all places together are alike, areas of pitch are not.
+    higher = x.roll(2, dims=2)
+    assert torch.allclose(whole(x), whole(higher), atol=1e-6)
+    assert torch.allclose(areas(x).view(2, 4, 6).roll(1, dims=1).flatten(1), areas(higher))
+    few = areas(x[:, :, :2])
+    assert torch.equal(few[:, :6], few[:, 6:12])
+    assert not torch.equal(few[:, :6], few[:, 12:18])
+
+
 def test_classical_methods_are_kept_without_pickle() -> None:
     rng = np.random.default_rng(0)
     identity = np.repeat(np.arange(12), 6)
@@ -410,6 +428,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
 def test_voices_never_heard_are_told_apart(heard: tuple[Path, Run]) -> None:
     source, run = heard
     assert run.info["columns"][0]["modality"] == "audio"
+    assert load_answerer(run.path).network().model.blueprint.pitch
     errors = {one["name"]: one["score"] for one in run.verdict["baselines"]}
     assert set(errors) >= {"spectrograms compared", "cepstrum (MFCC) and spectrograms compared"}
     # Of so few voices a network learns little; classical methods hear more.

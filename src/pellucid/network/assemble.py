@@ -29,7 +29,7 @@ from pellucid.network.embed import EXAMPLES, Lookup, Numbers, Pixels, Statistics
 from pellucid.network.family import NETWORKS, Network
 from pellucid.network.flat import Flat
 from pellucid.network.numbers import PiecewiseLinear, Plain
-from pellucid.network.pool import Pool
+from pellucid.network.pool import PitchPool, Pool
 from pellucid.network.tabm import Heads, TabM
 from pellucid.network.tap import scope, tap
 
@@ -47,6 +47,7 @@ class Blueprint:
     numbers: "plain" or "bins", see `config.Plan`.
     families, sizes: group -> network family and size; the key "columns" is the part across columns.
     lines: whether a recurrent network reads pictures line by line; in small squares, if not.
+    pitch: whether what convolutions see in sounds is pooled over time only, in areas of pitch.
     """
 
     entries: dict[str, Entry]
@@ -58,6 +59,7 @@ class Blueprint:
     numbers: str = "bins"
     pretrained: dict[str, str] = field(default_factory=dict)
     lines: bool = True
+    pitch: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -80,6 +82,7 @@ class Blueprint:
             data["numbers"],
             data["pretrained"],
             data.get("lines", False),  # models of before know squares only
+            data.get("pitch", False),
         )
 
 
@@ -298,6 +301,7 @@ class Branch(Part):
         statistics: Statistics | None,
         *,
         lines: bool = True,
+        pitch: bool = False,
     ) -> None:
         super().__init__()
         way_in = embed_for(entry, family, size.width, statistics, lines=lines)
@@ -305,12 +309,13 @@ class Branch(Part):
         self.whole = family.whole()
         if self.whole:
             words = entry.way == "lookup"
-            self.pool: Pool | Flat = Pool(in_width) if words else Flat(positions, in_width)
+            self.pool: Pool | PitchPool | Flat
+            self.pool = Pool(in_width) if words else Flat(positions, in_width)
             self.network = family(self.pool.width, size, ())
             self.width = self.network.width
         else:
             self.network = family(in_width, size, positions)
-            self.pool = Pool(self.network.width)
+            self.pool = (PitchPool if pitch else Pool)(self.network.width)
             self.width = self.pool.width
 
     @torch.no_grad()
@@ -360,7 +365,8 @@ def _branch(group: str, entry: Entry, plan: Blueprint, as_positions: bool) -> Pa
         branch: Part = Given(plan.statistics[group], 0 if alone else plan.sizes[group].width)
     else:
         family, size = family_of(plan.families[group]), plan.sizes[group]
-        branch = Branch(entry, family, size, plan.statistics.get(group), lines=plan.lines)
+        statistics = plan.statistics.get(group)
+        branch = Branch(entry, family, size, statistics, lines=plan.lines, pitch=plan.pitch)
     return Joined(branch, width) if as_positions else branch
 
 

@@ -179,7 +179,8 @@ class Verify(Course):
         data = self.examples.dataset
         learn = torch.from_numpy(self.examples.train)
         sketch = blueprint(data.entries, data.inputs, learn, plan, WIDTH)
-        model = Model(sketch)
+        # Whose voice it is shows in how high everything lies: not to be pooled away.
+        model = Model(replace(sketch, pitch=self.column.modality == "audio"))
         sample = learn[:: max(1, len(learn) // 5_000)]
         model.prepare(data.take(sample).inputs)
         return Embedder(model, WIDTH, self.objective.identities)
