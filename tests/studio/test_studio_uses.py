@@ -228,6 +228,11 @@ def test_a_step_is_made_again(asking: Asking) -> None:
     assert found == expected
     assert [one["what"] for one in checks] == [one["what"] for one in again]
     assert found["checked"]
+    few = [0, *sorted(found["rows"])[:2]]
+    page = asking.studio.get(f"{asking.address}/rows", params={"rows": ",".join(map(str, few))})
+    assert page.status_code == 200, page.text
+    assert [row["row"] for row in page.json()["rows"]] == few
+    assert all(row["place"] and row["drawings"] for row in page.json()["rows"])
     order = {"at": 0, "what_if": "rate x10"}
     other = asking.studio.post(f"{asking.address}/iteration", json=order).json()
     assert other["plain"]["before"] == pytest.approx(found["loss"]["batch"], rel=1e-6)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pellucid.recipe.next_step import Ready
     from pellucid.recipe.prepare import Prepared
     from pellucid.recipe.watcher import Watcher
+    from pellucid.uses.use import Course
 
 Found = TypeVar("Found")
 MOST_ANSWERS = 200
@@ -101,6 +102,12 @@ class Asker:
                 fix="wait if it has only begun; else restore the file, or learn again",
             ) from error
         return self.kept("prepared", run, lambda: prepared_again(run, watcher))
+
+    def course(self, run: Run, watcher: Watcher) -> Course:
+        """The source of a run of a use, understood as it was."""
+        from pellucid.uses.next_step import course_again
+
+        return self.kept("course", run, lambda: course_again(run, watcher))
 
 
 # --- answers ------------------------------------------------------------------------------------
@@ -337,8 +344,7 @@ def _standing(
     if run.info.get("use") is None:
         material = material_from(run, asker.prepared(run, watcher), watcher)
         return of_rows.stand(run, material, number, watcher, seconds)
-    course = asker.kept("course", run, lambda: of_uses.course_again(run, watcher))
-    return of_uses.stand(run, course, number, watcher, seconds)
+    return of_uses.stand(run, asker.course(run, watcher), number, watcher, seconds)
 
 
 def seconds_in(order: dict[str, Any], default: float) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from pellucid.recording.run import Run
 
 if TYPE_CHECKING:
     from pellucid.recipe.prepare import Prepared
+    from pellucid.uses.use import Course
 
 MOST, USUAL = 200, 60
 """Rows of one page: at most, and where nothing is said."""
@@ -54,11 +55,39 @@ def rows(asker: Asker, run: Run, asked: Mapping[str, str]) -> dict[str, Any]:
         `probability`, `reason`, `drawings`; `problem`: why there are no drawings.
     """
     with asker.turn(run, "reading the data") as watcher:
+        if run.info.get("use") is not None:
+            return _examples(asker.course(run, watcher), asked)
         facts = asker.kept("facts", run, lambda: _facts(asker, run, watcher), run.status)
         fitting = _fitting(facts, asked)
         start, limit = _number(asked, "from", 0), min(_number(asked, "limit", USUAL), MOST)
         page = [_said(facts, int(place)) for place in fitting[start : start + limit]]
     return {"total": len(fitting), "rows": page, "problem": facts.problem}
+
+
+def _examples(course: Course, asked: Mapping[str, str]) -> dict[str, Any]:
+    """The same of a use, whose examples need not be rows: they are counted as its receipts count
+    them, and what is right of them is no word."""
+    examples = course.examples
+    splits = {number: split for split in SPLITS for number in getattr(examples, split).tolist()}
+    wanted: Sequence[int] = range(len(examples.dataset.target))
+    if asked.get("rows"):
+        wanted = [number for number in _numbers(asked["rows"]) if number in wanted]
+    start, limit = _number(asked, "from", 0), min(_number(asked, "limit", USUAL), MOST)
+    page = [
+        {
+            "row": number,
+            "place": str(examples.places[number]),
+            "split": splits.get(number),
+            "state": splits.get(number),
+            "reason": "",
+            "target": None,
+            "answer": None,
+            "probability": None,
+            "drawings": examples.draw(number),
+        }
+        for number in wanted[start : start + limit]
+    ]
+    return {"total": len(wanted), "rows": page, "problem": None}
 
 
 def _facts(asker: Asker, run: Run, watcher: Any) -> Facts:
