@@ -101,8 +101,8 @@ class Killer(Watcher):
 def test_a_killed_run_goes_on_to_the_same_weights(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pellucid.uses.job.FIRST_CHECKPOINT", 0.0)
-    monkeypatch.setattr("pellucid.uses.job.CHECKPOINTS_APART", 0.0)
+    monkeypatch.setattr("pellucid.recipe.pace.FIRST_CHECKPOINT", 0.0)
+    monkeypatch.setattr("pellucid.recipe.pace.CHECKPOINTS_APART", 0.0)
     killer = Killer(run.plan.steps // 2)
     with pytest.raises(Killed):
         learn(points(), settings(), killer, out=tmp_path / "k.run", plan=run.plan)

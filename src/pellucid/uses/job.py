@@ -29,13 +29,8 @@ from pellucid.learning.loop import Step, train
 from pellucid.learning.planner import SECONDS, Ingredients, build, make_plan
 from pellucid.learning.threads import threads
 from pellucid.recipe.job import CLASSICAL_SHARE, RESERVE, problem_of, used_by
+from pellucid.recipe.pace import Pace, allowed, follow
 from pellucid.recipe.record import PROBE, Recording
-from pellucid.recipe.teach import (
-    CHECKPOINTS_APART,
-    FIRST_CHECKPOINT,
-    Pace,
-    allowed,
-)
 from pellucid.recipe.watcher import Watcher
 from pellucid.recording.control import learning
 from pellucid.recording.files import write_json
@@ -237,27 +232,7 @@ def _steps(
     steps: Iterator[Step] = train(learner, data.dataset, data.task, data.rows, data.valid)
     probe = _probe(course, data, recording) if recording.looks else None
     steps = recording.record_with(steps, learner, data.task.loss, probe, course.score)
-    apart, saved = FIRST_CHECKPOINT, time.perf_counter()
-    interrupted = False
-    try:
-        for step in steps:
-            cut = pace.shorter(plan, 0, step.number)
-            if cut is not None:
-                plan = cut
-                recording.shortened(cut)
-                watcher.tell("this machine is slower than planned: learning is shortened")
-            if learner.plan.steps != plan.steps_at(0, step.number):
-                learner.shorten(plan.steps_at(0, step.number))
-            watcher.step(step, 0, plan)
-            if time.perf_counter() - saved > apart:
-                recording.checkpoint(0, learner.state_dict())
-                apart, saved = min(2 * apart, CHECKPOINTS_APART), time.perf_counter()
-        interrupted = recording.control.stopped
-    except KeyboardInterrupt:
-        interrupted = True
-    finally:
-        steps.close()  # type: ignore[attr-defined]  # a generator: its recording is sealed now
-    recording.checkpoint(0, learner.state_dict())
+    _, interrupted = follow(steps, learner, plan, 0, pace, recording, watcher)
     return learner, description, interrupted
 
 
