@@ -29,7 +29,7 @@ from pellucid.tasks.anomaly import (
 )
 from pellucid.uses import Source, asked, learn
 from pellucid.uses.anomaly.planted import plant
-from pellucid.uses.anomaly.promise import Promise, stands_out
+from pellucid.uses.anomaly.promise import Promise, stands_out, taken_for_strange
 from pellucid.uses.anomaly.score import column_turns
 from pellucid.uses.answerers import load_answerer
 
@@ -198,6 +198,39 @@ def test_held_rows_that_stand_out_are_left_out_and_that_is_said() -> None:
     assert not stands_out(rng.lognormal(0, 1, size=1_000)).any()
     assert not stands_out(np.repeat([0.0, 1.0, 50.0], [90, 5, 5])).any()
     assert not stands_out(np.concatenate([normal, 100 + normal])).any()
+
+
+@pytest.mark.parametrize("rows", [60, 240, 1_000])
+def test_held_rows_of_clean_data_are_left_alone(rows: int) -> None:
+    rng = np.random.default_rng(3)
+    laws: list[Callable[[], np.ndarray]] = [
+        lambda: rng.normal(size=rows),
+        lambda: rng.gamma(2.0, size=rows),
+        lambda: rng.lognormal(0, 1, size=rows),
+        lambda: np.where(rng.random(rows) < 0.15, 3.0, 0.0) + rng.normal(size=rows),
+        lambda: rng.poisson(1.5, size=rows) + 0.05 * rng.normal(size=rows),
+        lambda: rng.integers(0, 3, size=rows).astype(np.float64),
+    ]
+    for draw in laws:
+        assert np.mean([taken_for_strange(draw()).mean() for _ in range(20)]) < 0.01
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2])
+def test_many_strange_rows_do_not_hide_each_other(share: float) -> None:
+    """Beyond all normal rows, but not far enough to stand out from a bulk that holds them, too."""
+    rng, rows = np.random.default_rng(5), 300
+    strange = round(share * rows)
+    before, now, wrong = [], [], []
+    for _ in range(20):
+        scores = rng.normal(size=rows)
+        scores[:strange] = rng.uniform(4.5, 6.5, strange)
+        before.append(stands_out(scores)[:strange].mean())
+        found = taken_for_strange(scores)
+        now.append(found[:strange].mean())
+        wrong.append(found[strange:].mean())
+    assert np.mean(before) < 0.5
+    assert np.mean(now) > 0.6
+    assert np.mean(wrong) < 0.01
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.05, 0.1])

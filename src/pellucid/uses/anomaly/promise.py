@@ -16,6 +16,15 @@ STANDS_OUT, LOPSIDED, TURNS = 3.5, 0.3, 20
 AMONG_STRANGE, EVIDENT = 3.0, 0.01
 """Where so many stand out that strange rows are there for sure, from here on the others, too."""
 MOST_LEFT_OUT = 0.25
+TAIL, RARE, AT_LEAST = (0.7, 0.9), 0.001, 2.0
+"""Many strange rows make the bulk look wider and more lopsided than it is, and hide each other. So
+how far normal scores reach is also told by the bulk's upper part alone: an exponential tail through
+two of its quantiles, up to where one row in 1,000 would lie, and these spreads above the middle."""
+FIRST_LEFT_OUT, FEWEST = (0.2, 0.1, 0.0), 50
+"""Shares of the highest scores that are left out to begin with; how many scores a tail takes."""
+MANY, MANY_MORE = 0.04, 1.5
+"""Up to 1 % of scores with a long tail lie beyond an exponential one: it only counts where it shows
+that many, and so many times as many as stand out by themselves."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class Promise:
     @classmethod
     def of(cls, scores: np.ndarray) -> Promise:
         scores = np.sort(np.asarray(scores, dtype=np.float64))
-        strange = stands_out(scores)
+        strange = taken_for_strange(scores)
         return cls(scores[~strange], int(strange.sum()))
 
     @property
@@ -85,6 +94,39 @@ def stands_out(scores: np.ndarray) -> np.ndarray:
             if limit == AMONG_STRANGE or found.mean() < EVIDENT:
                 break
             limit = AMONG_STRANGE
+        strange = found
+    return strange
+
+
+def taken_for_strange(scores: np.ndarray) -> np.ndarray:
+    """bool `(rows,)`: which held rows are taken for strange, by their scores: those that stand out,
+    or many that lie beyond the tail of the others."""
+    scores = np.asarray(scores, dtype=np.float64)
+    strange = stands_out(scores)
+    if len(scores) < FEWEST:
+        return strange
+    order = np.argsort(scores, kind="stable")
+    for share in FIRST_LEFT_OUT:
+        highest = np.zeros(len(scores), dtype=bool)
+        highest[order[len(order) - round(share * len(order)) :]] = True
+        found = _beyond_tail(scores, highest)
+        if found.mean() > max(MANY, MANY_MORE * strange.mean()):
+            strange = found
+    return strange
+
+
+def _beyond_tail(scores: np.ndarray, strange: np.ndarray) -> np.ndarray:
+    """bool `(rows,)`: what lies beyond the tail of the rest, beginning with `strange` left out."""
+    for _ in range(TURNS):
+        bulk = scores[~strange]
+        low, high = np.quantile(bulk, TAIL)
+        scale = (high - low) / np.log((1 - TAIL[0]) / (1 - TAIL[1]))
+        limit = low + scale * np.log((1 - TAIL[0]) / RARE)
+        found = (scores > limit) & (_spreads_above(bulk, scores) > AT_LEAST)
+        if found.mean() > MOST_LEFT_OUT:
+            return np.zeros(len(scores), dtype=bool)
+        if (found == strange).all():
+            break
         strange = found
     return strange
 
