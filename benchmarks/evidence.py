@@ -86,15 +86,15 @@ def _coverage(result: dict[str, Any]) -> list[list[str]]:
         (both, "all", sets, lambda one: one["kept"] == "exactly"),
     ):
         outside = ", ".join(
-            f"{name} {one['coverage']:.3f} of {one['promised']:.2f}"
+            f"{name} {one['coverage']:.3f} of {one['expected']:.3f}"
             for name, one in asked.items()
             if not holds(one)
         )
         inside = sum(map(holds, asked.values()))
         figure = f"{inside} of {len(asked)}" + (f"; outside: {outside}" if outside else "")
         usual = [usually_inside(one) if words == alone else 0.95 for one in asked.values()]
-        figure += f" (an exact promise: {sum(usual):.1f} on average)"
-        goal = f"the promise lies in the {words} as often as an exact one's would"
+        figure += f" (an exact statement: {sum(usual):.1f} on average)"
+        goal = f"what is stated lies in the {words} as often as an exact statement would"
         names = {name.split(",")[0] for name in asked}
         of = f"{len(names)} sets, 3 seeds each: {of}"
         reached = _yes(inside >= fewest_of(usual))
@@ -120,8 +120,8 @@ def usually_inside(one: dict[str, Any]) -> float:
 
     from pellucid.evidence.intervals import share_interval
 
-    held, rows, promised = round(one["held"]), int(one["rows"]), one["promised"]
-    beyond = max(1, round((held + 1) * (1 - promised)))
+    held, rows, expected = round(one["held"]), int(one["rows"]), one["expected"]
+    beyond = max(1, round((held + 1) * (1 - expected)))
     counts = np.arange(rows + 1)
     chance = betabinom.pmf(counts, rows, held + 1 - beyond, beyond)
     likely = counts[chance > 1e-9]
@@ -130,7 +130,7 @@ def usually_inside(one: dict[str, Any]) -> float:
         sum(
             share
             for share, (low, high) in zip(chance[likely], limits, strict=True)
-            if low <= promised <= high
+            if low <= expected <= high
         )
     )
 

@@ -9,6 +9,7 @@ from crepes.extras import binning
 from scipy.stats import betabinom
 
 from pellucid.evidence.trust.conformal import (
+    BEST,
     Counted,
     Held,
     Promise,
@@ -365,3 +366,28 @@ def test_an_exact_promise_is_in_its_interval_19_times_in_20() -> None:
         low, high = made.usual(counts.tolist())
         inside += low <= share <= high
     assert 0.92 <= inside / 400 <= 1.0
+
+
+def test_what_is_expected_is_the_promise_or_more_where_scores_are_equal() -> None:
+    plain = Counted(99, np.arange(99, dtype=np.float64))
+    assert plain.expected(0.1) == pytest.approx(0.9)
+    assert Counted(99).expected(0.1) == pytest.approx(0.9)
+    assert Counted(5).expected(0.1) == 1.0  # too few to leave anything out
+    tied = np.append(np.full(95, BEST), np.linspace(0.1, 0.9, 5))  # 95 of 100 answers are right
+    assert Counted(100, tied).expected(0.1) == pytest.approx(0.95)
+
+
+@pytest.mark.parametrize("rows", [300, 2_000])  # one limit for all, and one for each class
+def test_what_is_expected_is_what_is_covered(rows: int) -> None:
+    """Over 40 draws of held rows, 2,000 new ones each."""
+    expected, covered = [], []
+    for seed in range(40):
+        said, truth = probabilities(rows + 2_000, 3, seed)
+        said = said**3 / (said**3).sum(1, keepdims=True)
+        held = hold_classes("classify", said[:rows], truth[:rows], ONE[:rows], alpha=0.05)
+        promise = Promise("classify", (held,), alpha=0.05)
+        new, answers = truth[rows:], said[None, rows:]
+        tried = np.bincount(new, minlength=3) if held.labels > 1 else np.array([len(new)])
+        expected.append(promise.expected(tried.tolist()))
+        covered.append(promise.sets(answers)[np.arange(len(new)), new].mean())
+    assert np.mean(covered) == pytest.approx(np.mean(expected), abs=0.006)

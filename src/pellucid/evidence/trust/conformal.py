@@ -435,14 +435,31 @@ class Counted:
             certain[-1] = 1.0
             return certain, certain
         least = _beta_binomial(tried, self.rows + 1 - missed, missed)
-        if self.scores is None:
+        inside = self._inside(missed)
+        if inside is None:
             return least, least
+        return least, _beta_binomial(tried, inside + 1, max(self.rows - inside, TINY))
+
+    def expected(self, alpha: float) -> float:
+        """The share of new rows that is covered on average: as promised, or what is inside of held
+        rows where several score alike at the limit."""
+        missed = int(np.floor((self.rows + 1) * alpha + TINY))
+        if missed < 1:
+            return 1.0
+        inside = self._inside(missed)
+        if inside is None:
+            return (self.rows + 1 - missed) / (self.rows + 1)
+        return inside / self.rows
+
+    def _inside(self, missed: int) -> int | None:
+        """How many held rows score no worse than the limit that leaves `missed` of one more out;
+        None where no two score alike there, so that it is all others."""
+        if self.scores is None:
+            return None
         rising = np.sort(self.scores)
         wanted = len(rising) + 1 - missed  # the rank of the limit
         inside = int(np.searchsorted(rising, rising[wanted - 1], side="right"))
-        if inside == wanted:
-            return least, least
-        return least, _beta_binomial(tried, inside + 1, max(len(rising) - inside, TINY))
+        return None if inside == wanted else inside
 
 
 def _beta_binomial(tried: int, inside: float, outside: float) -> np.ndarray:
@@ -487,6 +504,13 @@ class Promise:
             question: Which target, if there are several.
         """
         return usual_coverage(self.held[question].counted(), self.alpha, tried)
+
+    def expected(self, tried: Sequence[int], question: int = 0) -> float:
+        """The share of the truths that is inside on average; arguments as of `usual`. It is more
+        than promised where many answers fit equally well, as those do that are given."""
+        counted = self.held[question].counted()
+        shares = [one.expected(self.alpha) for one in counted]
+        return float(np.average(shares, weights=tried))
 
     def size(self, prediction: np.ndarray) -> float:
         """How many answers a set of the held rows themselves names on average."""

@@ -5,7 +5,7 @@ Tried on the sealed test rows; the promise was made from held rows (`conformal.p
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,17 @@ from pellucid.evidence.trust.conformal import ALPHA, Counted, Promise, size_of, 
 
 TITLE = "Do its sets and intervals keep their promise?"
 FEWEST = 30
+NOTABLY = 0.01
+"""A difference between what is promised and what is expected that is worth a word."""
 ENDLESS = (-np.inf, np.inf)
+
+
+class Usual(NamedTuple):
+    """What a kept promise shows: between which shares 19 times in 20, and on average."""
+
+    least: float
+    most: float
+    expected: float
 
 
 @part("sets")
@@ -38,31 +48,31 @@ def study(material: Material) -> Finding:
         return _several(material, said, truth)
     numbers = material.task.kind == "regress"
     inside, size = _intervals(said, truth) if numbers else _sets(material, said, truth)
-    usual = _usual(material, said, truth)
     table = _per_class(material, inside, size, truth)
-    return _finding(material, promised, inside, size, usual, table)
+    return _finding(material, promised, inside, size, _usual(material, said, truth), table)
 
 
 def _usual(
     material: Material, said: list[dict[str, Any]], truth: np.ndarray, question: int = 0
-) -> tuple[float, float]:
-    """Between which shares a kept promise shows on these rows, 19 times in 20.
+) -> Usual:
+    """What a kept promise shows on these rows.
 
     Args:
         question: Which target, if there are several.
     """
     promise = material.kept.promise
     if promise is None:  # a model of an early version: one distance for all rows
-        return usual_coverage([Counted(len(material.held))], ALPHA, [len(said)])
+        counted = Counted(len(material.held))
+        return Usual(*usual_coverage([counted], ALPHA, [len(said)]), counted.expected(ALPHA))
     held = promise.held[question]
     if held.labels == 1:
-        return promise.usual([len(said)], question)
-    if material.task.kind != "regress":
-        counts = np.bincount(truth.astype(int), minlength=held.labels)
-        return promise.usual(counts.tolist(), question)
-    answers = np.array([_number(material, answer, question) for answer in said])
-    sizes = size_of(answers, held.edges)
-    return promise.usual(np.bincount(sizes, minlength=held.labels).tolist(), question)
+        tried = [len(said)]
+    elif material.task.kind != "regress":
+        tried = np.bincount(truth.astype(int), minlength=held.labels).tolist()
+    else:
+        answers = np.array([_number(material, answer, question) for answer in said])
+        tried = np.bincount(size_of(answers, held.edges), minlength=held.labels).tolist()
+    return Usual(*promise.usual(tried, question), promise.expected(tried, question))
 
 
 def _number(material: Material, answer: dict[str, Any], question: int) -> float:
@@ -103,22 +113,25 @@ def _finding(
     promised: float,
     inside: np.ndarray,
     size: np.ndarray,
-    usual: tuple[float, float],
+    usual: Usual,
     table: Table | None,
 ) -> Finding:
     rows, share = len(inside), float(inside.mean())
     low, high = share_interval(int(inside.sum()), rows)
     promise, held_rows = material.kept.promise, _held_rows(material)
-    least, most = usual
+    least, most, expected = usual
     kind = material.task.kind
     thing = "interval" if kind == "regress" else "set"
     finite = size[np.isfinite(size)]
     mean = float(finite.mean()) if len(finite) else None
     kept = "not kept" if share < least else "kept" if share <= most else "more than kept"
+    stated = f"{promised:.0%} were"
+    if expected - promised >= NOTABLY:
+        stated = f"{expected:.0%} were expected and at least {promised:.0%}"
     what = {"regress": "the interval held the true number", "tags": "the set held all true tags"}
     sentence = (
         f"In {share:.0%} of {rows:,} test rows {what.get(kind, 'the set held the true answer')}"
-        f" [{low:.0%}, {high:.0%}]; {promised:.0%} were promised, which is {kept}."
+        f" [{low:.0%}, {high:.0%}]; {stated} promised, which is {kept}."
     )
     if kind in ("classify", "grades"):
         sentence += (
@@ -135,6 +148,7 @@ def _finding(
         "held": held_rows,
         "promised": promised,
         "guaranteed": _guaranteed(promise, promised),
+        "expected": expected,
         "coverage": share,
         "low": low,
         "high": high,
@@ -160,9 +174,9 @@ def _held_rows(material: Material) -> float:
 
 
 def _notes(
-    material: Material, promised: float, rows: int, thing: str, usual: tuple[float, float]
+    material: Material, promised: float, rows: int, thing: str, usual: Usual
 ) -> tuple[str, ...]:
-    held_rows, (least, most) = _held_rows(material), usual
+    held_rows, (least, most, _) = _held_rows(material), usual
     return (
         material.judged(),
         f"With {held_rows:,.0f} held {'groups' if material.groups is not None else 'rows'} and"
@@ -234,7 +248,7 @@ def _several(material: Material, said: list[dict[str, Any]], truth: np.ndarray) 
     ]
     lacking = [
         f"'{name}'"
-        for name, share, (least, _) in zip(names, shares, usual, strict=True)
+        for name, share, (least, _, _) in zip(names, shares, usual, strict=True)
         if share < least
     ]
     lowest = usual[int(np.argmin(shares))]
