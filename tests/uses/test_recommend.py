@@ -624,6 +624,48 @@ def test_recommend_on_the_command_line(
     assert main(["recommend", str(rated.path), "--user", "u02", "--json"]) == 2
     error = json.loads(capsys.readouterr().out)["error"]
     assert "there is no user 'u02'" in error["what"]
+    assert error["fix"].startswith("did you mean 'u2'? Or for somebody new"), error["fix"]
+
+
+def test_somebody_new_says_what_is_liked(
+    rated: Run, clicked: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for run in (rated, clicked):
+        words = ["recommend", str(run.path), "--liked", "i2", "i4", "--top", "5", "--json"]
+        assert main(words) == 0
+        found = json.loads(capsys.readouterr().out)
+        assert found["user"] is None
+        items = [item["item"] for item in found["items"]]
+        assert len(items) == 5
+        assert not {"i2", "i4"} & set(items)
+        answerer = load_answerer(run.path)
+        assert isinstance(answerer, Recommender)
+        # By the classical method it is what its own formula says.
+        assert answerer.lister is not None
+        past = np.array([answerer.memory.items.index(name) for name in ("i2", "i4")])
+        order = np.argsort(-answerer.lister.score(past), kind="stable")
+        wanted = [answerer.memory.items[one] for one in order.tolist() if one not in past][:5]
+        told = answerer.recommend_to(["i2", "i4", "i2"], 5, "baseline")["items"]
+        assert [item["item"] for item in told] == wanted
+    assert main(["recommend", str(rated.path), "--liked", "Thing 2"]) == 0
+    assert "for somebody new, by" in capsys.readouterr().out
+    assert main(["recommend", str(rated.path), "--liked", "i222", "--json"]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "there is no item 'i222'" in error["what"]
+    assert error["where"] == "--liked"
+
+
+def test_users_who_only_begin_late_are_no_moments_of_lists(tmp_path: Path) -> None:
+    # The last tenth but one holds users with a single event each: nothing was known of any.
+    old = [("u1", f"i{k % 7}", 1 + k % 5, k) for k in range(80)]
+    late = [(f"n{k}", f"i{k % 7}", 3, 1000 + k) for k in range(20)]
+    rows = [",".join(str(cell) for cell in row) for row in [*old, *late]]
+    path = tmp_path / "late.csv"
+    path.write_text("\n".join(["user_id,item_id,rating,timestamp", *rows]))
+    settings = Settings(task="recommend", target="rating")
+    log = read_log(Source(str(path), settings), settings)
+    for part in (1, 2):
+        assert len(moments_of(log, part)) == 0
 
 
 def test_an_answer_is_explained_by_what_was_rated(rated: Run, clicked: Run) -> None:

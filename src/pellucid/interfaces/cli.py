@@ -177,7 +177,11 @@ def parser() -> argparse.ArgumentParser:
 
     recommend = verbs.add_parser("recommend", help="what to recommend to one user, and why")
     recommend.add_argument("run_folder", metavar="RUN")
-    recommend.add_argument("--user", required=True, help="name of the user, as in the data")
+    whom = recommend.add_mutually_exclusive_group(required=True)
+    whom.add_argument("--user", help="name of the user, as in the data")
+    whom.add_argument(
+        "--liked", nargs="+", metavar="ITEM", help="for somebody new: what that one likes"
+    )
     recommend.add_argument("--top", type=int, default=10, help="length of the list (default: 10)")
     recommend.add_argument(
         "--model",
@@ -545,7 +549,9 @@ def _predict(options: argparse.Namespace) -> int:
 def _recommend(options: argparse.Namespace) -> int:
     from pellucid.interfaces.recommend import recommend, show
 
-    found = recommend(options.run_folder, options.user, options.top, options.model)
+    found = recommend(
+        options.run_folder, options.user, options.top, options.model, options.liked or ()
+    )
     show(found, as_json=options.json)
     return 0
 

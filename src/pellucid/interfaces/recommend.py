@@ -1,19 +1,27 @@
-"""`pellucid recommend RUN --user U`: a list for one person, with the reasons."""
+"""`pellucid recommend RUN --user U` or `--liked ITEM ...`: a list for one person, with reasons."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from pellucid.errors import ConfigError
 
 
-def recommend(run: str, user: str, top: int = 10, model: str | None = None) -> dict[str, Any]:
-    """The list of a user as `uses/recommend/answerer.py: Recommender.recommend` makes it.
+def recommend(
+    run: str,
+    user: str | None,
+    top: int = 10,
+    model: str | None = None,
+    liked: Sequence[str] = (),
+) -> dict[str, Any]:
+    """The list of a user as `uses/recommend/answerer.py: Recommender.recommend` makes it; without
+    a user, of somebody new who likes the items of these names.
 
     Raises:
-        ConfigError: The run is not about recommendation, has no such user, or `top` is no number
-            of items.
+        ConfigError: The run is not about recommendation, has no such user or item, or `top` is no
+            number of items.
     """
     from pellucid.uses.answerers import load_answerer, use_of
     from pellucid.uses.recommend.answerer import Recommender
@@ -31,6 +39,8 @@ def recommend(run: str, user: str, top: int = 10, model: str | None = None) -> d
         )
     answerer = load_answerer(run)
     assert isinstance(answerer, Recommender)
+    if user is None:
+        return answerer.recommend_to(liked, top, model)
     return answerer.recommend(user, top, model)
 
 
@@ -39,7 +49,8 @@ def show(found: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(found, ensure_ascii=False), flush=True)
         return
-    print(f"for user {found['user']}, by {found['by']}")
+    whom = "somebody new" if found["user"] is None else f"user {found['user']}"
+    print(f"for {whom}, by {found['by']}")
     for number, item in enumerate(found["items"], start=1):
         named = (
             item["title"] if item["title"] == item["item"] else f"{item['title']} ({item['item']})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from pellucid.baselines.lists import ListMethod
 from pellucid.baselines.ratings import Means, RatingMethod
 from pellucid.config import Size
-from pellucid.errors import DataError
+from pellucid.errors import ConfigError, DataError
 from pellucid.evidence.finding import Finding
 from pellucid.evidence.trust.conformal import Promise
 from pellucid.uses.recommend.lists import TOP, top_of
@@ -24,6 +25,8 @@ from pellucid.uses.use import Answerer
 WHY = 2
 """Past items that are named as the reason for a recommendation."""
 ANYBODY = "answered as for anybody"
+NOBODY = -1
+"""The user of whom the model knows nothing."""
 AT_ONCE = 512
 """Rows whose histories are gathered together."""
 
@@ -158,23 +161,61 @@ class Recommender(Answerer):
         Raises:
             ConfigError: There is no such user; the nearest name is suggested.
         """
-        one = number_of(user, self.memory.users, "user", "--user")
-        by = model or self.list_by
+        one = self._known(user)
         history, ratings = self.memory.history(one)
-        scores = self.scores(by, one, history, ratings)
+        found = self._best(one, history, ratings, top, model)
+        return {"user": self.memory.users[one], **found}
+
+    def recommend_to(
+        self, liked: Sequence[str], top: int = TOP, model: str | None = None
+    ) -> dict[str, Any]:
+        """A list as `recommend` makes it for somebody new, of whom it is only known what they like:
+        items by their names or titles.
+
+        Raises:
+            ConfigError: There is no such item; the nearest name is suggested.
+        """
+        history = np.array([self._thing(name) for name in dict.fromkeys(liked)], dtype=np.int64)
+        rated = np.full(len(history), self.highest) if len(self.memory.rating) else np.empty(0)
+        return {"user": None, **self._best(NOBODY, history, rated, top, model)}
+
+    def _known(self, user: Any) -> int:
+        try:
+            return number_of(user, self.memory.users, "user", "--user")
+        except ConfigError as error:
+            join = " Or" if error.fix.endswith("?") else "; or"
+            fix = f"{error.fix}{join} for somebody new say what is liked: --liked ITEM ITEM"
+            raise ConfigError(error.what, where=error.where, fix=fix) from None
+
+    def _thing(self, name: str) -> int:
+        memory = self.memory
+        titled = name not in memory.items and name in memory.titles
+        return number_of(name, memory.titles if titled else memory.items, "item", "--liked")
+
+    def _best(
+        self,
+        user: int,
+        history: np.ndarray,
+        ratings: np.ndarray,
+        top: int,
+        model: str | None,
+    ) -> dict[str, Any]:
+        """The best new items after a history, with the reasons."""
+        by = model or self.list_by
+        scores = self.scores(by, user, history, ratings)
         best = top_of(scores, history, top)
-        effects = self.effects(by, one, history, ratings, best)
-        items = []
-        for place, item in enumerate(best.tolist()):
-            items.append(
-                {
-                    "item": self.memory.items[item],
-                    "title": self.memory.titles[item],
-                    "score": float(scores[item]),
-                    "why": self._because(effects[:, place], history, ratings),
-                }
-            )
-        return {"user": self.memory.users[one], "by": self.maker(by), "items": items}
+        effects = self.effects(by, user, history, ratings, best)
+        said = ratings if user != NOBODY else np.empty(0)
+        items = [
+            {
+                "item": self.memory.items[item],
+                "title": self.memory.titles[item],
+                "score": float(scores[item]),
+                "why": self._because(effects[:, place], history, said),
+            }
+            for place, item in enumerate(best.tolist())
+        ]
+        return {"by": self.maker(by), "items": items}
 
     def maker(self, by: str) -> str:
         """Who makes lists, in words."""
@@ -186,8 +227,8 @@ class Recommender(Answerer):
         order = np.argsort(-effect, kind="stable")[:WHY]
         told = []
         for place in order[effect[order] > 0].tolist():
-            liked = f" ({ratings[place]:g})" if len(self.memory.rating) else ""
-            told.append(f"{self.memory.titles[history[place]]}{liked}")
+            rated = f" ({ratings[place]:g})" if len(ratings) else ""
+            told.append(f"{self.memory.titles[history[place]]}{rated}")
         return f"because of {' and '.join(told)}" if told else "liked by most"
 
     def scores(self, model: str, user: int, history: np.ndarray, ratings: np.ndarray) -> np.ndarray:

@@ -77,7 +77,8 @@ def moments_of(log: Log, part: int, seed: int = 0) -> Moments:
             fresh = mine[log.before[mine] == mine]
             without += int((fresh == start).any())
             fresh = fresh[fresh > start]
-            chosen = fresh[np.unique(np.linspace(0, len(fresh) - 1, MOMENTS).astype(int))]
+            some = np.unique(np.linspace(0, len(fresh) - 1, MOMENTS).astype(int))
+            chosen = fresh[some] if len(fresh) else fresh
             cases = [(log.item[start:place], place, mine[mine >= place]) for place in chosen]
         else:
             learned = start + np.flatnonzero(log.part[start:end] == 0)
@@ -94,14 +95,14 @@ def moments_of(log: Log, part: int, seed: int = 0) -> Moments:
                 truths.append(truth)
                 ends.append(place)
     cold = int((~known[log.item[log.part == part]]).sum())
-    some = np.arange(len(users))
-    if len(some) > MOST_MOMENTS:
-        some = np.sort(np.random.default_rng(seed).choice(some, MOST_MOMENTS, replace=False))
+    kept = np.arange(len(users))
+    if len(kept) > MOST_MOMENTS:
+        kept = np.sort(np.random.default_rng(seed).choice(kept, MOST_MOMENTS, replace=False))
     return Moments(
-        np.array(users, dtype=np.int64)[some],
-        [histories[place] for place in some],
-        [truths[place] for place in some],
-        np.array(ends, dtype=np.int64)[some],
+        np.array(users, dtype=np.int64)[kept],
+        [histories[place] for place in kept],
+        [truths[place] for place in kept],
+        np.array(ends, dtype=np.int64)[kept],
         cold,
         without,
     )
