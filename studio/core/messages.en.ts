@@ -79,7 +79,7 @@ export const MESSAGES = {
   "gates.title": "The gates of unit {unit}, position by position",
   "gates.forward": "Read from the beginning to the end. On average it keeps {keep} of its memory at a position. Blue: open, or above zero.",
   "gates.backward": "This unit reads from the end to the beginning. On average it keeps {keep} of its memory at a position. Blue: open, or above zero.",
-  "gates.spoken": "Gates and memory of unit {unit} at {positions} positions.",
+  "gates.spoken": "Gates and memory of unit {unit} at {positions} positions, at step {step}.",
   "features.hand": "How one of its numbers is made, by hand",
   // --- data -------------------------------------------------------------------------------------
   "data.what": "{rows} {things} from {source}. The network is shown {columns} of each and learns to answer “{target}”: {kind}.",
@@ -234,6 +234,7 @@ export const MESSAGES = {
   "path.took": "{block} takes from",
   "path.routing": "The mean over the heads. It shows which places were mixed in; it is no proof of the reason.",
   // --- states -------------------------------------------------------------------------------------
+  "report.save": "Save the report",
   "state.waiting": "The first picture comes after the first recorded step.",
   "state.none": "Nothing inside was recorded in this run, so there are no pictures. The curves are there.",
   "state.interrupted": "Learning stopped at step {step}. Everything up to there is saved and can be explored.",

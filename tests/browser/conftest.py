@@ -11,7 +11,7 @@ import subprocess
 import sys
 import wave
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -95,13 +95,15 @@ PLAN = Plan(
 def planned(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same folder with more runs of `PLAN`: `separable.run`, whose two kinds lie on two sides
     of a straight line; `heart.run`, whose three kinds can only be learned by heart; `two.run`,
-    which answers with two numbers."""
+    which answers with two numbers; `many.run`, which is long."""
     folder = tmp_path_factory.mktemp("planned")
-    (folder / "run.json").write_text(json.dumps({"schema": 1, "plan": PLAN.as_json()}))
     rng = np.random.default_rng(0)
-    for name, rows in (("separable", 300), ("heart", 180), ("two", 300)):
+    for name, rows in (("separable", 300), ("heart", 180), ("two", 300), ("many", 200)):
         x = rng.normal(size=(rows, 8)).round(3)
         x[:, 0] += 1.5 * np.sign(x[:, 0] + x[:, 1])  # a gap between the two sides
+        # One run is long, and its network so small that nearly every look at it is affordable.
+        plan = replace(PLAN, steps=620, sizes={ACROSS: Size(16, 2)}) if name == "many" else PLAN
+        (folder / "run.json").write_text(json.dumps({"schema": 1, "plan": plan.as_json()}))
         said, target = np.where(x[:, 0] + x[:, 1] > 0, "above", "below"), "kind"
         if name == "heart":
             said = rng.choice(["ash", "elm", "oak"], rows)

@@ -19,6 +19,7 @@ from pellucid.learning.evaluate import Kind, answers, higher_is_better, score, s
 
 CONSTANT = "constant answer"
 DRAWS = 10_000
+MANY_TIMES = 1_000
 FEW_ROWS = 30
 FEWEST_DRAWS = 1_000
 MOST_CELLS = 50_000_000
@@ -325,7 +326,14 @@ def apart(larger: float, smaller: float) -> bool:
 
 
 def times(ratio: float) -> str:
-    return f"{ratio:.2g} times" if ratio < 10 else f"{ratio:,.0f} times"
+    """How many times, as exactly as it matters.
+
+    >>> times(2.345), times(23.45), times(2345678.0)
+    ('2.3 times', '23 times', 'over 1,000 times')
+    """
+    if ratio > MANY_TIMES:
+        return f"over {MANY_TIMES:,} times"
+    return f"{ratio:.2g} times" if ratio < 10 else f"{ratio:.0f} times"
 
 
 def listed(parts: list[str]) -> str:
