@@ -141,7 +141,8 @@ def test_regression_names_the_metric_and_its_unit() -> None:
     lost = verdict("regress", "RMSE", NUMBERS, numbers("network", 80, 1, 40), rivals)
     assert lost.sentence.startswith("No: ridge regression is better by ")
     assert lost.sentence.endswith(
-        "and trains 300 times faster, answers over 1,000 times faster and is over 1,000 times smaller."
+        "and trains 300 times faster, answers over 1,000 times faster and is over 1,000 times"
+        " smaller."
     )
     tied = verdict("regress", "RMSE", NUMBERS, numbers("network", 60, 1, 40), rivals)
     assert "no measurable difference" in tied.sentence
