@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -154,6 +155,16 @@ SOURCES: dict[str, tuple[str, Callable[[Path], Path], dict[str, Any]]] = {
 }
 
 
+PIECE = r"<\w+>| ?[\w.⏎]+"
+WORDS = {
+    "forecast": {"series": "sales"},
+    "clicks": {"history": r"i\d+"},
+    "generate": {"text": PIECE},
+    "translate": {"source": PIECE, "answer so far": PIECE},
+}
+"""What numbers of words, items and names stand for, by input."""
+
+
 def test_every_use_is_here() -> None:
     assert {kind for kind, _, _ in SOURCES.values()} == set(COURSES) - {"toy"}
 
@@ -204,7 +215,7 @@ def test_every_number_of_a_step_agrees(name: str, tmp_path: Path) -> None:
     learner, data = about_to_step(course)
     before = {key: value.clone() for key, value in learner.model.state_dict().items()}
 
-    found = receipt(learner, data.dataset, data.task, data.rows, seconds=0.3)
+    found = receipt(learner, data.dataset, data.task, data.rows, seconds=0.3, words=course.word)
 
     failed = [(check.what, check.gap) for check in found.checks if not check.passed]
     assert not failed, failed
@@ -220,6 +231,15 @@ def test_every_number_of_a_step_agrees(name: str, tmp_path: Path) -> None:
     page = lines_of(found, name)
     assert [line[0] for line in page if line[:1] in tuple("①②③④⑤⑥⑦⑧")] == list("①②③④⑤⑥⑦⑧")
     assert max(map(len, page)) <= 100
+    said = {one.group: one.words for one in found.inputs if one.words}
+    assert set(said) == set(WORDS.get(name, {}))
+    for group, form in WORDS.get(name, {}).items():
+        assert all(re.fullmatch(form, word) for word in said[group]), said[group]
+    if name in ("clicks", "generate", "translate"):
+        form = f"place \\d+, (token|item) \\d+ '({next(iter(WORDS[name].values()))})'"
+        assert all(re.fullmatch(form, one.name) for one in found.answers), found.answers
+    if name == "forecast":
+        assert re.fullmatch(r"member \d, step \d+, \d0% quantile", found.answers[0].name)
 
 
 def test_a_weight_that_no_layer_owns_is_followed_too(tmp_path: Path) -> None:

@@ -78,6 +78,9 @@ def _input(receipt: Receipt) -> Iterator[str]:
             f" spread {number(one.spread)}{changed}"
         )
         yield f"    they begin  {first}"
+        if one.words:
+            said = " ".join(f"'{word}'" for word in one.words)
+            yield from _wrapped(said, "    which is    ", " " * 16)
 
 
 def _layers(receipt: Receipt) -> Iterator[str]:

@@ -21,6 +21,7 @@ from pellucid.config import Plan
 from pellucid.data.modalities import MODALITIES
 from pellucid.errors import ConfigError
 from pellucid.evidence.receipt import FRESH, Check, Memory, Receipt, WhatIf, receipt, what_if
+from pellucid.evidence.receipt.parts import Words, no_words
 from pellucid.evidence.subject import Material
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import train
@@ -92,7 +93,8 @@ class Shown:
 class Ready:
     """A run that is about to make a step again, on copies. number: updates before it; None: more
     than the run made. data: what the first network learns from. rows: int64, the source's row of
-    each example of the data set. shown: an example of the data set as a person knows it."""
+    each example of the data set. shown: an example of the data set as a person knows it. words:
+    what numbers of inputs and outputs stand for."""
 
     run: Run
     data: Ingredients
@@ -100,6 +102,7 @@ class Ready:
     standing: Standing
     rows: np.ndarray
     shown: Callable[[int], Shown]
+    words: Words = no_words
 
 
 def stand(
@@ -163,6 +166,7 @@ def receipt_of(
             memory=standing.memory,
             zoom=zoom,
             example=example,
+            words=ready.words,
         )
     checks = list(written.checks)
     if ready.number is not None:

@@ -98,7 +98,7 @@ def stand(
 
     standing = standing_at(run, data, run.plan, number, final, watcher, seconds)
     rows = np.arange(len(data.dataset.target))
-    return Ready(run, data, number, standing, rows, shown)
+    return Ready(run, data, number, standing, rows, shown, course.word)
 
 
 def _last_weights(run: Run) -> dict[str, Tensor]:

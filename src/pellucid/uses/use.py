@@ -244,6 +244,11 @@ class Course(ABC):
         """A fresh network of the plan's size (`next(iter(plan.sizes.values()))`), with `describe()`
         and `tap`s; inputs by group -> output, as the objective takes it."""
 
+    def word(self, group: str, number: int) -> str | None:
+        """What a whole number of a group of inputs stands for, or (group `ANSWER` of
+        `evidence/receipt/parts.py`) a place of the output's last axis; None: just a number."""
+        return None
+
     @abstractmethod
     def score(self, output: Tensor) -> float:
         """The main figure on the validation examples, from what `objective.kept` kept of them

@@ -15,7 +15,7 @@ from pellucid.evidence.receipt.losses import (
 from pellucid.evidence.receipt.made import Made
 from pellucid.evidence.receipt.numbers import spread
 from pellucid.evidence.receipt.outputs import goal_lines, loudest_outputs
-from pellucid.evidence.receipt.parts import Answer, Input, Loss, Value
+from pellucid.evidence.receipt.parts import Answer, Input, Loss, Value, Words
 from pellucid.evidence.receipt.watched import Watched
 from pellucid.tasks import Task
 
@@ -40,20 +40,26 @@ def followed(losses: Tensor, asked: int | None) -> tuple[int, str]:
     return asked, "as asked"
 
 
-def inputs_of(made: Made, watched: Watched, place: int) -> tuple[Input, ...]:
+def inputs_of(made: Made, watched: Watched, place: int, words: Words) -> tuple[Input, ...]:
     """What entered, by group; its first numbers are those of the followed example."""
-    return tuple(_input(made, group, watched.inputs[group], place) for group in watched.inputs)
+    return tuple(
+        _input(made, group, watched.inputs[group], place, words) for group in watched.inputs
+    )
 
 
-def _input(made: Made, group: str, given: Tensor, place: int) -> Input:
+def _input(made: Made, group: str, given: Tensor, place: int, words: Words) -> Input:
     values = given.double()
+    first = tuple(values[place].flatten()[:FIRST_VALUES].tolist()) if place < len(values) else ()
+    whole = not given.is_floating_point()
+    said = [words(group, int(number)) for number in first] if whole else []
     return Input(
         group,
         tuple(values.shape[1:]),
         float(values.nanmean()),
         spread(values[~values.isnan()]),
-        tuple(values[place].flatten()[:FIRST_VALUES].tolist()) if place < len(values) else (),
+        first,
         tuple(change.__name__ for change in made.augment.changes.get(group, [])),
+        tuple(word for word in said if word is not None),
     )
 
 
@@ -86,12 +92,12 @@ def value_of(name: str, value: Tensor, blame: Tensor | None) -> Value:
     )
 
 
-def answers_of(made: Made, watched: Watched, place: int) -> tuple[Answer, ...]:
+def answers_of(made: Made, watched: Watched, place: int, words: Words) -> tuple[Answer, ...]:
     """The followed example's answers, predicted and wanted: the likeliest and the true one; of a
     goal that is no task about rows the outputs that the loss hangs on most."""
     if not isinstance(made.task, Task):
         blame = watched.blame[place] * len(watched.losses)
-        return loudest_outputs(made.task, watched.output[place], blame, MOST_ANSWERS)
+        return loudest_outputs(made.task, watched.output[place], blame, MOST_ANSWERS, words)
     task, target = made.task, watched.target[place : place + 1]
     output = watched.output[place : place + 1]
     blame = (watched.blame[place] * len(watched.losses)).reshape(-1, output.shape[-1]).sum(0)
@@ -132,12 +138,13 @@ def _wanted(task: Task, target: Tensor) -> np.ndarray:
     return wanted_share(task, target.numpy(), 0.0)[0]
 
 
-def loss_of(made: Made, watched: Watched, place: int) -> Loss:
+def loss_of(made: Made, watched: Watched, place: int, words: Words) -> Loss:
     """How wrong the batch was, and how the followed example's loss is calculated."""
     smoothing, mine = made.plan.label_smoothing, watched.losses
     output, target = watched.output[place], watched.target[place]
     if isinstance(made.task, Task):
         lines = tuple(loss_lines(made.task, output, target, smoothing))
     else:
-        lines = tuple(goal_lines(made.task, output, target, smoothing, float(mine[place])))
+        own = float(mine[place])
+        lines = tuple(goal_lines(made.task, output, target, smoothing, own, words))
     return Loss(float(made.step.loss), float(mine[place]), lines, tuple(mine.tolist()))

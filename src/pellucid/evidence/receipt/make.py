@@ -25,7 +25,15 @@ from pellucid.evidence.receipt.forward import (
     values_of,
 )
 from pellucid.evidence.receipt.made import Made
-from pellucid.evidence.receipt.parts import FRESH, Check, Memory, OneWeight, Receipt
+from pellucid.evidence.receipt.parts import (
+    FRESH,
+    Check,
+    Memory,
+    OneWeight,
+    Receipt,
+    Words,
+    no_words,
+)
 from pellucid.evidence.receipt.watched import Watched
 from pellucid.evidence.receipt.zoom import Zoom
 from pellucid.learning.learner import Learner
@@ -42,6 +50,7 @@ def receipt(
     zoom: str | None = None,
     example: int | None = None,
     seconds: float = 3.0,
+    words: Words = no_words,
 ) -> Receipt:
     """Make the step that comes next, on copies, and account for every number in it.
 
@@ -51,6 +60,7 @@ def receipt(
         zoom: A layer, a unit `LAYER[3]` or a weight `LAYER[3, 5]`, by the names of the receipt.
         example: Place in the batch of the example to follow; by default the most wrong one.
         seconds: About how long weights may be turned up and down; one at least is.
+        words: What numbers stand for.
 
     Raises:
         ConfigError: The zoom or the example does not exist.
@@ -71,7 +81,7 @@ def receipt(
             *weight_checks(made, watched.gradients[path.parameter], one, each),
             *update_checks(made),
         )
-        return _written(made, watched, memory, (place, why), path, one, checks)
+        return _written(made, watched, memory, (place, why), path, one, checks, words)
 
 
 def _written(
@@ -82,6 +92,7 @@ def _written(
     path: Zoom,
     one: OneWeight,
     checks: tuple[Check, ...],
+    words: Words,
 ) -> Receipt:
     place, why = example
     return Receipt(
@@ -95,12 +106,12 @@ def _written(
         precision=made.plan.precision,
         dropout=drops(made.learner.model),
         memory=memory,
-        inputs=inputs_of(made, watched, place),
+        inputs=inputs_of(made, watched, place, words),
         values=values_of(watched),
-        answers=answers_of(made, watched, place),
+        answers=answers_of(made, watched, place, words),
         outputs=made.task.outputs,
         members=_members(made, watched),
-        loss=loss_of(made, watched, place),
+        loss=loss_of(made, watched, place, words),
         update=update_of(made),
         weights=tuple(weights_of(made, watched, name) for name in watched.gradients),
         one=one,

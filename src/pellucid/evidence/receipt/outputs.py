@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pellucid.evidence.receipt.numbers import InDoubles, Still, said, unravel
-from pellucid.evidence.receipt.parts import Answer, Index, Line
+from pellucid.evidence.receipt.parts import ANSWER, Answer, Index, Line, Words, no_words
 from pellucid.evidence.receipt.passages import doubled
 from pellucid.tasks.forecast import MEDIAN, QUANTILES, Forecast
 from pellucid.tasks.generate import UNCOUNTED, NextToken
@@ -35,6 +35,7 @@ AXES: dict[str, tuple[str, ...]] = {
     "translate": ("place", "token"),
     "detect": ("place", "number"),
     "map": ("number",),
+    "recommend": ("place", "item"),
     "verify": ("number",),
 }
 """Kind -> what the last axes of its output are called."""
@@ -49,24 +50,39 @@ GOALS = {
 """Kind -> its loss in words, where it is no formula that fits on a line."""
 
 
-def name_of(task: Objective, index: Index, shape: tuple[int, ...]) -> str:
-    """What an output of one example is called: `place 3, token 57`."""
+def name_of(task: Objective, index: Index, shape: tuple[int, ...], words: Words = no_words) -> str:
+    """What an output of one example is called: `place 3, token 57 'house'`."""
     known = AXES.get(task.kind, ())
     axes = ("member", *known) if known and len(shape) == len(known) + 1 else known
     if len(axes) != len(shape) or not axes:
         return f"output {list(index)}" if index else "output"
-    return ", ".join(f"{axis} {place}" for axis, place in zip(axes, index, strict=True))
+    return ", ".join(_said_place(axis, at, words) for axis, at in zip(axes, index, strict=True))
+
+
+def _said_place(axis: str, at: int, words: Words) -> str:
+    """One place of an output: steps count from 1, as elsewhere in a forecast."""
+    if axis == "step":
+        return f"step {at + 1}"
+    if axis == "quantile":
+        return f"{QUANTILES[at]:.0%} quantile"
+    return f"{axis} {at}{_meant(axis, at, words)}"
+
+
+def _meant(axis: str, at: int, words: Words) -> str:
+    """What a token or an item stands for, behind its number."""
+    word = words(ANSWER, at) if axis in ("token", "item") else None
+    return "" if word is None else f" '{word}'"
 
 
 def loudest_outputs(
-    task: Objective, output: Tensor, blame: Tensor, most: int
+    task: Objective, output: Tensor, blame: Tensor, most: int, words: Words
 ) -> tuple[Answer, ...]:
     """One example's outputs that its loss hangs on most. output, blame: `(...)` of the example."""
     order = blame.flatten().abs().argsort(descending=True, stable=True)[:most].tolist()
     places = [unravel(at, blame) for at in order]
     return tuple(
         Answer(
-            name_of(task, place, tuple(output.shape)),
+            name_of(task, place, tuple(output.shape), words),
             float(output[place]),
             None,
             None,
@@ -125,7 +141,12 @@ def hand_loss(task: Objective, output: Tensor, target: Tensor, smoothing: float)
 
 
 def goal_lines(
-    task: Objective, output: Tensor, target: Tensor, smoothing: float, loss: float
+    task: Objective,
+    output: Tensor,
+    target: Tensor,
+    smoothing: float,
+    loss: float,
+    words: Words = no_words,
 ) -> Iterator[Line]:
     """How one example's loss comes about, as far as it is a plain formula; then the loss."""
     if isinstance(task, Rating):
@@ -145,7 +166,8 @@ def goal_lines(
             token = int(target[place])
             shown = f"−ln({said(float(logs[place, token].exp()))})"
             shown += f", {smoothing:g} of the truth spread over all tokens" if smoothing else ""
-            yield Line(f"place {place}: surprise at token {token}", shown, part)
+            meant = _meant("token", token, words)
+            yield Line(f"place {place}: surprise at token {token}{meant}", shown, part)
         yield Line("loss of the example", "mean over all places that are asked", loss)
         return
     yield Line("loss of the example", GOALS.get(task.kind) or _first_line(task), loss)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -28,9 +29,20 @@ class Memory:
 FRESH = Memory("fresh", "this is the first step: there is nothing to remember")
 
 
+Words = Callable[[str, int], str | None]
+"""What a whole number stands for, by its group of inputs or `ANSWER`; None: it is just a number."""
+ANSWER = "the answer"
+"""The group of outputs."""
+
+
+def no_words(group: str, number: int) -> None:
+    """Numbers that stand for nothing."""
+
+
 @dataclass(frozen=True)
 class Input:
-    """What enters by one group. first: of the followed example. changes: random ones made to it."""
+    """What enters by one group. first: of the followed example. changes: random ones made to it.
+    words: what its first numbers stand for, where they are numbers of words, items or names."""
 
     group: str
     shape: tuple[int, ...]
@@ -38,6 +50,7 @@ class Input:
     spread: float
     first: tuple[float, ...]
     changes: tuple[str, ...]
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

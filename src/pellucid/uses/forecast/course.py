@@ -265,6 +265,10 @@ class ForecastCourse(Course):
         model.start(self.begin)
         return model
 
+    def word(self, group: str, number: int) -> str | None:
+        known = group == "series" and 0 < number <= len(self.panel.names)
+        return self.panel.names[number - 1] if known else None
+
     @cached_property
     def geometry(self) -> Geometry:
         return Geometry(

@@ -36,7 +36,7 @@ from pellucid.uses.generate.documents import in_sections, seal, windows
 from pellucid.uses.generate.exam import hold_exam
 from pellucid.uses.generate.layout import read_layout
 from pellucid.uses.generate.spelled import spelled
-from pellucid.uses.generate.tokens import Tokens, vocabulary_size
+from pellucid.uses.generate.tokens import Tokens, visible, vocabulary_size
 from pellucid.uses.use import Answerer, Course, Exam, Examples, Reading, Source, use
 
 CONTEXTS = ((20_000, 64), (2_000_000, 128))
@@ -201,6 +201,9 @@ class Generate(Course):
             dialogues=self.dialogues,
             base=None if self.start is None else self.start.weights,
         )
+
+    def word(self, group: str, number: int) -> str | None:
+        return visible(self.tokens.pieces([number])[0])
 
     # --- the comparison -----------------------------------------------------------------------
 

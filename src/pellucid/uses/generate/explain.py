@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from pellucid.evidence.finding import Finding, Picture, Table
 from pellucid.network.decoder import GROUP
 from pellucid.network.tap import watch
-from pellucid.uses.generate.tokens import Tokens
+from pellucid.uses.generate.tokens import Tokens, visible
 
 LOOKED_AT = 64
 """Tokens before the next one that are left out in turn."""
@@ -113,7 +113,7 @@ def _finding(
     began: float,
 ) -> Finding:
     pieces = tokens.pieces(ids)
-    named = " ".join(f"'{pieces[place]}'" for place in np.argsort(-worth)[:3])
+    named = " ".join(f"'{visible(pieces[place])}'" for place in np.argsort(-worth)[:3])
     means = {name: float(np.mean(values)) for name, values in drops.items()}
     faithful = means["leaving out"] > means["at random"]
     next_piece = tokens.pieces([target])[0]
@@ -127,8 +127,8 @@ def _finding(
     return Finding(
         "next token",
         "Which earlier tokens moved the next one?",
-        f"Next comes '{next_piece}' with a probability of {chances[target]:.0%}; what moved it most"
-        f" are {named}. {test}: {trust}.",
+        f"Next comes '{visible(next_piece)}' with a probability of {chances[target]:.0%}; what"
+        f" moved it most are {named}. {test}: {trust}.",
         notes=(
             "A token's weight is how much less likely the next one is without it.",
             "Attention is where the last block looks. It is shown beside, not instead: what is"
@@ -147,7 +147,7 @@ def _finding(
             Table(
                 "What may come next",
                 ("token", "probability"),
-                tuple((tokens.pieces([one])[0], float(chances[one])) for one in order),
+                tuple((visible(tokens.pieces([one])[0]), float(chances[one])) for one in order),
             ),
         ),
         pictures=(
@@ -178,8 +178,8 @@ def _too_short(tokens: Tokens, target: int, chances: np.ndarray) -> Finding:
     return Finding(
         "next token",
         "Which earlier tokens moved the next one?",
-        f"Next comes '{piece}' with a probability of {chances[target]:.0%}; the text before is too"
-        " short to say what moved it: give a sentence.",
+        f"Next comes '{visible(piece)}' with a probability of {chances[target]:.0%}; the text"
+        " before is too short to say what moved it: give a sentence.",
         figures={"next": piece, "probability": float(chances[target])},
         known=False,
     )

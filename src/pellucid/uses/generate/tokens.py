@@ -164,6 +164,11 @@ class Tokens:
         return cls(data["learned"], signs, data["size"], data["own"])
 
 
+def visible(piece: str) -> str:
+    """A piece of text with signs for what can't be seen at its place: line feeds and tabs."""
+    return piece.replace("\r", "").replace("\n", "⏎").replace("\t", "⇥")
+
+
 def _spoken(turn: Turn, own: bool) -> str:
     """A turn as it is cut into tokens: after words that say who speaks comes a blank."""
     return f" {turn.text.strip()}" if turn.role == "assistant" and not own else turn.text

@@ -75,6 +75,9 @@ class Recommend(Course):
     def build(self, plan: Plan) -> nn.Module:
         return self.question.build(plan)
 
+    def word(self, group: str, number: int) -> str | None:
+        return self.question.word(group, number)
+
     def score(self, output: Tensor) -> float:
         return self.question.score(output)
 

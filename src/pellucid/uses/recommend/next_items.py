@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pellucid.config import Plan, Size
 from pellucid.data.columns import Entry
 from pellucid.data.dataset import Dataset
+from pellucid.evidence.receipt.parts import ANSWER
 from pellucid.learning.evaluate import mean_of
 from pellucid.learning.recipes import Recipe
 from pellucid.network.sequential import NextItem
@@ -144,6 +145,10 @@ class NextQuestion(Question):
 
     def recipe(self) -> Recipe:
         return RECIPE
+
+    def word(self, group: str, number: int) -> str | None:
+        item = number if group == ANSWER else number - 1
+        return self.log.titles[item] if 0 <= item < len(self.log.titles) else None
 
     def build(self, plan: Plan) -> nn.Module:
         log = self.log

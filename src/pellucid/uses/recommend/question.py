@@ -38,6 +38,10 @@ class Question(ABC):
     @abstractmethod
     def build(self, plan: Plan) -> nn.Module: ...
 
+    def word(self, group: str, number: int) -> str | None:
+        """See `uses/use.py: Course.word`."""
+        return None
+
     @abstractmethod
     def score(self, output: Tensor) -> float: ...
 

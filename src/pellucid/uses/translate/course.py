@@ -28,7 +28,7 @@ from pellucid.recipe.watcher import Watcher
 from pellucid.tasks.generate import UNCOUNTED
 from pellucid.tasks.translate import NextOfAnswer
 from pellucid.uses.affordable import affordable
-from pellucid.uses.generate.tokens import Tokens
+from pellucid.uses.generate.tokens import Tokens, visible
 from pellucid.uses.translate.answerer import SHIFT, Translator
 from pellucid.uses.translate.batches import PairDataset
 from pellucid.uses.translate.exam import hold_exam
@@ -178,6 +178,9 @@ class Translate(Course):
         tokens = self.lengths[self.examples.train].sum()
         weights = 12 * size.width**2 * size.depth + self.tokens.size * size.width / 2
         return float(6 * PAIRS.epochs[0] * weights * tokens)
+
+    def word(self, group: str, number: int) -> str | None:
+        return visible(self.tokens.pieces([number - SHIFT])[0]) if number >= SHIFT else None
 
     def build(self, plan: Plan) -> nn.Module:
         self.built = time.perf_counter()  # the last network that is built is the one that learns
