@@ -27,6 +27,8 @@ normal ones (recipes 11: train only on the lowest-loss 90 %)."""
 STANDS_OUT = 3.0
 """Spreads above the batch's middle from which a loss stands out. Early on all losses are alike,
 so that nothing is left out until the network knows what is usual."""
+FEWEST_TOLD, LEAST_SPREAD = 8, 0.1
+"""How many losses tell what is usual, and their least spread: few may be alike by chance."""
 SPREADS = (-3.0, 2.0)
 """Logarithm of the least and the largest spread that a guess may have."""
 
@@ -182,20 +184,24 @@ def improbable(value: Tensor, expected: Tensor, log_spread: Tensor) -> Tensor:
 
 
 def without_strangers(losses: Tensor) -> Tensor:
-    """The losses `(batch,)` in which those that stand out count nothing.
+    """The losses `(batch,)` in which those that stand out count little or nothing.
 
     At most a tenth of the batch is left out, and only what lies far above the middle; the others
-    count a little more, so that the mean over the batch is the mean over those that are kept.
+    count a little more, so that the mean over the batch is the mean over those that are kept. What
+    stands out beyond that tenth counts like its logarithm: one row must not move a small batch.
     """
     count = len(losses)
-    most = int(TRIMMED * count)
-    if most == 0:
+    if count < FEWEST_TOLD:
         return losses
+    most = int(TRIMMED * count)
     known = losses.detach()
     middle = known.median()
     spread = 1.4826 * (known - middle).abs().median()
-    limit = known.kthvalue(count - most).values
-    keep = (known <= limit) | (known <= middle + STANDS_OUT * spread)
+    usual = middle + STANDS_OUT * spread
+    keep = (known <= known.kthvalue(count - most).values) | (known <= usual)
+    unit = spread.clamp(min=LEAST_SPREAD)
+    bent = usual + unit * torch.log1p((losses - usual).clamp(min=0.0) / unit)
+    losses = torch.where(known > usual, bent, losses)
     return torch.where(keep, losses, 0.0) * (count / keep.sum())
 
 
