@@ -528,3 +528,16 @@ def test_probabilities_are_those_of_a_logistic_curve() -> None:
         return 2 * right[told].sum() / (told.sum() + count)
 
     assert f1(fitted.threshold) == pytest.approx(max(f1(one) for one in chance))
+
+
+def test_a_class_that_is_only_sealed_is_said() -> None:
+    from pellucid.uses.detect.prepared import _never_shown
+
+    def of(*labels: int) -> Things:
+        return Things(np.array(labels, dtype=np.int64), np.zeros((len(labels), 4)))
+
+    things = [of(0, 1), of(2), of(0)]
+    split = np.array(["train", "test", "valid"])
+    (said,) = _never_shown(["zero", "one", "two"], things, split)
+    assert said == "no box to learn from, but some that are held back or sealed: two"
+    assert _never_shown(["zero", "one"], things[::2], split[::2]) == []

@@ -320,3 +320,14 @@ def test_nothing_to_read_says_what_would_help(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no boxes") as caught:
         read(tmp_path)
     assert "COCO" in caught.value.fix
+
+
+def test_pictures_without_a_text_file_are_said(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        picture(tmp_path / "images" / f"{name}.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "classes.txt").write_text("cat\n")
+    (tmp_path / "labels" / "a.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    (tmp_path / "labels" / "b.txt").write_text("")
+    found, _ = read(tmp_path)
+    assert found.notes == ["1 picture has no text file: taken to show nothing that has a class"]

@@ -120,7 +120,7 @@ def prepare(source: Source, settings: Settings, watcher: Watcher) -> Pictures:
     clusters = _clusters(pictures, shown)
     split, why_split = _split(pictures, things, clusters, settings)
     ledger.assign(usable, split)
-    notes = [*said.notes, canvas.why, *notes, *why_split]
+    notes = [*said.notes, canvas.why, *notes, *why_split, *_never_shown(classes, things, split)]
     places = [one.place for one in pictures]
     return Pictures(
         said, canvas, classes, places, shown, own_sizes, fits, things, on, clusters, split,
@@ -192,7 +192,21 @@ def _classes(said: Annotations, pictures: Sequence[Annotated]) -> tuple[list[str
     if not never:
         return classes, []
     shown = ", ".join(never[:5]) + (" ..." if len(never) > 5 else "")
-    return classes, [f"{len(never)} classes have no box and can't be learned: {shown}"]
+    told = "1 class has" if len(never) == 1 else f"{len(never)} classes have"
+    return classes, [f"{told} no box and can't be learned: {shown}"]
+
+
+def _never_shown(classes: list[str], things: Sequence[Things], split: np.ndarray) -> list[str]:
+    """What to say of classes that only pictures have that nothing is learned from."""
+    learned: set[int] = set()
+    for one, part in zip(things, split, strict=True):
+        if part == "train":
+            learned |= set(one.labels[~one.crowd].tolist())
+    never = [name for number, name in enumerate(classes) if number not in learned]
+    if not never:
+        return []
+    shown = ", ".join(never[:5]) + (" ..." if len(never) > 5 else "")
+    return [f"no box to learn from, but some that are held back or sealed: {shown}"]
 
 
 def _things(one: Annotated, classes: list[str]) -> Things:

@@ -106,7 +106,8 @@ class VerifyAnswerer(Answerer):
     # --- answers ------------------------------------------------------------------------------
 
     def predict(self, source: Any, model: str | None = None) -> list[dict[str, Any]]:
-        """Of a pair (two files, or a table with two columns of files) whether they are the same;
+        """Of a pair (two files, or a table with two columns of files) whether they are the same:
+        `answer` "same" or "different", and in both cases the `probability` that they are the same;
         of a single file or a folder who of the gallery it shows, or "unknown"."""
         pair = pairs_in(source, self.column)
         if pair is None:

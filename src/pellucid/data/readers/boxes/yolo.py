@@ -91,6 +91,10 @@ def read(shelf: Shelf) -> Annotations:
         classes = [f"class {number}" for number in range(highest + 1)]
     sources = [shelf.root / path for path in [*([named] if named else []), *sorted(used)]]
     notes = [] if named else ["no data.yaml or classes.txt: classes have numbers for names"]
+    without = len(shelf.pictures) - len(labels)
+    if without:
+        verb = "picture has" if without == 1 else "pictures have"
+        notes.append(f"{without:,} {verb} no text file: taken to show nothing that has a class")
     return Annotations(LAYOUT, shelf.root, classes, pictures, sources, refused, notes=notes)
 
 
