@@ -307,6 +307,25 @@ def test_names_of_series_are_found_in_two_columns(tmp_path: Path) -> None:
 # --- rows and their fate ----------------------------------------------------------------------
 
 
+def test_days_of_the_week_without_any_value_are_said(tmp_path: Path) -> None:
+    days = np.datetime64("2024-01-01") + np.arange(140)  # a Monday
+    open_days = [day for n, day in enumerate(days) if n % 7 not in (2, 6)]
+    rows = [f"{day},{shop},{n}" for shop in "ab" for n, day in enumerate(open_days)]
+    settings = Settings(task="forecast", target="sold")
+    for wanted, path in (
+        (True, csv(tmp_path / "shut.csv", "date,shop,sold", rows)),
+        (False, csv(tmp_path / "open.csv", "date,shop,sold", [*rows, "2024-01-07,a,3"])),
+    ):
+        table = read.read(path)
+        notes = list[str]()
+        ledger = Ledger(table.places, table.refused)
+        make_panel(table, find_layout(table, settings), settings, ledger, notes)
+        said = [note for note in notes if "nothing has checked" in note]
+        assert len(said) == 1
+        assert ("Wednesday or Sunday" in said[0]) == wanted
+        assert said[0].startswith("no value on any Wednesday")
+
+
 def test_gaps_duplicates_and_odd_times_are_mended_and_said(tmp_path: Path) -> None:
     days = [str(np.datetime64("2024-01-01") + n) for n in range(100)]
     rows = [f"{day},{n}" for n, day in enumerate(days) if n not in (50, 51)]
@@ -322,7 +341,7 @@ def test_gaps_duplicates_and_odd_times_are_mended_and_said(tmp_path: Path) -> No
     said = dict(ledger.repaired_items())
     assert "mean of 2 rows" in said["days.csv line 6"]
     assert "2 times before it missing" in said["days.csv line 52"]
-    assert "never asked" in said["days.csv line 22"]
+    assert said["days.csv line 22"].startswith("no value: the value a season before")
     aside = dict(ledger.set_aside_items())
     assert "beside the grid" in aside["days.csv line 101"]
     assert "no time" in aside["days.csv line 102"]

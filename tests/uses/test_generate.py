@@ -178,8 +178,7 @@ def test_kneser_ney_agrees_with_counting_by_hand() -> None:
         count = counts.get(key, 0)
         return max(count - cut[min(count, 3)], 0) / total + kept * lower
 
-    for one, two in (("a", "b"), ("b", "b"), ("c", "c")):
-        first, second = ord(one), ord(two)
+    for first, second in (b"ab", b"bb", b"cc"):
         lower = discounted(before, second, list(before), 1 / 256)
         known = [pair for pair in grams if pair[0] == first]
         wanted = discounted(grams, (first, second), known, lower)
@@ -584,4 +583,11 @@ def test_dialogues_are_learned_and_answered(
     assert [line["prompt"] for line in lines] == ["Which color has the dog?", "And the cat?"]
     assert lines[0]["answer"] == "The dog is blue."
     assert main(["chat", str(tmp_path), "--prompt", "Hi"]) == 2
-    assert "no language model" in capsys.readouterr().err
+    assert "there is no model here" in capsys.readouterr().err
+    # Bytes that are no text are answered like any other, and say what they were.
+    latin = io.TextIOWrapper(
+        io.BytesIO(b"Which color has the dog\xff?\n"), "utf-8", "surrogateescape"
+    )
+    monkeypatch.setattr("sys.stdin", latin)
+    assert main(["chat", folder, *options]) == 0
+    assert capsys.readouterr().out.strip()

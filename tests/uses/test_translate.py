@@ -186,11 +186,11 @@ def test_greedy_takes_the_likeliest_and_company_changes_no_answer(model: Encoder
         assert answers(model, [source], 1, 2, most=6)[0].tokens == one.tokens
     (greedy,) = answers(model, [sources[0]], 1, 2, most=6, width=1)
     text = [1]
-    for one in greedy.tokens:
+    for token in greedy.tokens:
         scores = model({SOURCE: torch.tensor([sources[0]]), ANSWER: torch.tensor([text])})[0, -1]
         scores[:2] = float("-inf")
-        assert one == scores.argmax()
-        text.append(one)
+        assert token == scores.argmax()
+        text.append(token)
 
 
 # --- sources --------------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ class ToyCourse(Course):
         numbers = np.arange(len(points))
         parts = np.array(["train", "train", "train", "valid", "test"], dtype=object)
         ledger.assign(numbers, parts[numbers % 5])
-        entry = Entry("points", "project", (), 2)
+        entry = Entry("project", (), 2, "points")
         self.objective = Distance()
         self.examples = Examples(
             name="points",

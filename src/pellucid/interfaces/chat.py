@@ -26,7 +26,8 @@ def chat(run: str, prompt: str | None, manner: Manner, *, as_json: bool) -> None
     """
     model = language_model(run)
     if prompt is not None:
-        _answer(model, _alone(model, prompt), prompt, manner, as_json=as_json)
+        asked = _whole(prompt)
+        _answer(model, _alone(model, asked), asked, manner, as_json=as_json)
         return
     if sys.stdin.isatty() and not as_json:
         print(_welcome(model), file=sys.stderr)
@@ -42,6 +43,10 @@ def language_model(run: str) -> LanguageModel:
         model = load_answerer(run)
         assert isinstance(model, LanguageModel)
         return model
+    if use_of(run) is None:
+        from pellucid.export.bundle import Bundle
+
+        Bundle.load_from(run)  # says so if there is no model at all
     raise ConfigError(
         "this run is no language model, so nobody answers",
         where=run,
@@ -103,9 +108,16 @@ def _lines() -> Iterator[str]:
             print(ASKING, end="", file=sys.stderr, flush=True)
         line = sys.stdin.readline()
         if not line:
+            if waiting:
+                print(file=sys.stderr)  # the next prompt of the shell begins a line
             return
         if line.strip():
-            yield line.rstrip("\n")
+            yield _whole(line.rstrip("\n"))
+
+
+def _whole(text: str) -> str:
+    """Without what is no text: bytes that are no UTF-8 arrive as halves of letters."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _welcome(model: LanguageModel) -> str:

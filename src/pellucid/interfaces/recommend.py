@@ -30,6 +30,10 @@ def recommend(
         raise ConfigError(
             f"a list of {top} items can't be made", where="--top", fix="name 1 or more: --top 10"
         )
+    if use_of(run) is None:
+        from pellucid.export.bundle import Bundle
+
+        Bundle.load_from(run)  # says so if there is no model at all
     if use_of(run) != Recommender.kind:
         raise ConfigError(
             "this run makes no recommendations",

@@ -77,8 +77,8 @@ def future(answerer: ForecastAnswerer) -> Finding:
         f"{history.names[0]} at {ends}: {found.middle[0, -1]:.4g}, with 80 % between "
         f"{found.low[0, -1]:.4g} and {found.high[0, -1]:.4g}, says {who}.",
         notes=(
-            f"The band is where {frame.horizon} steps ahead 80 % of such values should lie; "
-            "'pellucid predict' answers a table of times to fill in.",
+            "The band should hold 80 % of the values to come; 'pellucid predict' answers a table "
+            "of times to fill in.",
             *_assumed(answerer),
         ),
         figures={"series": len(history.names), "horizon": frame.horizon},
@@ -139,7 +139,7 @@ def skill(answerer: ForecastAnswerer, exam: Sealed, rival: str, began: str) -> F
     }
     naive = courses["seasonal naive"]
     gain = 1 - np.nanmean(network) / np.nanmean(naive)
-    better = int(np.nansum(network < naive))
+    better, asked = int(np.nansum(network < naive)), int((~np.isnan(network)).sum())
     word = "smaller" if gain > 0 else "larger"
     rows = tuple(
         (int(step), *(float(course[int(step) - 1]) for course in courses.values()))
@@ -148,9 +148,9 @@ def skill(answerer: ForecastAnswerer, exam: Sealed, rival: str, began: str) -> F
     return Finding(
         "skill",
         "How far ahead it can see",
-        f"On {len(exam.windows):,} sealed windows the network's error is {abs(gain):.0%} {word} "
-        "than that of repeating the last season; it is smaller at "
-        f"{better} of {len(steps)} steps ahead.",
+        f"On {len(exam.windows):,} sealed windows the network's error is {100 * abs(gain):.0f} % "
+        f"{word} than that of repeating the last season; it is smaller at {better} of {asked} "
+        "steps ahead" + (" that have a value." if asked < len(steps) else "."),
         notes=(
             "MASE: 1 is the usual error of the seasonal naive forecast, one step as good as all.",
             began,

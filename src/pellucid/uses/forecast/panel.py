@@ -23,6 +23,7 @@ from pellucid.uses.forecast.spacing import OFF_GRID, Spacing
 MOST_CELLS = 100_000_000
 FEWEST_FILLED = 0.3
 """Share of the times between a series' first and last value that must have one."""
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 Cells = dict[str, np.ndarray]
 
 
@@ -238,8 +239,9 @@ def _cells(column: RawColumn, where: np.ndarray) -> np.ndarray:
 
 def _tell_gaps(panel: Panel, layout: Layout, ledger: Ledger, notes: list[str]) -> None:
     """Say of each gap, at the row after it, how it is bridged; refuse mostly empty series."""
-    bridged = "as an input the value a season before (or the last one) stands in"
+    bridged = "the value a season before stands in, as an input only"
     lacking = total = 0
+    told: set[int] = set()
     for one in range(len(panel.names)):
         inside = slice(panel.first[one], panel.last[one] + 1)
         gone = np.isnan(panel.values[one, inside])
@@ -252,10 +254,12 @@ def _tell_gaps(panel: Panel, layout: Layout, ledger: Ledger, notes: list[str]) -
             if gone[column]:
                 run += row < 0
                 if row >= 0 and not layout.wide:
-                    ledger.repair(row, f"no value: it is never asked for; {bridged}")
+                    ledger.repair(row, f"no value: {bridged}")
             elif run:
                 steps = f"{run} time{'s' if run > 1 else ''} before it missing"
-                ledger.repair(row, f"{steps}: {bridged}, and nothing is asked there")
+                if row not in told:  # one row ends the gaps of several columns of values
+                    ledger.repair(row, f"{steps}: {bridged}")
+                told.add(row)
                 run = 0
     if total and 1 - lacking / total < FEWEST_FILLED:
         raise DataError(
@@ -269,3 +273,19 @@ def _tell_gaps(panel: Panel, layout: Layout, ledger: Ledger, notes: list[str]) -
             f"{lacking:,} of {total:,} times have no value: bridged with what stood there a "
             "season before, as an input only"
         )
+        never = _days_without(panel)
+        if never:
+            notes.append(
+                f"no value on any {' or '.join(never)}: what is forecast there, nothing has checked"
+            )
+
+
+def _days_without(panel: Panel) -> list[str]:
+    """Days of the week on which no series ever has a value, if times come daily."""
+    if panel.spacing.kind != "seconds" or panel.spacing.size != 86_400:
+        return []
+    moments = panel.spacing.moments(panel.start + np.arange(panel.times))
+    # Day 0 of NumPy was a Thursday.
+    weekday = (moments.astype("datetime64[D]").astype(np.int64) + 3) % 7
+    known = set(weekday[~np.isnan(panel.values).all(0)].tolist())
+    return [name for day, name in enumerate(WEEKDAYS) if day not in known]
