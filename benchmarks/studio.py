@@ -36,12 +36,15 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 TICK_GOAL_MS, SHARE_GOAL, SECONDS_GOAL = 300, 0.01, 3.0
-ROUNDS, STEPS, ROWS, COLUMNS = 3, 5000, 20_000, 20
+ROUNDS, LEARNING_SECONDS, ROWS, COLUMNS = 3, 16.0, 4_000, 20
+TRIAL_STEPS = 300
+"""Of the warm-up run, which tells how many steps this machine makes in `LEARNING_SECONDS`: long
+enough for a page to follow, and short enough for three rounds within a few minutes."""
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
 LOOK_SECONDS, TURN_MS = 0.01, 200
 
 
-def run(*, anyway: bool = False, rounds: int = ROUNDS, steps: int = STEPS) -> None:
+def run(*, anyway: bool = False, rounds: int = ROUNDS, seconds: float = LEARNING_SECONDS) -> None:
     """Measure and save.
 
     Raises:
@@ -49,17 +52,23 @@ def run(*, anyway: bool = False, rounds: int = ROUNDS, steps: int = STEPS) -> No
         RuntimeError: A program that should work failed, or there is no browser.
     """
     result = circumstances(["benchmarks", "studio"])
-    save("studio", {**result, **quiet(partial(measure, rounds, steps), anyway=anyway)})
+    save("studio", {**result, **quiet(partial(measure, rounds, seconds), anyway=anyway)})
 
 
-def measure(rounds: int, steps: int) -> dict[str, Any]:
-    """Processor seconds of learning alone and watched, and the age in ms of what was shown."""
+def measure(rounds: int, learning: float = LEARNING_SECONDS) -> dict[str, Any]:
+    """Processor seconds of learning alone and watched, and the age in ms of what was shown.
+
+    Args:
+        learning: About how many seconds each run learns.
+    """
     load = Load.now()
     seconds: dict[str, list[float]] = {"alone": [], "watched": []}
     ages: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(Path(folder), steps)
+        job = Job(Path(folder))
         job.learn("warm-up")
+        steps = max(TRIAL_STEPS, round(learning / job.step_seconds("warm-up")))
+        job.plan(steps)
         for number in range(rounds):
             for way in ("alone", "watched") if number % 2 == 0 else ("watched", "alone"):
                 if way == "alone":
@@ -88,20 +97,31 @@ class Job:
     """One table and one plan, learned again and again in the same steps."""
 
     folder: Path
-    steps: int
 
     def __post_init__(self) -> None:
+        (self.folder / "plan").mkdir()
+        (self.folder / "runs").mkdir()
+        self.plan(TRIAL_STEPS)
+        write_table(self.folder / "rows.csv")
+
+    def plan(self, steps: int) -> None:
+        """From now on, learn in so many steps."""
         from pellucid.config import ACROSS, Plan, Size
 
         plan = Plan(
-            steps=self.steps, batch=256, evaluate_every=250, numbers="plain",
+            steps=steps, batch=256, evaluate_every=250, numbers="plain",
             network={ACROSS: "mlp"}, sizes={ACROSS: Size(128, 3)},
         )  # fmt: skip
-        (self.folder / "plan").mkdir()
-        (self.folder / "runs").mkdir()
         head = {"schema": 1, "plan": plan.as_json()}
         (self.folder / "plan" / "run.json").write_text(json.dumps(head), "utf-8")
-        write_table(self.folder / "rows.csv")
+
+    def step_seconds(self, name: str) -> float:
+        """What a step of a run took, on average, its first ones apart."""
+        from pellucid.recording.run import Run
+
+        steps = Run(self.run(name)).steps
+        begun = len(steps) // 3
+        return float(steps["seconds"][-1] - steps["seconds"][begun]) / (len(steps) - 1 - begun)
 
     def run(self, name: str) -> Path:
         return self.folder / "runs" / f"{name}.run"

@@ -78,6 +78,69 @@ export function lean(): Plugin {
   };
 }
 
+/** One line of a file of messages: `  "id": "text",`. */
+const MESSAGE = /^ {2}"([\w.]+)": ("(?:[^"\\]|\\.)*"),\n/gm;
+/** A message that is said as it is, with nothing to fill in. */
+const SAID = /\bsay\("([\w.]+)"\)/g;
+
+/** The same as the whole of an attribute, or between tags. */
+const MARKED = /([^$])\{say\("([\w.]+)"\)\}/g;
+
+function escaped(text: string): string {
+  const signs: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+  return text.replace(/[&<>"]/g, (sign) => signs[sign]!);
+}
+
+/**
+ * What is said as it is needs no looking up: a built page has the text itself where it is said, and
+ * not in its list of messages, unless somebody chooses among several there.
+ */
+export function plainMessages(): Plugin {
+  const texts = new Map<string, string>();
+  return {
+    name: "plain-messages",
+    apply: "build",
+    enforce: "pre",
+    buildStart() {
+      const all = sources().map((name) => [name, readFileSync(join(HERE, name), "utf-8")] as const);
+      const others = all.filter(([name]) => !isMessages(name)).map(([, text]) => text.replace(SAID, "")).join("\n");
+      for (const [name, text] of all) {
+        if (!isMessages(name)) continue;
+        for (const [, id, said] of text.matchAll(MESSAGE)) {
+          if (!/[{}]/.test(said!) && !others.includes(`"${id}"`)) texts.set(id!, said!);
+        }
+      }
+    },
+    transform(code, id) {
+      if (id.includes("node_modules")) return null;
+      const plain = isMessages(id)
+        ? code.replace(MESSAGE, (line, name: string) => (texts.has(name) && !togetherFrom(name) ? "" : line))
+        : code
+            .replace(MARKED, (call, before: string, name: string) => {
+              const said = texts.get(name);
+              if (said === undefined) return call;
+              const text = escaped(JSON.parse(said) as string);
+              return before === "=" ? `="${text}"` : before + text;
+            })
+            .replace(SAID, (call, name: string) => texts.get(name) ?? call);
+      return plain === code ? null : { code: plain, map: null };
+    },
+  };
+}
+
+const isMessages = (name: string) => /core.messages\.[\w.]+\.ts$/.test(name);
+
+/** Whether a name may be put together from parts, say(`older.${one}`). */
+function togetherFrom(name: string): boolean {
+  return starts().some((start) => name.startsWith(start));
+}
+
+let known: string[] | null = null;
+function starts(): string[] {
+  known ??= sources().flatMap((name) => [...readFileSync(join(HERE, name), "utf-8").matchAll(/say\(\s*`([\w.]+)\$\{/g)].map((found) => found[1]!));
+  return known;
+}
+
 /**
  * Names of messages are for people; a built page calls them by numbers. Those that are put together
  * from parts, say(`older.${one}`), keep their names.
@@ -89,12 +152,9 @@ export function shortMessages(): Plugin {
     apply: "build",
     enforce: "post",
     buildStart() {
-      const texts = sources().map((name) => readFileSync(join(HERE, name), "utf-8"));
-      const together = texts.flatMap((text) => [...text.matchAll(/say\(\s*`([\w.]+)\$\{/g)].map((found) => found[1]!));
-      const names = sources().filter((name) => /core.messages\.[\w.]+\.ts$/.test(name));
-      for (const name of names) {
+      for (const name of sources().filter(isMessages)) {
         for (const [, id] of readFileSync(join(HERE, name), "utf-8").matchAll(/^ {2}"([\w.]+)":/gm)) {
-          if (!together.some((start) => id!.startsWith(start))) codes.set(id!, codes.size.toString(36));
+          if (!togetherFrom(id!)) codes.set(id!, codes.size.toString(36));
         }
       }
     },

@@ -1,12 +1,12 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
-import { lean, scriptOf, shortHash, shortMessages } from "./lean.ts";
+import { lean, scriptOf, plainMessages, shortHash, shortMessages } from "./lean.ts";
 
 // The page is served by `pellucid studio` from its own folder; nothing is inlined, because the
 // content security policy allows scripts and styles from files only.
 export default defineConfig({
   base: "/",
-  plugins: [svelte({ compilerOptions: { cssHash: shortHash() } }), lean(), shortMessages()],
+  plugins: [plainMessages(), svelte({ compilerOptions: { cssHash: shortHash() } }), lean(), shortMessages()],
   build: {
     outDir: "../src/pellucid/interfaces/studio/page",
     emptyOutDir: true,

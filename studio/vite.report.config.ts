@@ -1,10 +1,10 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vite";
-import { lean, shortHash, shortMessages } from "./lean.ts";
+import { lean, plainMessages, shortHash, shortMessages } from "./lean.ts";
 
 // One script and one style sheet, which `pellucid report` writes into its page.
 export default defineConfig({
-  plugins: [svelte({ compilerOptions: { cssHash: shortHash() } }), lean(), shortMessages()],
+  plugins: [plainMessages(), svelte({ compilerOptions: { cssHash: shortHash() } }), lean(), shortMessages()],
   define: { "process.env.NODE_ENV": '"production"' },
   publicDir: false,
   build: {

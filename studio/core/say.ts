@@ -2,13 +2,14 @@
 //   "{count, plural, one {# row} other {# rows}} of {name}"
 
 import { MESSAGES } from "./messages.en";
+import { LABELS } from "./messages.labels.en";
 import { ROOM_MESSAGES } from "./messages.rooms.en";
 import { count } from "./numbers";
 
 export type Values = Record<string, string | number>;
 export type MessageId = keyof typeof ALL;
 
-const ALL = { ...MESSAGES, ...ROOM_MESSAGES };
+const ALL = { ...MESSAGES, ...ROOM_MESSAGES, ...LABELS };
 
 const rules = new Intl.PluralRules("en");
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,44 @@ def test_texts(form: Callable[[str], Form]) -> None:
     (line,) = one.model.predict([{"en": "The red cat sees a dog 3"}])
     assert one.ask().startswith(line["answer"])
     assert one.page.locator("main [aria-label='Its answer'] table.matrix").count() == 1
+
+
+def test_a_text_is_seen_while_it_is_written(form: Callable[[str], Form]) -> None:
+    """Piece by piece: several states of it stand on the page before the whole does."""
+    one = form("generate")
+    one.fill("A beginning", "The red cat")
+    one.slide("How many tokens", 200)
+    one.page.evaluate(
+        """() => {
+          window.states = [];
+          new MutationObserver(() => {
+            const said = document.querySelector("main .written")?.textContent;
+            if (said && said !== window.states.at(-1)) window.states.push(said);
+          }).observe(document.querySelector("main [aria-label='Its answer']"),
+            { subtree: true, childList: true, characterData: true });
+        }"""
+    )
+    one.ask()
+    states = one.page.evaluate("window.states")
+    whole = one.page.locator("main [aria-label='Its answer'] .marked").inner_text()
+    assert len(states) >= 3
+    assert all(later.startswith(earlier) for earlier, later in pairwise(states))
+    assert " ".join(states[-1].split()) in " ".join(whole.split())
+
+
+def test_a_step_of_every_use(window: Open, used: Path, shop: Any) -> None:
+    """Check 9 for runs of uses: the last step is made again, in its seven stages."""
+    one = window(server=shop)
+    for kind in small_uses.MAKERS:
+        one.show(f"{kind}.run", "iteration", d="numbers")
+        one.page.get_by_role("button", name="Make step").click()
+        for stage in range(1, 8):
+            one.page.locator(f'section[aria-label^="Stage {stage}:"]').wait_for()
+            if stage == 1:
+                one.page.locator("ul.batch .drawn > *").nth(1).wait_for()
+            if stage < 7:
+                one.page.get_by_role("button", name="Next", exact=True).click()
+        assert one.page.locator("main [role=alert]").count() == 0, kind
 
 
 def test_pictures(form: Callable[[str], Form], used: Path) -> None:

@@ -35,6 +35,7 @@ export class Varied<T> {
       const { manifest, step, view } = studio;
       const one = order();
       if (!wish.asked || unable() || !one || !manifest || step === null || view.run === null) return;
+      if (manifest.run !== view.run) return; // another run is on its way: what would be asked is of this one
       const at = manifest.weight_steps[nearest(manifest.weight_steps, step)] ?? 0;
       const path = `runs/${encodeURIComponent(view.run)}/vary`;
       void this.want(() => ask<T>(path, manifest.version, { ...one, at }));
