@@ -238,6 +238,13 @@ def test_every_number_of_a_step_agrees(name: str, tmp_path: Path) -> None:
     if name in ("clicks", "generate", "translate"):
         form = f"place \\d+, (token|item) \\d+ '({next(iter(WORDS[name].values()))})'"
         assert all(re.fullmatch(form, one.name) for one in found.answers), found.answers
+    if name == "detect":
+        form = r"place \d+, number \d+ '((left|top|right|lower) edge|\w+)'"
+        assert all(re.fullmatch(form, one.name) for one in found.answers), found.answers
+    if name == "verify":
+        form = r"number \d+( 'like .+')?"
+        assert all(re.fullmatch(form, one.name) for one in found.answers), found.answers
+        assert any("like" in one.name for one in found.answers)
     if name == "forecast":
         assert re.fullmatch(r"member \d, step \d+, \d0 % quantile", found.answers[0].name)
 

@@ -69,8 +69,8 @@ def _said_place(axis: str, at: int, words: Words) -> str:
 
 
 def _meant(axis: str, at: int, words: Words) -> str:
-    """What a token or an item stands for, behind its number."""
-    word = words(ANSWER, at) if axis in ("token", "item") else None
+    """What a token, an item or a number of the answer stands for, behind its number."""
+    word = words(ANSWER, at) if axis in ("token", "item", "number") else None
     return "" if word is None else f" '{word}'"
 
 

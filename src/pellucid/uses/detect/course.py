@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from pellucid.baselines.detection import Finder, Labelled, fit_finders
 from pellucid.config import Plan, Settings, Size
 from pellucid.data.readers.boxes import recognize
+from pellucid.evidence.receipt.parts import ANSWER
 from pellucid.learning.recipes import Recipe
 from pellucid.network.detector import Detecting, Detector
 from pellucid.recipe.drawings import png
@@ -30,6 +31,8 @@ WIDE = 6.0
 """Ratio of large to small things from which on one map is not enough."""
 SIDED = re.compile(r"\b(left|right|[a-z0-9])\b")
 """Class names that a mirror would change: sides, and single letters or digits."""
+EDGES = ("left edge", "top edge", "right edge", "lower edge")
+"""What the first numbers of a place say: how far away each is."""
 WATCHED = 200
 """Validation pictures whose figure is told while learning."""
 
@@ -132,6 +135,10 @@ class Detection(Course):
         return {"kind": "boxes", "data": data}
 
     # --- learning -----------------------------------------------------------------------------
+
+    def word(self, group: str, number: int) -> str | None:
+        """How far away an edge is, then how sure each class is."""
+        return [*EDGES, *self.pictures.classes][number] if group == ANSWER else None
 
     def recipe(self) -> Recipe:
         return Recipe(

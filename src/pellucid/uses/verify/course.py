@@ -17,6 +17,7 @@ from pellucid.data.columns import Column, Loaded
 from pellucid.data.dataset import encode, entry_of
 from pellucid.data.ledger import Ledger
 from pellucid.data.modalities import MODALITIES
+from pellucid.evidence.receipt.parts import ANSWER
 from pellucid.evidence.worth.verdict import CONSTANT
 from pellucid.learning.recipes import Recipe
 from pellucid.network.assemble import Model, blueprint
@@ -153,6 +154,12 @@ class Verify(Course):
         return {self.column.name: as_json(drawing)}
 
     # --- learning -----------------------------------------------------------------------------
+
+    def word(self, group: str, number: int) -> str | None:
+        """Behind the numbers of the point: whose proxy it is compared with."""
+        if group != ANSWER or not WIDTH <= number < WIDTH + self.objective.identities:
+            return None
+        return f"like {self.names[number - WIDTH]}"
 
     def recipe(self) -> Recipe:
         modality = self.column.modality
