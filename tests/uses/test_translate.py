@@ -32,6 +32,7 @@ from pellucid.uses.translate.answerer import Translator
 from pellucid.uses.translate.batches import PairDataset, equal_parts
 from pellucid.uses.translate.beam import Written, answers, penalty
 from pellucid.uses.translate.course import Translate
+from pellucid.uses.translate.layout import read_pairs
 from pellucid.uses.translate.sureness import chances, fit, same
 
 NOUNS = {"cat": "Katze", "dog": "Hund", "house": "Haus", "tree": "Baum", "river": "Fluss"}
@@ -266,6 +267,7 @@ def frame(first: str, second: str, answers_: list[str] | None = None) -> dict[st
 def test_pairs_are_taken_by_their_names_alone(table: Path) -> None:
     assert recognized(str(table)) == "translate"
     assert recognized(frame("english", "german")) == "translate"
+    assert recognized(frame("Englisch", "Deutsch")) == "translate"
     assert recognized(frame("question", "answer")) == "translate"
     assert recognized(frame("title", "comment")) is None
     assert recognized(frame("title", "comment"), task="translate") == "translate"
@@ -274,6 +276,32 @@ def test_pairs_are_taken_by_their_names_alone(table: Path) -> None:
     assert recognized({**frame("en", "de"), "year": list(range(len(pairs())))}) is None
     assert recognized(str(table), target="de") is None
     assert recognized({"a": list(range(40)), "b": list(range(40))}) is None
+
+
+def test_pairs_of_sentences_need_no_header(tmp_path: Path, told: Run) -> None:
+    path = tmp_path / "tatoeba.tsv"
+    lines = [f"{one}.\t{two}!" for one, two in pairs()]
+    path.write_text("\n".join(lines), "utf-8")
+    assert recognized(str(path)) == "translate"
+    found = read_pairs(Source(str(path), Settings()))
+    assert found.names == ("source", "target")
+    assert len(found) == len(lines)
+    assert (found.sources[0], found.answers[0]) == (f"{pairs()[0][0]}.", f"{pairs()[0][1]}!")
+    assert found.places[:2] == ["tatoeba.tsv line 1", "tatoeba.tsv line 2"]
+    assert any("no header" in note for note in found.notes)
+    # The same when such a file is to be answered.
+    few = tmp_path / "few.tsv"
+    few.write_text("\n".join(lines[:3]), "utf-8")
+    answerer = load_answerer(told.path)
+    assert isinstance(answerer, Translator)
+    assert answerer.texts_of(str(few)) == [f"{one}." for one, _ in pairs()[:3]]
+    # Names of columns that happen to be long are names.
+    named = tmp_path / "named.tsv"
+    named.write_text("\n".join(["what it says\twhat it means", *lines]), "utf-8")
+    assert recognized(str(named)) is None
+    with pytest.raises(DataError, match="no column says") as caught:
+        learn(str(named), Settings(), Watcher(), out=tmp_path / "n.run")
+    assert "--task translate" in caught.value.fix
 
 
 def test_sources_of_the_exam_are_never_learned_from(tmp_path: Path) -> None:

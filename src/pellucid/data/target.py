@@ -120,6 +120,8 @@ def find_targets(table: RawTable, settings: Settings, readings: Readings) -> tup
 
 
 def _name_it(table: RawTable, names: list[str]) -> str:
+    if len(names) == 2 and all(table.columns[name].values.dtype == object for name in names):
+        return "name it with --target COLUMN; to write one text from the other: --task translate"
     if len(names) > 1:
         return "name it with --target COLUMN"
     if len(table.columns) > 1:

@@ -27,6 +27,9 @@ arabic bulgarian catalan chinese croatian czech danish dutch english estonian fi
 greek hebrew hindi hungarian icelandic indonesian irish italian japanese korean latin latvian
 lithuanian norwegian persian polish portuguese romanian russian serbian slovak slovenian spanish
 swahili swedish turkish ukrainian vietnamese welsh
+deutsch englisch französisch spanisch italienisch niederländisch polnisch russisch türkisch
+français anglais allemand espagnol italien español inglés alemán italiano português nederlands
+polski čeština magyar svenska dansk norsk suomi türkçe русский українська 日本語 中文 한국어
 """
 LANGUAGES = frozenset(_NAMED.split())
 ROLES = (
@@ -41,6 +44,8 @@ ROLES = (
 """Names of two columns of which the second says the first in another way."""
 PARTS = {"train": "train", "valid": "valid", "val": "valid", "dev": "valid", "test": "test"}
 ORDER = ("", "train", "valid", "test")
+ENDS = (".", "!", "?", "…", "。", "！", "？")
+"""What sentences end with, and names of columns do not."""
 CATALOGS = frozenset((".po", ".mo"))
 MO_MAGIC = 0x950412DE
 
@@ -109,6 +114,11 @@ def named_pair(table: RawTable) -> tuple[str, str] | None:
     return None
 
 
+def begins_with_a_pair(table: RawTable, columns: tuple[str, str]) -> bool:
+    """Whether a table of two columns has no header, so that sentences were taken for names."""
+    return len(table.columns) == 2 and all(name.rstrip().endswith(ENDS) for name in columns)
+
+
 def text_columns(table: RawTable) -> list[str]:
     """The columns of a table that hold texts."""
     return [name for name in table.columns if _is_text(table, name)]
@@ -126,6 +136,10 @@ def _is_text(table: RawTable, name: str) -> bool:
 def pairs_of_table(table: RawTable, columns: tuple[str, str]) -> Pairs:
     """The pairs of two columns."""
     found = Pairs(table.name, columns, refused=list(table.refused), notes=list(table.notes))
+    if begins_with_a_pair(table, columns):
+        found.names = ROLES[0]
+        found.notes.append("no header: the first line is a pair as well")
+        found.add(*columns, f"{table.name} line 1", "" if table.split is None else "train")
     first, second = (table.columns[name].values for name in columns)
     parts: Sequence[str] = [""] * len(table) if table.split is None else list(table.split)
     for row, place in enumerate(table.places):

@@ -14,8 +14,8 @@ from pellucid.baselines.translation import Nearest
 from pellucid.config import Size
 from pellucid.data import read
 from pellucid.data.readers.encoding import decode
-from pellucid.data.readers.pairs import LANGUAGES
-from pellucid.errors import ConfigError, DataError
+from pellucid.data.readers.pairs import LANGUAGES, begins_with_a_pair
+from pellucid.errors import ConfigError, DataError, PellucidError
 from pellucid.evidence.finding import Finding
 from pellucid.network.encoder_decoder import EncoderDecoder
 from pellucid.uses.generate.tokens import Tokens
@@ -131,8 +131,10 @@ class Translator(Answerer):
                     fix="give a text in UTF-8 with one source a line",
                 ) from error
             return [line if line.strip() else None for line in lines]
-        table = read.read_for_prediction(source, [self.names[0]])
-        values = table.columns[self.names[0]].values
+        values = None if path is None else _without_header(path)
+        if values is None:
+            table = read.read_for_prediction(source, [self.names[0]])
+            values = list(table.columns[self.names[0]].values)
         return [str(value) if value and str(value).strip() else None for value in values]
 
     def _of_row(self, item: Any) -> str | None:
@@ -204,6 +206,20 @@ def _line(row: int, text: str | None, answer: str) -> dict[str, Any]:
                 "fix": "give a source"}  # fmt: skip
         return {"row": row, "error": what}
     return {"row": row, "answer": answer}
+
+
+def _without_header(path: Path) -> list[Any] | None:
+    """The first column of a file of pairs without a header; None for any other."""
+    if not path.is_file():
+        return None
+    try:
+        table = read.read(path)
+    except PellucidError:
+        return None  # whoever reads it as a table says what is wrong
+    names = list(table.columns)
+    if len(names) != 2 or not begins_with_a_pair(table, (names[0], names[1])):
+        return None
+    return [names[0], *table.columns[names[0]].values]
 
 
 def _names_file(item: Any) -> bool:

@@ -11,6 +11,7 @@ from pellucid.data.columns import RawTable
 from pellucid.data.readers.pairs import (
     Pairs,
     aligned_files,
+    begins_with_a_pair,
     catalogs,
     distinct,
     named_pair,
@@ -63,14 +64,25 @@ def _files(path: Path) -> list[Path]:
 
 
 def _table(table: RawTable) -> Reading | None:
-    names = named_pair(table)
+    names, sure, why = named_pair(table), 0.85, "two columns of text and nothing else"
+    if names is None:
+        names, sure, why = sentences_of(table), 0.6, "pairs of sentences, without a header"
     if names is None:
         return None
     answers = [str(value) for value in table.columns[names[1]].values[:2000] if value]
     sources = [str(value) for value in table.columns[names[0]].values[:2000] if value]
     if distinct(answers) < FEW_ANSWERS or words_each(sources) < 1:
         return None
-    return Reading(0.85, f"two columns of text and nothing else, '{names[0]}' and '{names[1]}'")
+    named = f", '{names[0]}' and '{names[1]}'" if sure > 0.8 else ""
+    return Reading(sure, why + named)
+
+
+def sentences_of(table: RawTable) -> tuple[str, str] | None:
+    """The two columns of a table of sentences whose first line is no header."""
+    names = text_columns(table)
+    if len(names) != 2 or not begins_with_a_pair(table, (names[0], names[1])):
+        return None
+    return names[0], names[1]
 
 
 def read_pairs(source: Source) -> Pairs:
