@@ -191,7 +191,7 @@ class VerifyAnswerer(Answerer):
             lambda loaded: self.points(loaded, asked),
             sureness,
             (sides[0], sides[1]),
-            (str(left.places[row]), str(right.places[row])),
+            _told_apart(source, (str(left.places[row]), str(right.places[row]))),
             self.reference if asked == "network" else None,
             seconds,
         )
@@ -306,3 +306,13 @@ class VerifyAnswerer(Answerer):
         )
         found.home, found.gallery = folder, Gallery.load(folder)
         return found
+
+
+def _told_apart(source: object, places: tuple[str, str]) -> tuple[str, str]:
+    """Two files of one name in two folders are called by these as well."""
+    given = source if isinstance(source, list | tuple) else []
+    files = [Path(one) for one in given if isinstance(one, str | Path)]
+    if places[0] != places[1] or [one.name for one in files] != list(places):
+        return places
+    one, other = (f"{file.parent.name}/{file.name}" for file in files)
+    return one, other
