@@ -22,7 +22,7 @@ class FittedSimilarity:
     """Values -> points of length 1, whose cosine says how alike they are.
 
     view: "plain" (the values made small) or "features" (edges, cepstrum, statistics). mean, matrix:
-    what is taken away and the map that follows, None for none.
+    what is taken away, and the map that follows: `(values, width)`, a factor a value, or None.
     """
 
     name: str
@@ -38,7 +38,9 @@ class FittedSimilarity:
     def embed(self, loaded: dict[str, Loaded]) -> np.ndarray:
         """float64 `(rows, width)`, each of length 1."""
         points = seen(self.view, self.modality, loaded[self.column]) - self.mean
-        if self.matrix is not None:
+        if self.matrix is not None and self.matrix.ndim == 1:
+            points = points * self.matrix
+        elif self.matrix is not None:
             with threads_for(points.size):
                 points = points @ self.matrix
         return np.asarray(points / np.maximum(np.linalg.norm(points, axis=1, keepdims=True), 1e-12))
@@ -98,7 +100,7 @@ def fit_similarity(
             "cosine of hand-made features, each in units of its spread",
             "features",
             features.mean(0),
-            np.diag(1 / scale),
+            1 / scale,
         ),
     ]
     scaled = (features - features.mean(0)) / scale
@@ -109,7 +111,7 @@ def fit_similarity(
             "cosine in the main directions of variation, all of one size (eigenfaces)",
             "features",
             features.mean(0),
-            np.diag(1 / scale) @ main,
+            main / scale[:, None],
         )
     )
     discriminant = _discriminant(scaled @ main, identity)
@@ -120,7 +122,7 @@ def fit_similarity(
                 "directions in which identities differ more than pictures of one (PCA and LDA)",
                 "features",
                 features.mean(0),
-                np.diag(1 / scale) @ main @ discriminant,
+                (main / scale[:, None]) @ discriminant,
             )
         )
     few = {column.name: loaded.take(np.arange(min(MEASURED_ROWS, len(identity))))}

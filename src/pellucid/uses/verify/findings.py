@@ -304,7 +304,7 @@ def _mixed_up(
         rows.append((places[left], places[right], truth, float(chances[place])))
         pictures.append(
             Picture(
-                f"{truth}: {chances[place]:.0%} that they are the same",
+                f"in truth {truth}; said: the same with {chances[place]:.0%}",
                 {places[left]: draw(left), places[right]: draw(right)},
             )
         )
