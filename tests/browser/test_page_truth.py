@@ -53,12 +53,14 @@ def test_numbers_are_those_of_the_run(kind: str, window: Open, runs: Path) -> No
 
 
 def test_figures_of_a_step_are_those_written_down(window: Open, planned: Path) -> None:
-    """Check 2: loss, learning rate and length of the gradient of seven steps drawn at random are
-    those of `steps.bin`: 21 pairs of step and figure."""
+    """Checks 2 and 7: loss, learning rate and length of the gradient of six steps drawn at random
+    and of the last one are those of `steps.bin`: 21 pairs of step and figure."""
     run, one = Run(planned / "heart.run"), window()
     rng = np.random.default_rng(2)
     told = 0
-    for step in rng.choice(run.recorded_steps[1:], 7, replace=False).tolist():
+    last = run.recorded_steps[-1]
+    assert last == run.steps["step"][-1]
+    for step in [*rng.choice(run.recorded_steps[1:-1], 6, replace=False).tolist(), last]:
         one.show("heart.run", "loop", t=step, d="numbers")
         shown = one.values_at(step)
         row = run.steps[run.steps["step"] == step][0]
