@@ -32,7 +32,7 @@ from pellucid.uses.generate.copies import longest_copy
 from pellucid.uses.generate.documents import in_sections, seal, windows
 from pellucid.uses.generate.sampling import LOOP, Manner, drawn, spoken
 from pellucid.uses.generate.surprise import surprises_of
-from pellucid.uses.generate.tokens import Tokens
+from pellucid.uses.generate.tokens import Tokens, visible
 
 CPU = torch.device("cpu")
 WORDS = ("house", "tree", "river", "cat", "lamp", "winter", "bread", "sky", "road", "song")
@@ -155,6 +155,11 @@ def test_watching_changes_nothing_and_gradients_reach_everything(decoder: Decode
 
 
 # --- counting and compressing ---------------------------------------------------------------------
+
+
+def test_what_can_not_be_seen_is_shown_as_a_sign() -> None:
+    assert visible("a\n\tb\r\n") == "a⏎⇥b⏎"
+    assert visible(" word") == " word"
 
 
 def test_kneser_ney_agrees_with_counting_by_hand() -> None:

@@ -137,7 +137,7 @@ def gather(run: Run) -> Facts:
 def _findings(run: Run) -> list[Finding]:
     """What a use found, then what was studied, in reading order."""
     there = run.findings()
-    order = [*run.info.get("findings", []), *ORDER]
+    order = dict.fromkeys([*run.info.get("findings", []), *ORDER])
     return [Finding.from_json(run.finding(part)) for part in order if part in there]
 
 

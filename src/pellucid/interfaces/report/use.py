@@ -62,14 +62,30 @@ def _commands(facts: Facts) -> Html:
     python.append(f"answers = trained.predict({source!r})")
     if row:
         python.append(f"answers = trained.predict({row!r})")
-    python.append('print(answers[0]["answer"])')
+    use = facts.info.get("use")
+    if use is None:
+        python.append('print(answers[0]["answer"])')
+    else:
+        python.append("print(answers[0])")
+        typed += _asked(use, run)
     return group(
         tag("p", "In a terminal, next to the folder ", tag("code", run), ":"),
         typed_out("Commands", "\n".join(typed)),
         tag("p", "In Python:"),
         typed_out("Python", "\n".join(python)),
-        tag("p", "New examples need the same columns as the old ones, without the target."),
+        tag("p", "New examples need the same columns as the old ones, without the target.")
+        if use is None
+        else "",
     )
+
+
+def _asked(use: str, run: str) -> list[str]:
+    """How else a model of a use is asked: with a verb of its own."""
+    from pellucid.uses import COURSES
+
+    if use not in COURSES or COURSES[use].asked.startswith("predict"):
+        return []
+    return [f"pellucid {COURSES[use].asked.replace('RUN', shlex.quote(run))}"]
 
 
 def new_source(facts: Facts) -> str:

@@ -25,6 +25,7 @@ from pellucid.uses.generate.copies import longest_copy
 from pellucid.uses.generate.explain import marked
 from pellucid.uses.generate.sampling import Manner
 from pellucid.uses.generate.spelled import spelled
+from pellucid.uses.generate.tokens import visible
 from pellucid.uses.use import Exam, Judged
 
 SAMPLES, SAMPLE_TOKENS = 4, 120
@@ -168,11 +169,6 @@ def _language(
                   tuple((one.name, figures[one.name], one.valid_score)
                         for one in [network, *classical])),
         ),
-        charts=(
-            Chart("Bits per character, fewer is better", "method", "bits", tuple(
-                Line(name, (float(place),), (value,))
-                for place, (name, value) in enumerate(figures.items())), kind="bars"),
-        ),
     )  # fmt: skip
 
 
@@ -268,6 +264,11 @@ def _surprise(answerer: LanguageModel, test: list[Document]) -> Finding:
     chosen = test[: max(1, min(len(test), 40))]
     streams, nats = answerer.tokens.streams(chosen), answerer.each_token(chosen)
     ids, bits = streams[0][0][:SHOWN_TOKENS], nats[0][:SHOWN_TOKENS] / math.log(2)
+    counted = streams[0][1][:SHOWN_TOKENS]
+    if counted.any():  # of a dialogue only what the assistant says is learned
+        bits = np.where(counted, bits, 0.0)
+    else:
+        counted = np.ones(len(bits), dtype=bool)
     pieces = answerer.tokens.pieces(ids)
     edges = [0, 4, 8, 16, 32, 64, 128, 256]
     sums: list[tuple[str, float]] = []
@@ -276,7 +277,7 @@ def _surprise(answerer: LanguageModel, test: list[Document]) -> Finding:
                                  for one, (_, asked) in zip(nats, streams)])  # fmt: skip
         if len(values) >= 20:
             sums.append((f"{first} to {last - 1}", float(values.mean() / math.log(2))))
-    mean = float(np.mean(bits))
+    mean = float(np.mean(bits[counted]))
     peak = int(np.argmax(bits))
     falls = f" Behind {sums[0][0]} tokens it needs {sums[0][1]:.1f} bits for a token, behind" \
             f" {sums[-1][0]} {sums[-1][1]:.1f}." if len(sums) > 1 else ""  # fmt: skip
@@ -284,8 +285,11 @@ def _surprise(answerer: LanguageModel, test: list[Document]) -> Finding:
         "surprise",
         "Where is it surprised?",
         f"Along the beginning of a sealed text a token costs it {mean:.1f} bits on average; most"
-        f" surprising is '{pieces[peak].strip()}' with {bits[peak]:.1f} bits.{falls}",
-        notes=("The darker a piece, the more surprising it was behind all that stands before it.",),
+        f" surprising is '{visible(pieces[peak]).strip()}' with {bits[peak]:.1f} bits.{falls}",
+        notes=(
+            "The darker a piece, the more surprising it was behind all that stands before it.",
+            *(("Only what the assistant says is asked for.",) if answerer.dialogues else ()),
+        ),
         figures={"tokens": pieces, "bits": np.round(bits, 3).tolist(), "by place": dict(sums)},
         tables=(Table("Bits for a token, by how many stand before it", ("tokens before", "bits"),
                       tuple(sums)),) if sums else (),

@@ -73,8 +73,9 @@ def list_finding(
     figures |= {"cold events": moments.cold, "users without a past": moments.without}
     best = max(rows, key=lambda row: row[1])
     sentence = (
-        f"Of the ten items that {named}, {10 * own[2]:.1f} on average are among the next ten "
-        f"that the user took (NDCG@10 {own[1]:.3f}; popularity {_of(rows, 'popularity')[1]:.3f}). "
+        f"Among the ten items that {named} are {100 * own[2]:.0f} % of the next ones, ten at "
+        f"most, that the user took "
+        f"(NDCG@10 {own[1]:.3f}; popularity {_of(rows, 'popularity')[1]:.3f}). "
         f"It was chosen on validation events"
         + ("." if best[0] == maker else f"; on the test events {best[0]} was better.")
     )
@@ -87,6 +88,8 @@ def list_finding(
         f"popularity bias: 1 is the most used item, 0.5 the middle one; what users took lies at "
         f"{taken:.2f}",
     )
+    lister = recommender.lister
+    few = dict.fromkeys(["network", "popularity", *([lister.name] if lister else []), maker])
     table = Table("Lists", ("by", "NDCG@10", "recall@10", "coverage", "popularity"), tuple(rows))
     return Finding(
         "lists",
@@ -95,7 +98,7 @@ def list_finding(
         notes,
         figures,
         (table,),
-        (_by_past(moments, {name: found[name][:, 0] for name in found}),),
+        (_by_past(moments, {name: found[name][:, 0] for name in few if name in found}),),
     )
 
 

@@ -207,7 +207,7 @@ def _sureness(answerer: Translator, written: list[Written], right: np.ndarray) -
         tables=(Table("Said and true", ("said", "right", "answers"), tuple(said)),),
         charts=(Chart("How often it is right, by how sure it says it is", "said", "right", (
             Line("answers", tuple(one for one, _, _ in said), tuple(two for _, two, _ in said)),
-            Line("perfect", (0.0, 1.0), (0.0, 1.0))), "points"),),
+            Line("perfect", (0.0, 1.0), (0.0, 1.0)))),),
     )  # fmt: skip
 
 
