@@ -545,6 +545,8 @@ def test_what_can_not_be_learned_from_is_said(pictures: Make, tmp_path: Path) ->
     few = {name: values[:6] for name, values in data.items()}
     assert "only 6 of 6 examples can be used" in refused(few)
     assert "does not say normal or anomaly" in refused(data, target="town")
+    clean = data | {"label": ["normal"] * len(data["label"])}
+    assert "'label' marks no anomaly: it says normal only" in refused(clean, target="label")
     assert "there is no column 'labell'" in refused(data, target="labell")
     classes = pictures("classes", {"cat": 6, "dog": 6})
     assert "none of the folders is named for what is normal: cat, dog" in refused(classes)

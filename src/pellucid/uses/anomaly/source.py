@@ -216,6 +216,12 @@ def _marked(column: RawColumn, table: RawTable) -> np.ndarray:
     """float `(rows,)`: 1 anomaly, 0 normal, NaN unknown."""
     words = _words(column)
     strange_words = words & STRANGE_WORDS
+    if words and words <= NORMAL_WORDS:
+        raise ConfigError(
+            f"'{column.name}' marks no anomaly: it says {' and '.join(sorted(words))} only",
+            where=f"--target {column.name}, {table.name}",
+            fix=f"use --ignore {column.name} instead: anomalies are then planted for the exam",
+        )
     if not words <= NORMAL_WORDS | STRANGE_WORDS or len(words) > 2 or not strange_words:
         shown = ", ".join(sorted(words)[:6])
         raise ConfigError(
