@@ -207,8 +207,11 @@ def test_a_report_shows_the_same_without_any_server(
             for station in ("prediction", "loss", "update"):
                 report.show(f"{kind}.run", station, t=step)
                 studio.show(f"{kind}.run", station, t=step)
-                for one in (report, studio):
-                    one.values_at(step)  # waits until numbers of this step are there
+                unknown = [wait_for_numbers(one.page, step) for one in (report, studio)]
+                assert unknown[0] == unknown[1]
+                if unknown[0]:
+                    assert station == "update"
+                    continue
                 # The report may carry fewer watched examples; what it shows is the same.
                 mine, all_of_them = report.values(), studio.values()
                 assert len(mine) >= 2
@@ -217,6 +220,15 @@ def test_a_report_shows_the_same_without_any_server(
             report.show(f"{kind}.run", station)
         own = ("file:", "data:", "blob:")
         assert [url for url in report.requests if not url.startswith(own)] == []
+
+
+def wait_for_numbers(page: Any, step: int) -> bool:
+    """Wait until numbers of this step are shown; whether it is said instead that there are none:
+    where looks are rare, the weights before a step may not have been kept."""
+    numbers = page.locator(f'main:not(#content) [data-value][data-step="{step}"]').first
+    none = page.get_by_text("No change was recorded for this step")
+    numbers.or_(none).first.wait_for(state="attached")
+    return bool(none.count())
 
 
 def test_a_report_can_be_read_without_scripts(browser: Any, runs: Path, tmp_path: Path) -> None:
