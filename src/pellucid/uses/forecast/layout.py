@@ -148,7 +148,7 @@ def judge(table: RawTable, settings: Settings) -> tuple[float, str] | None:
     distinct = len(np.unique(present(table.columns[layout.values[0]])))
     if layout.wide or layout.others or np.median(counts) < 24 or distinct < 10:
         return 0.3, "regular times, but other columns as well"
-    named = f" for each of {len(counts):,} {layout.ids[0]}s" if layout.ids else ""
+    named = f" for each of {len(counts):,} in '{layout.ids[0]}'" if layout.ids else ""
     why = (
         f"nothing but '{time}', {layout.found.spacing.words}, and the number "
         f"'{layout.values[0]}'{named}"

@@ -153,9 +153,12 @@ def truth_of(panel: Panel, windows: Windows, horizon: int) -> np.ndarray:
 def too_short(panel: Panel, horizon: int, needed: int) -> DataError:
     """Nothing is left to learn from."""
     length = int(np.median(panel.last - panel.first + 1))
+    ahead = f"{horizon:,} steps" if horizon > 1 else "one step"
+    less = max(1, length // 12)
+    nearer = f", or look less far ahead, such as --horizon {less}" if less < horizon else ""
     return DataError(
-        f"the series are too short: {length} values, and looking {horizon} steps ahead needs about "
-        f"{needed}",
+        f"the series are too short: {length:,} values, and looking {ahead} ahead needs about "
+        f"{needed:,}",
         where=f"{len(panel.names):,} series, such as '{panel.names[0]}'",
-        fix=f"give longer series, or look less far ahead, such as --horizon {max(1, length // 12)}",
+        fix=f"give longer series{nearer}",
     )
