@@ -134,7 +134,7 @@ and overlapping windows count as one:
 How these figures came about: steps, rate, where learning begins and how intervals are corrected
 were chosen by validation windows and on series that are not on this page (`docs/log.md`), but
 sealed figures of all of these sets had been seen before: the first four while the first version was
-made, M1 yearly once after it.
+made, M1 yearly once after it, all of them again with every later measurement.
 
 ## Do the intervals hold, and are the explanations true?
 
