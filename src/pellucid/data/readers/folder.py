@@ -491,7 +491,8 @@ def _no_classes(listing: Listing) -> DataError:
         f"the folder '{listing.name}' has {count} files and no class folders, "
         "so nothing says what to learn",
         where=f"{listing.root} (first file: {listing.files[0]})",
-        fix=f"{LAYOUT}; or add a table train.csv with the file names and the answers",
+        fix=f"{LAYOUT}; or add a table train.csv with the file names and the answers; without"
+        " answers, --task map shows how they are alike and --task anomaly which are strange",
     )
 
 
