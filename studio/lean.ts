@@ -81,10 +81,10 @@ export function lean(): Plugin {
 /** One line of a file of messages: `  "id": "text",`. */
 const MESSAGE = /^ {2}"([\w.]+)": ("(?:[^"\\]|\\.)*"),\n/gm;
 /** A message that is said as it is, with nothing to fill in. */
-const SAID = /\bsay\("([\w.]+)"\)/g;
+const SAID = /\bsay\((["'])([\w.]+)\1\)/g;
 
 /** The same as the whole of an attribute, or between tags. */
-const MARKED = /([^$])\{say\("([\w.]+)"\)\}/g;
+const MARKED = /([^$])\{say\((["'])([\w.]+)\2\)\}/g;
 
 function escaped(text: string): string {
   const signs: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
@@ -107,7 +107,7 @@ export function plainMessages(): Plugin {
       for (const [name, text] of all) {
         if (!isMessages(name)) continue;
         for (const [, id, said] of text.matchAll(MESSAGE)) {
-          if (!/[{}]/.test(said!) && !others.includes(`"${id}"`)) texts.set(id!, said!);
+          if (!/[{}]/.test(said!) && !new RegExp(`["'\`]${id!.replaceAll(".", "\\.")}["'\`]`).test(others)) texts.set(id!, said!);
         }
       }
     },
@@ -116,13 +116,13 @@ export function plainMessages(): Plugin {
       const plain = isMessages(id)
         ? code.replace(MESSAGE, (line, name: string) => (texts.has(name) && !togetherFrom(name) ? "" : line))
         : code
-            .replace(MARKED, (call, before: string, name: string) => {
+            .replace(MARKED, (call, before: string, _, name: string) => {
               const said = texts.get(name);
               if (said === undefined) return call;
               const text = escaped(JSON.parse(said) as string);
               return before === "=" ? `="${text}"` : before + text;
             })
-            .replace(SAID, (call, name: string) => texts.get(name) ?? call);
+            .replace(SAID, (call, _, name: string) => texts.get(name) ?? call);
       return plain === code ? null : { code: plain, map: null };
     },
   };
