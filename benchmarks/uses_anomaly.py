@@ -28,6 +28,7 @@ FIGURES = (
     "recall",
     "false alarms per 1,000",
     "promised false alarms per 1,000",
+    "at most, if those left out are normal",
     "held rows left out",
     "AUC on planted anomalies",
 )
@@ -191,21 +192,26 @@ def _page(result: dict[str, Any]) -> list[str]:
 def _table(result: dict[str, Any]) -> list[str]:
     lines = [
         "| set | network AUROC | chosen classical | best classical in hindsight | found "
-        "| false alarms per 1,000 (promised) |",
+        "| false alarms per 1,000 (promised; if held rows that stand out are normal) |",
         "|---|---|---|---|---|---|",
     ]
     for name, runs in sets_of(result).items():
         reached = {key: [run["methods"][key] for run in runs] for key in runs[0]["methods"]}
         best = max(reached, key=lambda key: float(np.mean(reached[key])))
-        found, seen, promised = (
+        found, seen, promised, most = (
             [run[key] for run in runs]
-            for key in ("recall", "false alarms per 1,000", "promised false alarms per 1,000")
+            for key in (
+                "recall",
+                "false alarms per 1,000",
+                "promised false alarms per 1,000",
+                "at most, if those left out are normal",
+            )
         )
         lines.append(
             f"| {name}: {SETS[name].what} (n = {len(runs)}) "
             f"| {spread([run['network'] for run in runs])} | {rival_of(runs)} "
             f"| {spread(reached[best])} ({best}) | {spread(found, 2)} "
-            f"| {spread(seen, 1)} ({np.mean(promised):.1f}) |"
+            f"| {spread(seen, 1)} ({np.mean(promised):.1f}; {np.mean(most):.1f}) |"
         )
     return lines
 

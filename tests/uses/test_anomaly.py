@@ -195,9 +195,12 @@ def test_held_rows_that_stand_out_are_left_out_and_that_is_said() -> None:
     assert trimmed.strange(new)[0]
     assert trimmed.per_thousand == pytest.approx(1000 * 4 / 401)
     assert trimmed.at_most == pytest.approx(1000 * 12 / 409)
-    # A long tail alone is no reason; nor is a bulk without width; nor is a second half.
+    # A long tail alone is no reason; nor is a bulk without width; nor is a second kind of rows.
     assert not stands_out(rng.lognormal(0, 1, size=1_000)).any()
     assert not stands_out(np.repeat([0.0, 1.0, 50.0], [90, 5, 5])).any()
+    for others, left_out in ((40, 40), (80, 0)):  # of 400: a tenth may be strange, not a fifth
+        kinds = np.concatenate([normal[: 400 - others], 30 + 5 * rng.random(others)])
+        assert Promise.of(kinds).left_out == left_out
     assert not stands_out(np.concatenate([normal, 100 + normal])).any()
 
 
@@ -216,7 +219,7 @@ def test_held_rows_of_clean_data_are_left_alone(rows: int) -> None:
         assert np.mean([taken_for_strange(draw()).mean() for _ in range(20)]) < 0.01
 
 
-@pytest.mark.parametrize("share", [0.05, 0.1, 0.2])
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.11])
 def test_many_strange_rows_do_not_hide_each_other(share: float) -> None:
     """Beyond all normal rows, but not far enough to stand out from a bulk that holds them, too."""
     rng, rows = np.random.default_rng(5), 300
@@ -232,6 +235,15 @@ def test_many_strange_rows_do_not_hide_each_other(share: float) -> None:
     assert np.mean(before) < 0.5
     assert np.mean(now) > 0.6
     assert np.mean(wrong) < 0.01
+
+
+def test_a_fifth_of_the_rows_is_a_kind_of_its_own() -> None:
+    """As strange as those above, but so many that leaving them out could break the promise."""
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        scores = rng.normal(size=300)
+        scores[:60] = rng.uniform(4.5, 6.5, 60)
+        assert not taken_for_strange(scores).any()
 
 
 @pytest.mark.parametrize("share", [0.0, 0.02, 0.05, 0.1])

@@ -199,11 +199,15 @@ def _alarms(network: Answered, truth: np.ndarray | None, figures: dict[str, floa
     low, high = share_interval(called, len(normal))
     figures["false alarms per 1,000"] = 1000 * called / len(normal)
     figures["promised false alarms per 1,000"] = promise.per_thousand
-    kept = "kept" if 1000 * low <= promise.per_thousand else "not kept"
+    figures["at most, if those left out are normal"] = promise.at_most
+    kept = "kept" if 1000 * low <= promise.at_most else "not kept"
     figures["held rows left out"] = float(promise.left_out)
     whom = "normal test rows" if truth is not None else "test rows (which may hold anomalies)"
+    most = f"At most {promise.per_thousand:.3g} of 1,000 normal rows are called anomalies"
+    if promise.left_out:
+        most += f", or {promise.at_most:.3g} if the held rows that stand out are normal"
     sentence = (
-        f"At most {promise.per_thousand:.3g} of 1,000 normal rows are called anomalies; of the "
+        f"{most}; of the "
         f"{len(normal):,} {whom} {called:,} were ({1000 * called / len(normal):.3g} per 1,000, "
         f"95 % interval {1000 * low:.3g} to {1000 * high:.3g})"
         + (f": the promise is {kept}." if truth is not None else ".")
@@ -231,6 +235,7 @@ def _alarms(network: Answered, truth: np.ndarray | None, figures: dict[str, floa
         ),
         figures={
             "promised": promise.per_thousand,
+            "at most": promise.at_most,
             "seen": 1000 * called / len(normal),
             "low": 1000 * low,
             "high": 1000 * high,

@@ -15,7 +15,9 @@ STANDS_OUT, LOPSIDED, TURNS = 3.5, 0.3, 20
 """Spreads above the middle, after straightening; how lopsided scores are taken to be at least."""
 AMONG_STRANGE, EVIDENT = 3.0, 0.01
 """Where so many stand out that strange rows are there for sure, from here on the others, too."""
-MOST_LEFT_OUT = 0.25
+MOST_LEFT_OUT = 0.125
+"""Where more than an eighth would stand out, they are a kind of normal rows: false alarms for all
+of them would be worse than anomalies that are not found."""
 TAIL, RARE, AT_LEAST = (0.7, 0.9), 0.001, 2.0
 """Many strange rows make the bulk look wider and more lopsided than it is, and hide each other. So
 how far normal scores reach is also told by the bulk's upper part alone: an exponential tail through
@@ -82,7 +84,7 @@ def stands_out(scores: np.ndarray) -> np.ndarray:
 
     The bulk is straightened until its halves are alike (Tukey's g distribution through three
     quantiles), so that a long tail alone is no reason. What stands out is left out, and the rest is
-    looked at again. Nothing stands out where a quarter would, or where the bulk has no width.
+    looked at again. Nothing stands out where an eighth would, or where the bulk has no width.
     """
     scores = np.asarray(scores, dtype=np.float64)
     strange, limit = np.zeros(len(scores), dtype=bool), STANDS_OUT
