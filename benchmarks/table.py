@@ -216,6 +216,14 @@ processor time of the process that learns. A step is on the screen when the page
             f"{len(result['ages_ms'])} changes",
             percent(result["foreign"]),
         ],
+        [
+            "from the first step to the first view",
+            f"<= {studio.FIRST_GOAL:.3g} s",
+            f"{median(result['first_s']):.2f} s, at most {max(result['first_s']):.2f} s",
+            YES if max(result["first_s"]) <= studio.FIRST_GOAL else NO,
+            f"{len(result['first_s'])} runs",
+            percent(result["foreign"]),
+        ],
     ]
     heads = ("what", "goal", "median", "reached", "of", "others")
     return "\n".join([text, markdown(heads, rows), "", *where([result]), ""])
