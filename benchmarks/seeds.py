@@ -58,7 +58,7 @@ class Measured:
 
         Args:
             figures: What is kept of a run that is done.
-            fresh: Measure again what is saved already, too.
+            fresh: Measure again what this code has saved already, too.
         """
         time = time or self.time
         result = saved(self.name) or {}
@@ -67,11 +67,12 @@ class Measured:
         for seed in range(seeds):
             for name in chosen:
                 known = pieces.setdefault(name, {})
-                if not fresh and known.get(str(seed), {}).get("time") == time:
-                    continue
                 about = circumstances([f"benchmarks.uses_{self.kind}", "--time", time])
+                before = known.get(str(seed), {})
+                if not fresh and (before.get("time"), before.get("code")) == (time, about["code"]):
+                    continue
                 done = self.learn(name, seed, time)
-                when = {key: about[key] for key in ("date", "commit")}
+                when = {key: about[key] for key in ("date", "commit", "code")}
                 known[str(seed)] = {"time": time, **when, **common(done), **figures(done)}
                 result = {**about, "pieces": pieces}
                 save(self.name, result)
