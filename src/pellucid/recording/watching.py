@@ -37,6 +37,8 @@ LOOKS_BYTES, WEIGHTS_BYTES = 64 * 2**20, 64 * 2**20
 """Where a run would take more, there are fewer looks, or fewer of them with all weights."""
 WEIGHTS_CAP = 128
 """Steps whose weights are kept whole."""
+FIRST_FLUSH, FLUSHES_APART = 0.4, 2.0
+"""Seconds until the first looks are on the disk, soon for who watches, and between later ones."""
 
 
 # --- one look -------------------------------------------------------------------------------
@@ -237,7 +239,7 @@ class Observer:
         self._parts: list[Part] = []
         self._before: dict[str, Tensor] = {}
         self._before_step = -1
-        self._flushed, self._flush_cost = now(), 0.0
+        self._flushed, self._flush_cost, self._apart = now(), 0.0, FIRST_FLUSH
         clock.spent += self.looks.cost_seconds
         if start not in self.looks:
             self._look(start)
@@ -313,12 +315,13 @@ class Observer:
         self._before_step = step - 1
 
     def _flush_sometimes(self) -> None:
-        """Let others see what is new after 2 s, or less often where flushing is slow."""
+        """Let others see what is new: soon at first, or less often where flushing is slow."""
         began = self.now()
-        if began - self._flushed > max(2.0, 1000 * self._flush_cost):
+        if began - self._flushed > max(self._apart, 1000 * self._flush_cost):
             self.flush()
             self._flushed = self.now()
             self._flush_cost = self._flushed - began
+            self._apart = min(2 * self._apart, FLUSHES_APART)
 
 
 def _weights_apart(model: nn.Module, looks: int) -> int:
