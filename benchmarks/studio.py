@@ -5,7 +5,8 @@
 The same run learns alone and with a studio and a browser open on it, in turn. What is compared is
 the processor time of the process that learns, which others on the machine change little. While
 the page is open, it notes when the number of the newest step changes; what is told is how long ago
-that step was made, and how long after the first step there was anything to see.
+that step was made, and how long after the first step there was anything to see. And it notes how
+long a run that is done takes from its address to a time bar that can be moved.
 """
 
 from __future__ import annotations
@@ -35,13 +36,13 @@ from benchmarks.measured import Load, circumstances, pellucid, percent, quiet, s
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-TICK_GOAL_MS, SHARE_GOAL, SECONDS_GOAL, FIRST_GOAL = 300, 0.01, 3.0, 2.0
+TICK_GOAL_MS, SHARE_GOAL, SECONDS_GOAL, FIRST_GOAL, OPEN_GOAL = 300, 0.01, 3.0, 2.0, 1.0
 ROUNDS, LEARNING_SECONDS, ROWS, COLUMNS = 3, 16.0, 4_000, 20
 TRIAL_STEPS = 300
 """Of the warm-up run, which tells how many steps this machine makes in `LEARNING_SECONDS`: long
 enough for a page to follow, and short enough for three rounds within a few minutes."""
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
-LOOK_SECONDS, TURN_MS = 0.01, 200
+LOOK_SECONDS, TURN_MS, OPENINGS = 0.01, 200, 5
 
 
 def run(*, anyway: bool = False, rounds: int = ROUNDS, seconds: float = LEARNING_SECONDS) -> None:
@@ -68,6 +69,7 @@ def measure(rounds: int, learning: float = LEARNING_SECONDS) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         job = Job(Path(folder))
         job.learn("warm-up")
+        opened = job.opened("warm-up", OPENINGS)
         steps = max(TRIAL_STEPS, round(learning / job.step_seconds("warm-up")))
         job.plan(steps)
         for number in range(rounds):
@@ -88,6 +90,7 @@ def measure(rounds: int, learning: float = LEARNING_SECONDS) -> dict[str, Any]:
         "seconds": {way: [round(one, 3) for one in found] for way, found in seconds.items()},
         "ages_ms": [round(age, 1) for age in ages],
         "first_s": [round(one, 2) for one in first],
+        "opened_s": [round(one, 2) for one in opened],
         "foreign": foreign,
     }
 
@@ -143,6 +146,19 @@ class Job:
         """Learn without anybody looking; processor seconds of the process."""
         return _ended(self.start(name), wait=True) or 0.0
 
+    def opened(self, name: str, times: int) -> list[float]:
+        """Seconds from the address of a run that is done to a time bar that can be moved, each time
+        in a browser that has seen nothing yet."""
+        found = []
+        with _studio(self.folder / "runs") as address:
+            for _ in range(times):
+                with _browser() as page:
+                    page.add_init_script(READY)
+                    page.goto(f"{address}#/{name}.run/prediction")
+                    page.wait_for_function("() => window.ready")
+                    found.append(page.evaluate("() => window.ready") / 1000)
+        return found
+
     def watched(self, name: str) -> tuple[float, list[float], list[float]]:
         """The same with a studio and a browser that follow the run; the ages of steps; and the
         seconds from the first step to the first view, if there was one."""
@@ -163,6 +179,10 @@ class Job:
         return spent, ages(seen, rows.written, self.run(name)), first
 
 
+READY = """new MutationObserver(() => {
+  const bar = document.querySelector("section.bar input[type=range]");
+  if (bar && !bar.disabled) window.ready ??= performance.now();
+}).observe(document, { subtree: true, childList: true });"""
 WATCH = """hash => {
   window.seen = [];
   location.hash = hash;

@@ -224,6 +224,14 @@ processor time of the process that learns. A step is on the screen when the page
             f"{len(result['first_s'])} runs",
             percent(result["foreign"]),
         ],
+        [
+            "from an address to a time bar that can be moved",
+            f"<= {studio.OPEN_GOAL:.3g} s",
+            f"{median(result['opened_s']):.2f} s, at most {max(result['opened_s']):.2f} s",
+            YES if max(result["opened_s"]) <= studio.OPEN_GOAL else NO,
+            f"{len(result['opened_s'])} new browsers",
+            percent(result["foreign"]),
+        ],
     ]
     heads = ("what", "goal", "median", "reached", "of", "others")
     return "\n".join([text, markdown(heads, rows), "", *where([result]), ""])

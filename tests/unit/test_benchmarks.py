@@ -279,11 +279,12 @@ def test_the_page_is_made_of_saved_results(tmp_path: Path) -> None:
     measured.save("startup", {**AROUND, "measured": starts, "torch_imported": False}, tmp_path)
     watched = {"alone": [20.0, 21.0, 22.0], "watched": [22.0, 21.5, 20.0]}
     seen = {"steps": 9, "seconds": watched, "ages_ms": [150.0, 200.0, 420.0], "foreign": 0.0}
-    seen["first_s"] = [1.5, 1.25, 2.25]
+    seen |= {"first_s": [1.5, 1.25, 2.25], "opened_s": [0.5, 0.75]}
     measured.save("studio", {**AROUND, **seen}, tmp_path)
     page = table.page(tmp_path)
     assert "| <= 3 s | +0.50 s (21.0 s alone, 21.5 s watched) | yes | 3 runs each | 0% |" in page
     assert "| <= 300 ms | 200 ms, 95 % below" in page
+    assert "moved | <= 1 s | 0.62 s, at most 0.75 s | yes | 2 new browsers | 0% |" in page
     assert "first view | <= 2 s | 1.50 s, at most 2.25 s | **no** | 3 runs | 0% |" in page
     letter = next(line for line in page.splitlines() if line.startswith("| letter"))
     assert "0.9500 ± 0.0000" in letter
