@@ -216,22 +216,25 @@ processor time of the process that learns. A step is on the screen when the page
             f"{len(result['ages_ms'])} changes",
             percent(result["foreign"]),
         ],
-        [
-            "from the first step to the first view",
-            f"<= {studio.FIRST_GOAL:.3g} s",
-            f"{median(result['first_s']):.2f} s, at most {max(result['first_s']):.2f} s",
-            YES if max(result["first_s"]) <= studio.FIRST_GOAL else NO,
-            f"{len(result['first_s'])} runs",
-            percent(result["foreign"]),
-        ],
-        [
-            "from an address to a time bar that can be moved",
-            f"<= {studio.OPEN_GOAL:.3g} s",
-            f"{median(result['opened_s']):.2f} s, at most {max(result['opened_s']):.2f} s",
-            YES if max(result["opened_s"]) <= studio.OPEN_GOAL else NO,
-            f"{len(result['opened_s'])} new browsers",
-            percent(result["foreign"]),
-        ],
+        *(
+            [
+                what,
+                f"<= {goal:.3g} s",
+                f"{median(result[key]):.2f} s, at most {max(result[key]):.2f} s",
+                YES if max(result[key]) <= goal else NO,
+                f"{len(result[key])} {of}",
+                percent(result["foreign"]),
+            ]
+            for what, key, goal, of in (
+                ("from the first step to the first view", "first_s", studio.FIRST_GOAL, "runs"),
+                (
+                    "from an address to a time bar that can be moved",
+                    "opened_s",
+                    studio.OPEN_GOAL,
+                    "new browsers",
+                ),
+            )
+        ),
     ]
     heads = ("what", "goal", "median", "reached", "of", "others")
     return "\n".join([text, markdown(heads, rows), "", *where([result]), ""])

@@ -70,20 +70,42 @@ export function paint(
   theme: Theme,
   at: (row: number, column: number) => number = (row, column) => row * width + column,
 ): Uint8ClampedArray<ArrayBuffer> {
-  const table = TABLES[theme];
-  const pixels = new Uint8ClampedArray(width * height * 4);
+  const table = new Uint32Array(TABLES[theme].buffer);
+  const pixels = new Uint32Array(width * height);
   for (let row = 0, to = 0; row < height; row++) {
-    for (let column = 0; column < width; column++, to += 4) {
+    for (let column = 0; column < width; column++, to++) {
       const value = values[at(row, column)];
-      if (value === undefined || Number.isNaN(value)) continue;
-      const from = levelOf(value, most) * 4;
-      pixels[to] = table[from]!;
-      pixels[to + 1] = table[from + 1]!;
-      pixels[to + 2] = table[from + 2]!;
-      pixels[to + 3] = 255;
+      if (value !== undefined && !Number.isNaN(value)) pixels[to] = table[levelOf(value, most)]!;
     }
   }
-  return pixels;
+  return new Uint8ClampedArray(pixels.buffer);
+}
+
+/** A place on a canvas. */
+export interface Tile {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** Copy a picture of `rows` by `columns` pixels into a tile of one that is `across` pixels wide;
+ *  what lies outside of that is left out. */
+export function enlarge(from: Uint32Array, rows: number, columns: number, to: Uint32Array, across: number, tile: Tile): void {
+  const down = to.length / across;
+  const left = (column: number) => Math.max(0, Math.min(across, tile.x + Math.round((column * tile.width) / columns)));
+  const top = (row: number) => Math.max(0, Math.min(down, tile.y + Math.round((row * tile.height) / rows)));
+  for (let row = 0; row < rows; row++) {
+    const [first, end] = [top(row) * across, top(row + 1) * across];
+    if (first === end) continue;
+    for (let column = 0, x = left(0); column < columns; column++) {
+      const color = from[row * columns + column]!;
+      for (const right = left(column + 1); x < right; x++) to[first + x] = color;
+    }
+    // The other lines of this row are like its first.
+    const [start, stop] = [left(0), left(columns)];
+    for (let line = first + across; line < end; line += across) to.copyWithin(line + start, first + start, first + stop);
+  }
 }
 
 /** The largest size of the finite values: what the strongest color stands for. */
