@@ -117,6 +117,13 @@ def test_grades_agree_with_scikit_learn(seed: int) -> None:
     assert found["quadratic kappa"] == pytest.approx(oracle)
 
 
+def test_the_same_grade_for_all_is_exactly_chance() -> None:
+    target = np.random.default_rng(0).integers(0, 5, 61)
+    assert (
+        score("grades", "quadratic kappa", target, np.tile([0.1, 0.1, 0.2, 0.5, 0.1], (61, 1))) == 0
+    )
+
+
 def test_the_answer_on_a_scale_is_the_median_grade() -> None:
     split = np.array([[0.3, 0.3, 0.4], [0.5, 0.2, 0.3], [0.1, 0.2, 0.7]])
     assert answers("grades", split).tolist() == [1, 0, 2]

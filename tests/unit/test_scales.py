@@ -92,6 +92,10 @@ def test_a_person_says_the_order() -> None:
     assert (said.task, said.scale) == ("grades", ["calm", "alert", "alarm"])
     backwards = read(cycle("1", "2", "3"), Settings(kinds={"target": "3<2<1"}))
     assert (backwards.task, backwards.scale) == ("grades", ["3", "2", "1"])
+    # The reason names the order that is used, not the usual one.
+    values = cycle("Stage I", "Stage II", "Stage III")
+    upside = read(values, Settings(kinds={"target": "Stage III<Stage II<Stage I"}))
+    assert "in order, Stage III < Stage II < Stage I; grades, as asked" in upside.task_why
 
 
 @pytest.mark.parametrize(
@@ -100,6 +104,7 @@ def test_a_person_says_the_order() -> None:
         ({}, "grades", "no order is known for the grades 'alarm', 'alert', 'calm'"),
         ({"target": "calm<alert"}, "auto", "the scale 'calm<alert' lacks 'alarm'"),
         ({"target": "calm<alert<alarm<calm"}, "auto", "names a grade twice"),
+        ({"target": "calm<alert<alarm"}, "classify", "a scale asks for grades, --task for classify"),
         ({"x": "1<2<3"}, "auto", "'x' is not the target, and only answers are grades"),
     ],
 )

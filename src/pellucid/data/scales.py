@@ -34,9 +34,13 @@ _SCALES = """
     mangelhaft, schlecht < ausreichend < befriedigend < gut < sehr gut
     keine, kein, normal < leicht, mild < mittel, mäßig, mittelgradig < schwer, stark < sehr schwer
     klein < mittel < groß < sehr groß
+    sehr unzufrieden < unzufrieden < neutral, teils teils, weder noch < zufrieden < sehr zufrieden
+    stimme gar nicht zu < stimme nicht zu < neutral, teils teils, weder noch < stimme zu < stimme voll zu, stimme voll und ganz zu
     bas, faible < moyen < élevé, haut
+    très insatisfait < insatisfait < neutre < satisfait < très satisfait
     jamais < rarement < parfois < souvent < toujours
     bajo < medio < alto
+    muy insatisfecho < insatisfecho < neutral < satisfecho < muy satisfecho
     nunca < raramente < a veces < a menudo < siempre
 """  # noqa: E501
 SCALES: tuple[dict[str, int], ...] = tuple(

@@ -214,12 +214,14 @@ def read_question(
     chosen = next((item for item in ranked if item.task == task), None)
     others = [item for item in ranked if item.task != task and item.sure >= 0.3]
     column, unlabeled, warnings = _decode(table, settings, raw, task, why)
+    worded = task == "grades" and column.modality == "category"
+    scale = _scale(table, settings, raw) if worded else []
+    if scale:  # a scale that the user said may differ from the usual one
+        chosen = TaskReading(task, 1.0, _in_order(scale))
     sentence = _sentence(settings, raw, task, chosen, others)
     if chosen and others and _asked(settings, raw) is None and others[0].sure > chosen.sure - 0.3:
         warnings.insert(0, f"the target '{raw.name}' can be read in two ways: {sentence}")
     first = [chosen] if chosen else [TaskReading(task, 1.0, "as asked")]
-    worded = task == "grades" and column.modality == "category"
-    scale = _scale(table, settings, raw) if worded else []
     return Question([column], task, sentence, [*first, *others], unlabeled, warnings, scale)
 
 
@@ -301,6 +303,12 @@ def _asked(settings: Settings, raw: RawColumn) -> str | None:
                 where="--task",
                 fix=did_you_mean(settings.task, TASK_NAMES),
             )
+        if kind and BETWEEN in kind and settings.task != "grades":
+            raise ConfigError(
+                f"a scale asks for grades, --task for {settings.task}",
+                where=f"--task {settings.task} --as {raw.name}={kind}",
+                fix="leave out one of the two",
+            )
         return settings.task
     if kind is None:
         return None
@@ -345,8 +353,12 @@ def _textual(values: np.ndarray) -> list[TaskReading]:
     found = [TaskReading("classify", 0.95, f"{len(counts):,} different words: {first}{more}")]
     scale = order_of(counts) if 2 < len(counts) <= _MOST_GRADES else None
     if scale:
-        found.append(TaskReading("grades", 0.5, f"in order, {f' {BETWEEN} '.join(scale)}"))
+        found.append(TaskReading("grades", 0.5, _in_order(scale)))
     return found
+
+
+def _in_order(scale: list[str]) -> str:
+    return f"in order, {f' {BETWEEN} '.join(scale)}"
 
 
 def _numeric(name: str, values: np.ndarray, why: str) -> list[TaskReading]:

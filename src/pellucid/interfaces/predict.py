@@ -169,9 +169,14 @@ def _readable(line: dict[str, Any]) -> str:
 
 
 def _said(line: dict[str, Any]) -> str:
-    """The answer with how sure it is, and what else it may be."""
+    """The answer with how sure it is, and what else it may be.
+
+    >>> _said({"answer": "discontent", "probability": 0.5, "set": ["discontent", "content"]})
+    'discontent  50.0%  (or content)'
+    """
     answer = line["answer"]
-    others = [name for name in line.get("set", []) if name != answer and name not in (answer or [])]
+    given = answer if isinstance(answer, list) else [answer]
+    others = [name for name in line.get("set", []) if name not in given]
     if line.get("unsure"):
         named = line.get("set") and not _is_strange(line)
         possible = f"  (perhaps {_listed(line['set'], 'or')})" if named else ""

@@ -230,8 +230,9 @@ def quadratic_kappa(target: np.ndarray, prediction: np.ndarray) -> Score:
     columns = np.stack([(a - b) ** 2, a**2 + b**2, a, b], 1)
 
     def measure(weights: np.ndarray) -> np.ndarray:
-        seen, squares, mean_a, mean_b = (weights @ columns / weights.sum(1, keepdims=True)).T
-        return 1 - ratio(seen, squares - 2 * mean_a * mean_b)
+        # Sums of whole numbers, not means: a constant answer is exactly as good as chance.
+        rows, (seen, squares, sum_a, sum_b) = weights.sum(1), (weights @ columns).T
+        return 1 - ratio(seen * rows, squares * rows - 2 * sum_a * sum_b)
 
     return measure
 
