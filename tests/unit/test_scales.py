@@ -104,7 +104,7 @@ def test_a_person_says_the_order() -> None:
         ({}, "grades", "no order is known for the grades 'alarm', 'alert', 'calm'"),
         ({"target": "calm<alert"}, "auto", "the scale 'calm<alert' lacks 'alarm'"),
         ({"target": "calm<alert<alarm<calm"}, "auto", "names a grade twice"),
-        ({"target": "calm<alert<alarm"}, "classify", "a scale asks for grades, --task for classify"),
+        ({"target": "calm<alert<alarm"}, "classify", "a scale asks for grades"),
         ({"x": "1<2<3"}, "auto", "'x' is not the target, and only answers are grades"),
     ],
 )
