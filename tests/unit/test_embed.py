@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -215,3 +217,12 @@ def test_pool_takes_any_rank() -> None:
     flat = x.flatten(1, 2)
     torch.testing.assert_close(Pool(5)(x), torch.cat([flat.mean(1), flat.amax(1)], dim=1))
     torch.testing.assert_close(Pool(5)(x[:, 0, 0]), x[:, 0, 0].repeat(1, 2))
+
+
+def test_features_of_one_network_have_one_deviation() -> None:
+    values = torch.tensor([[1.0, 10.0, 5.0], [3.0, 30.0, 5.0]])
+    alike = Statistics.of(values, alike=True)
+    assert alike.mean == (2.0, 20.0, 5.0)
+    assert alike.std == pytest.approx((math.sqrt(101 / 3),) * 3)
+    assert Statistics.of(values).std == (1.0, 10.0, 1.0)
+    assert Statistics.of(torch.ones(4, 2), alike=True).std == (1.0, 1.0)

@@ -17,7 +17,7 @@ from pretrained_packages import write_packages
 from pellucid.config import Plan, Settings
 from pellucid.data import read
 from pellucid.export.bundle import Bundle
-from pellucid.learning.planner import RowIngredients, make_plan
+from pellucid.learning.planner import RowIngredients, build, make_plan
 from pellucid.network.pretrained.find import Published
 from pellucid.network.pretrained.frozen import Frozen, Pictures, Texts, installed
 from pellucid.recipe import starts as starting
@@ -156,6 +156,39 @@ def test_rows_of_a_trial_are_rows_of_both_parts(packages: Path, opinions: Path) 
 
 
 # --- choosing -------------------------------------------------------------------------------------
+
+
+def test_a_rare_feature_does_not_outweigh_all_others(packages: Path, opinions: Path) -> None:
+    """Of 96 texts none has a feature that a new one has: its answer stays as sure as others."""
+    prepared, data, columns = first_network(opinions)
+    text = installed("text")
+    assert text is not None
+    starts = Starts(prepared, columns, {"said": text.resized(32, "fp32")})  # type: ignore[arg-type]
+    featured = starts.instead(data, *prepared.folds()[0])
+    values = featured.dataset.inputs["said"]
+    values[:, 0], values[1, 0] = 0.0, 1e-3
+    plan = replace(make_plan(featured, SETTINGS, 2.0, lambda said: None), precision="fp32")
+    network = build(plan, featured).eval()
+    new = values[:2].clone()
+    new[1] = new[0]
+    new[1, 0] = float(values.std())
+    with torch.inference_mode():
+        usual = network({"said": values}).std()
+        one, two = network({"said": new})
+    assert (one - two).abs().max() < usual
+
+
+def test_where_folds_hold_few_rows_several_are_asked(packages: Path, opinions: Path) -> None:
+    prepared, data, _ = first_network(opinions)
+    turns = starting._turns(prepared, data)
+    held = [fold[1] for _, fold in turns]
+    assert len(turns) == starting.MOST_FOLDS  # 12 rows or so each
+    assert len(np.unique(np.concatenate(held))) == sum(map(len, held))
+    for part, (learned, check) in turns:
+        assert (len(part.rows), len(part.valid)) == (len(learned), len(check))
+        assert not np.isin(check, learned).any()
+    large = replace(prepared, split=replace(prepared.split, folds=[]))
+    assert len(starting._turns(large, data)) == 1
 
 
 def choose(source: Path, settings: Settings, seconds: float) -> tuple[dict[str, Frozen], str]:

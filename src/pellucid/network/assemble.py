@@ -96,7 +96,7 @@ def blueprint(
     """Measure what the ways in need to know on the training rows, and write the whole plan down."""
     sample = rows[:: max(1, len(rows) // EXAMPLES)]
     statistics = {
-        group: Statistics.of(inputs[group][sample])
+        group: Statistics.of(inputs[group][sample], alike=group in plan.pretrained)
         for group, entry in entries.items()
         if entry.way == "project"
     }

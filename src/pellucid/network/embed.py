@@ -43,13 +43,21 @@ class Statistics:
     pixels: bool = False
 
     @classmethod
-    def of(cls, values: Tensor) -> Statistics:
-        """Measure encoded training values `(rows, *positions, size)`; NaN is left out."""
+    def of(cls, values: Tensor, alike: bool = False) -> Statistics:
+        """Measure encoded training values `(rows, *positions, size)`; NaN is left out.
+
+        Args:
+            alike: Measure all floats by one deviation, where they are features of one network: a
+                feature that hardly any of a few training rows has would otherwise be blown up
+                beyond all others by the first new row that has it.
+        """
         step = max(1, math.ceil(len(values) / EXAMPLES), math.ceil(values.numel() / MOST_FLOATS))
         flat = values[::step].reshape(-1, values.shape[-1]).double()
         mean = flat.nanmean(0)
         spread = (flat - mean).square().nanmean(0).sqrt()
         mean, spread = mean.nan_to_num(0.0), spread.nan_to_num(1.0)
+        if alike:
+            spread[:] = spread.square().mean().sqrt()
         spread[spread == 0] = 1.0  # a constant feature: any scale does
         return cls(tuple(mean.tolist()), tuple(spread.tolist()), pixels=values.dtype == torch.uint8)
 

@@ -2,13 +2,15 @@
 
 Frozen features of pictures and texts take time to compute and need not help, so validation rows
 decide, first on some of the rows, then on all: a network from scratch and one on the features each
-learn for the same short time, and the features are kept only if they are clearly better.
+learn for the same short time, and the features are kept only if they are clearly better. Where
+folds take turns, each holds only a few rows: up to three of them are asked.
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -29,7 +31,7 @@ from pellucid.network.pretrained.frozen import (
     installed,
     with_features,
 )
-from pellucid.recipe.prepare import Prepared
+from pellucid.recipe.prepare import Prepared, ingredients
 from pellucid.recipe.watcher import Watcher
 
 FEATURES_SHARE = 0.6
@@ -38,6 +40,9 @@ SOME_SHARE = 0.06
 """Part of the time for the features of the first trial."""
 TRIAL_SHARE = 0.06
 """Part of the time for which each of the two networks of a trial learns."""
+ENOUGH_HELD, MOST_FOLDS, FOLD_SHARE = 60, 3, 0.03
+"""Held rows that a choice should rest on; folds that are asked for it at most, and the part of the
+time for which each of the two networks learns there."""
 CHUNK = 256
 """Rows whose features are computed and cached together."""
 MEASURED_ROWS = 12
@@ -155,18 +160,34 @@ def choose_starts(
     said = f"{1000 * per_row:.3g} ms a row for features"
     if per_row * len(prepared.rows) > FEATURES_SHARE * seconds:
         return none, f"left out: {said}, too long for {len(prepared.rows):,} rows in this time"
-    learn, check = prepared.folds()[0]
+    turns = _turns(prepared, data)
     for share in (SOME_SHARE, math.inf):
-        count = min(len(starts.order), max(CHUNK, share * seconds / per_row))
-        plain, featured = starts.some(data, learn, check, int(count))
-        if len(plain.valid) < 2 or len(plain.rows) < 2:
+        count = int(min(len(starts.order), max(CHUNK, share * seconds / per_row)))
+        pairs = [starts.some(part, *fold, count) for part, fold in turns]
+        pairs = [pair for pair in pairs if len(pair[0].valid) > 1 and len(pair[0].rows) > 1]
+        if not pairs:
             continue
-        gain, error, losses = _trial(plain, featured, settings, TRIAL_SHARE * seconds)
+        each = seconds * (TRIAL_SHARE if len(turns) == 1 else FOLD_SHARE)
+        gain, error, losses = _trial(pairs, settings, each)
         better = gain > error
-        why = f"{losses} with {len(plain.rows):,} rows and a short time each; {said}"
+        rows = sum(len(plain.valid) for plain, _ in pairs)
+        learned = f"{len(pairs[0][0].rows):,} rows and a short time each"
+        why = f"{losses} on {rows:,} unseen rows with {learned}; {said}"
         if not better or starts.count == len(starts.order):
             break
     return (starts, f"kept: {why}") if better else (none, f"left out: {why}")
+
+
+def _turns(
+    prepared: Prepared, data: RowIngredients
+) -> list[tuple[RowIngredients, tuple[np.ndarray, np.ndarray]]]:
+    """What to learn from and to check by: the first network's, and where that holds few rows the
+    same of other networks, each encoded by its own rows."""
+    folds = prepared.folds()
+    held = max(1, len(folds[0][1]))
+    count = min(len(folds), MOST_FOLDS, math.ceil(ENOUGH_HELD / held))
+    others = [(ingredients(prepared, *fold)[0], fold) for fold in folds[1:count]]
+    return [(data, folds[0]), *others]
 
 
 def _frozen(data: RowIngredients, settings: Settings) -> dict[str, Frozen]:
@@ -211,10 +232,15 @@ def _seconds(frozen: Frozen, values: np.ndarray) -> float:
 
 
 def _trial(
-    plain: RowIngredients, featured: RowIngredients, settings: Settings, seconds: float
+    pairs: list[tuple[RowIngredients, RowIngredients]], settings: Settings, seconds: float
 ) -> tuple[float, float, str]:
-    """How much lower the validation loss is on features, its standard error, and both in words."""
-    scratch, pretrained = (_losses(data, settings, seconds) for data in (plain, featured))
+    """How much lower the validation loss is on features, its standard error, and both in words.
+
+    Args:
+        pairs: The same rows, plain and with features, for each network that is asked.
+        seconds: For which each network learns.
+    """
+    scratch, pretrained = (_losses(way, settings, seconds) for way in zip(*pairs, strict=True))
     gain = (scratch - pretrained).double()
     error = float(gain.std()) / math.sqrt(len(gain))
     said = (
@@ -223,15 +249,19 @@ def _trial(
     return float(gain.mean()), error, said
 
 
-def _losses(data: RowIngredients, settings: Settings, seconds: float) -> Tensor:
-    """The loss on each validation row `(valid,)` after learning for about `seconds`."""
-    plan = make_plan(data, settings, seconds, lambda text: None)
-    learner = Learner(build(plan, data), plan)
-    for _ in train(learner, data.dataset, data.task, data.rows, data.valid):
-        pass
-    evaluation, _ = learner.choose(data.dataset, data.task, data.valid)
-    assert evaluation is not None
-    return data.task.loss(evaluation.output, data.dataset.target[data.valid])
+def _losses(parts: Sequence[RowIngredients], settings: Settings, seconds: float) -> Tensor:
+    """The loss on each validation row `(valid,)` of all parts, after learning for about `seconds`
+    each, by the plan that is made for the first one."""
+    plan = make_plan(parts[0], settings, seconds, lambda text: None)
+    found = []
+    for data in parts:
+        learner = Learner(build(plan, data), plan)
+        for _ in train(learner, data.dataset, data.task, data.rows, data.valid):
+            pass
+        evaluation, _ = learner.choose(data.dataset, data.task, data.valid)
+        assert evaluation is not None
+        found.append(data.task.loss(evaluation.output, data.dataset.target[data.valid]))
+    return torch.cat(found)
 
 
 def _remembered(frozen: Frozen, values: np.ndarray) -> np.ndarray:
