@@ -56,6 +56,19 @@ def figures(run: Run) -> dict[str, Any]:
     }
 
 
+MEMORIES = (
+    "A translation memory (TMX) says itself which languages it has (`xml:lang`, in old files"
+    " `lang`). Variants such as en-US and en-GB are one language unless there is no other; of a"
+    " unit with several, the one that the memory was written in (`srclang`) counts, else the first;"
+    " `--target de-AT` takes that variant alone. The source is what the memory was written in, else"
+    " English. Codes of the format that a text stood in (`<bpt>`, `<ept>`, `<ph>`, `<it>`, `<ut>`)"
+    " are dropped, with footnotes inside of them; what is highlighted (`<hi>`) stays. A unit that"
+    " lacks one of the two languages is set aside, and the ledger says which ones it has. A memory"
+    " that declares entities is refused, and in a broken one the error names line and column."
+    " `pellucid predict RUN memory.tmx` says every unit's source in the other language."
+)
+
+
 def page(result: dict[str, Any]) -> list[str]:
     """`docs/examples/translation.md`."""
     first = result["runs"][0]
@@ -68,6 +81,8 @@ def page(result: dict[str, Any]) -> list[str]:
         "pellucid learn pairs.tsv         # two columns: two languages, or source and target",
         "pellucid learn corpus/           # train.en and train.de, line by line",
         "pellucid learn app.po            # gettext catalogs: .po, .mo, or a folder of them",
+        "pellucid learn memory.tmx        # what translators keep: a TMX file, or a folder of them",
+        "pellucid learn memory.tmx --target de        # of three languages or more, into German",
         "pellucid learn table.csv --task translate    # any table with two texts",
         "pellucid predict pairs.run new.txt --json    # one source a line",
         "pellucid explain pairs.run 'Open image'      # which words the answer rests on",
@@ -76,6 +91,8 @@ def page(result: dict[str, Any]) -> list[str]:
         "Pairs with nearly the same source stay on one side of the seal. Answers are searched with"
         " a beam; `probability` is the chance that an answer is word for word what a person would"
         " write, learned on validation pairs.",
+        "",
+        MEMORIES,
         "",
         "## What GIMP says, in German",
         "",

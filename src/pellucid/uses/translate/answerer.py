@@ -15,6 +15,7 @@ from pellucid.config import Size
 from pellucid.data import read
 from pellucid.data.readers.encoding import decode
 from pellucid.data.readers.pairs import LANGUAGES, begins_with_a_pair
+from pellucid.data.readers.tmx import ENDING, memories, sources_of
 from pellucid.errors import ConfigError, DataError, PellucidError
 from pellucid.evidence.finding import Finding
 from pellucid.network.encoder_decoder import EncoderDecoder
@@ -131,6 +132,8 @@ class Translator(Answerer):
                     fix="give a text in UTF-8 with one source a line",
                 ) from error
             return [line if line.strip() else None for line in lines]
+        if path is not None and memories(path):
+            return sources_of(path, self.names[0])
         values = None if path is None else _without_header(path)
         if values is None:
             table = read.read_for_prediction(source, [self.names[0]])
@@ -233,4 +236,4 @@ def _is_path(text: str) -> bool:
         return False
 
 
-KNOWN = frozenset((".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx"))
+KNOWN = frozenset((".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", ENDING))

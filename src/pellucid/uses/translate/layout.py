@@ -21,6 +21,7 @@ from pellucid.data.readers.pairs import (
     text_columns,
     words_each,
 )
+from pellucid.data.readers.tmx import memories, read_memories
 from pellucid.errors import ConfigError, DataError, PellucidError
 from pellucid.uses.use import Reading, Source
 
@@ -30,10 +31,12 @@ FEW_ANSWERS = 0.3
 
 def read_layout(source: Source) -> Reading | None:
     """What speaks for pairs; None if nothing does."""
-    if source.settings.target is not None:
-        return None  # a column is to be predicted: rows of a table
     path = source.path
     try:
+        if path is not None and path.is_file() and memories(path):
+            return Reading(0.95, "a translation memory (TMX): texts in several languages")
+        if source.settings.target is not None:
+            return None  # a column is to be predicted: rows of a table
         if path is not None and path.is_dir():
             return _folder(path)
         if path is not None and path.is_file() and catalogs(path):
@@ -56,6 +59,9 @@ def _folder(path: Path) -> Reading | None:
     found = catalogs(path)
     if found and all(file.suffix.lower() in (".po", ".mo") for file in _files(path)):
         return Reading(0.9, f"{len(found)} gettext catalogs")
+    kept = memories(path)
+    if kept and len(kept) == len(_files(path)):
+        return Reading(0.9, f"{len(kept)} translation memories (TMX)")
     return None
 
 
@@ -94,17 +100,20 @@ def read_pairs(source: Source) -> Pairs:
     found = _read(source.given, source)
     if source.test is not None:
         found.part = ["train"] * len(found)
-        found.extend(_read(source.test, source), "test")
+        found.extend(_read(source.test, source, found.names), "test")
     return found
 
 
-def _read(given: Any, source: Source) -> Pairs:
+def _read(given: Any, source: Source, names: tuple[str, str] | None = None) -> Pairs:
+    """names: What the two sides are called, where other pairs said so before."""
     path = Path(given).expanduser() if isinstance(given, str | Path) else None
     if path is not None and path.is_dir() and aligned_files(path):
         return read_aligned(path)
     if path is not None and path.exists() and catalogs(path):
         return read_catalogs(path)
     settings = source.settings
+    if path is not None and path.exists() and memories(path):
+        return read_memories(path, settings.target, names)
     table = read.read(given, missing=settings.missing, split=settings.split)
     return pairs_of_table(table, _columns(table, settings.target))
 
