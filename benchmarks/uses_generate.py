@@ -72,7 +72,8 @@ def page(result: dict[str, Any]) -> list[str]:
         "```",
         "pellucid learn novels/                        # a folder of .txt, without classes",
         "pellucid learn chat.jsonl                     # dialogues, or prompts with responses",
-        "pellucid chat novels.run                      # talk with it; also piped in",
+        "pellucid chat novels.run                      # talk with it; also piped in"
+        "; Ctrl-C stops an answer, Ctrl-D ends",
         'pellucid chat novels.run --prompt "It was" --tokens 60 --temperature 0.8 --json',
         "pellucid predict novels.run new.txt --json    # bits per character of a text",
         "pellucid explain novels.run 'She had been so' # which words moved the next one",

@@ -1,4 +1,8 @@
-"""Talk with a language model: `pellucid chat RUN`, at the keyboard, piped, or one prompt."""
+"""Talk with a language model: `pellucid chat RUN`, at the keyboard, piped, or one prompt.
+
+At the keyboard, Ctrl-C stops an answer that is being written and gives the prompt back; at the
+prompt it ends the talk as it ends every verb (exit code 130). Ctrl-D at the prompt ends it too (0).
+"""
 
 from __future__ import annotations
 
@@ -29,9 +33,10 @@ def chat(run: str, prompt: str | None, manner: Manner, *, as_json: bool) -> None
         asked = _whole(prompt)
         _answer(model, _alone(model, asked), asked, manner, as_json=as_json)
         return
-    if sys.stdin.isatty() and not as_json:
+    typed = sys.stdin.isatty()
+    if typed and not as_json:
         print(_welcome(model), file=sys.stderr)
-    _talk(model, _lines(), manner, as_json=as_json)
+    _talk(model, _lines(), manner, as_json=as_json, stoppable=typed)
 
 
 def language_model(run: str) -> LanguageModel:
@@ -54,8 +59,16 @@ def language_model(run: str) -> LanguageModel:
     )
 
 
-def _talk(model: LanguageModel, lines: Iterable[str], manner: Manner, *, as_json: bool) -> None:
-    """Answer line after line; what was said before counts, until a line says `/new`."""
+def _talk(
+    model: LanguageModel,
+    lines: Iterable[str],
+    manner: Manner,
+    *,
+    as_json: bool,
+    stoppable: bool,
+) -> None:
+    """Answer line after line; what was said before counts, until a line says `/new`. Of an answer
+    that was stopped, what was written of it; if that is nothing, the question was never asked."""
     from dataclasses import replace
 
     turns: tuple[Turn, ...] = ()
@@ -65,8 +78,8 @@ def _talk(model: LanguageModel, lines: Iterable[str], manner: Manner, *, as_json
             continue
         turns = (*turns, *_alone(model, line)) if model.dialogues else _alone(model, line)
         own = replace(manner, seed=manner.seed + number)
-        said = _answer(model, turns, line, own, as_json=as_json)
-        turns = (*turns, _said(said))
+        said = _answer(model, turns, line, own, as_json=as_json, stoppable=stoppable)
+        turns = (*turns, _said(said)) if said else turns[:-1]
 
 
 def _alone(model: LanguageModel, prompt: str) -> tuple[Turn, ...]:
@@ -82,22 +95,38 @@ def _said(text: str) -> Turn:
 
 
 def _answer(
-    model: LanguageModel, turns: tuple[Turn, ...], prompt: str, manner: Manner, *, as_json: bool
+    model: LanguageModel,
+    turns: tuple[Turn, ...],
+    prompt: str,
+    manner: Manner,
+    *,
+    as_json: bool,
+    stoppable: bool = False,
 ) -> str:
-    """Say an answer as it is written; the whole of it."""
-    pieces = model.answer(turns, manner)
+    """Say an answer as it is written; as much of it as was written.
+
+    stoppable: Whether Ctrl-C ends only the answer.
+    """
+    told: list[str] = []
+    stopped = False
+    try:
+        if not as_json and not model.dialogues:
+            print(prompt, end="", flush=True)
+        for piece in model.answer(turns, manner):
+            told.append(piece)
+            if not as_json:
+                print(piece, end="", flush=True)
+    except KeyboardInterrupt:
+        if not stoppable:
+            raise
+        stopped = True
+    said = "".join(told)
     if as_json:
-        said = "".join(pieces)
-        print(json.dumps({"prompt": prompt, "answer": said}, ensure_ascii=False), flush=True)
-        return said
-    if not model.dialogues:
-        print(prompt, end="", flush=True)
-    told = []
-    for piece in pieces:
-        told.append(piece)
-        print(piece, end="", flush=True)
-    print(flush=True)
-    return "".join(told)
+        line = {"prompt": prompt, "answer": said} | ({"stopped": True} if stopped else {})
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+    else:
+        print(flush=True)
+    return said
 
 
 def _lines() -> Iterator[str]:
@@ -106,7 +135,12 @@ def _lines() -> Iterator[str]:
     while True:
         if waiting:
             print(ASKING, end="", file=sys.stderr, flush=True)
-        line = sys.stdin.readline()
+        try:
+            line = sys.stdin.readline()
+        except KeyboardInterrupt:
+            if waiting:
+                print(file=sys.stderr)  # what is said about it begins a line
+            raise
         if not line:
             if waiting:
                 print(file=sys.stderr)  # the next prompt of the shell begins a line
@@ -123,6 +157,6 @@ def _whole(text: str) -> str:
 def _welcome(model: LanguageModel) -> str:
     what = "answers" if model.dialogues else "goes on with what you type"
     return (
-        f"It {what}. {ANEW} begins anew, Ctrl-D ends. It knows only what it learned from: a small"
-        " model invents what it does not know."
+        f"It {what}. {ANEW} begins anew, Ctrl-C stops an answer, Ctrl-D ends. It knows only what"
+        " it learned from: a small model invents what it does not know."
     )
