@@ -31,6 +31,7 @@ from pellucid.network.pretrained.frozen import (
     installed,
     with_features,
 )
+from pellucid.recipe.pace import Pace
 from pellucid.recipe.prepare import Prepared, ingredients
 from pellucid.recipe.watcher import Watcher
 
@@ -43,6 +44,8 @@ TRIAL_SHARE = 0.06
 ENOUGH_HELD, MOST_FOLDS, FOLD_SHARE = 60, 3, 0.03
 """Held rows that a choice should rest on; folds that are asked for it at most, and the part of the
 time for which each of the two networks learns there."""
+OVERTIME = 2.0
+"""So many times as long a trial may take on a machine that is busy meanwhile."""
 CHUNK = 256
 """Rows whose features are computed and cached together."""
 MEASURED_ROWS = 12
@@ -255,13 +258,22 @@ def _losses(parts: Sequence[RowIngredients], settings: Settings, seconds: float)
     plan = make_plan(parts[0], settings, seconds, lambda text: None)
     found = []
     for data in parts:
-        learner = Learner(build(plan, data), plan)
-        for _ in train(learner, data.dataset, data.task, data.rows, data.valid):
-            pass
+        learner = _learned(data, plan, OVERTIME * seconds)
         evaluation, _ = learner.choose(data.dataset, data.task, data.valid)
         assert evaluation is not None
         found.append(data.task.loss(evaluation.output, data.dataset.target[data.valid]))
     return torch.cat(found)
+
+
+def _learned(data: RowIngredients, plan: Plan, seconds: float) -> Learner:
+    """A network after these steps, or after fewer where they would take longer than `seconds`."""
+    learner, pace = Learner(build(plan, data), plan), Pace(seconds, time.perf_counter)
+    for step in train(learner, data.dataset, data.task, data.rows, data.valid):
+        cut = pace.shorter(plan, 0, step.number)
+        if cut is not None:
+            plan = cut
+            learner.shorten(plan.steps_at(0, step.number))
+    return learner
 
 
 def _remembered(frozen: Frozen, values: np.ndarray) -> np.ndarray:
