@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import pellucid
+from pellucid.errors import DataError
 from pellucid.interfaces.trained import Trained
 
 Settings = dict[str, Any]
@@ -239,6 +240,23 @@ def test_every_kind_of_source(make: Maker, rows: int, kinds: set[str], tmp_path:
     assert [line["row"] for line in answers] == list(range(rows))
     assert all("answer" in line for line in answers)
     assert run.result()["baseline"]["score"] is not None
+
+
+def test_a_text_itself_is_answered_where_a_model_reads_texts(tmp_path: Path) -> None:
+    source, settings = texts(tmp_path)
+    run = learn(source, tmp_path / "run", **settings)
+    sentence = "a word, and/or another one."
+    by_name = run.predict({"text": sentence})
+    assert run.predict(sentence) == by_name
+    (tmp_path / "a file.txt").write_text(sentence, "utf-8")
+    [in_a_file] = run.predict(str(tmp_path / "a file.txt"))
+    assert in_a_file["probabilities"] == pytest.approx(by_name[0]["probabilities"], abs=1e-6)
+    for slip in ("word", "no file.txt", f"{tmp_path}/no such file"):
+        with pytest.raises(DataError, match="there is no file or folder") as caught:
+            run.predict(slip)
+        assert "or the text itself: " in caught.value.fix
+    [answer] = run.predict("x " * 5000)  # longer than any path may be
+    assert "answer" in answer
 
 
 # --- Python ---------------------------------------------------------------------------------------

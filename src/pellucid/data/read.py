@@ -50,6 +50,7 @@ _HINTS = {
     ".rar": "unpack it and give the folder, or zip it",
     ".pdf": "copy its texts into .txt files, or its tables into a .csv",
 }
+NO_PATH = "there is no file or folder"
 _KINDS = (
     "a folder, .csv .tsv .txt (also .gz), .parquet, .jsonl .json, .xlsx, .npy .npz, .ts, or a .zip"
 )
@@ -229,7 +230,7 @@ def _not_there(path: Path, text: str) -> DataError:
     fix = f"did you mean '{parent / near[0]}'?" if near else f"give the path of {_KINDS}"
     shown = text if len(text) <= 80 else text[:77] + "..."
     where = "this folder (.)" if parent == Path() else str(parent)
-    return DataError(f"there is no file or folder '{shown}'", where=where, fix=fix)
+    return DataError(f"{NO_PATH} '{shown}'", where=where, fix=fix)
 
 
 def _read_path(path: Path, words: frozenset[str], columns: Sequence[str] | None) -> RawTable:

@@ -158,7 +158,7 @@ def parser() -> argparse.ArgumentParser:
         "sources",
         metavar="INPUT",
         nargs="+",
-        help="file, folder, table, or one row as NAME=VALUE ...",
+        help="file, folder, table, one row as NAME=VALUE ..., or a text in quotes",
     )
     predict.add_argument(
         "--model",
@@ -194,7 +194,10 @@ def parser() -> argparse.ArgumentParser:
     explain = verbs.add_parser("explain", help="why it answers so: one example, piece by piece")
     explain.add_argument("run_folder", metavar="RUN")
     explain.add_argument(
-        "sources", metavar="INPUT", nargs="+", help="file, folder, table, or one row as NAME=VALUE"
+        "sources",
+        metavar="INPUT",
+        nargs="+",
+        help="file, folder, table, one row as NAME=VALUE ..., or a text in quotes",
     )
     explain.add_argument("--row", type=int, help="which row of INPUT, counted from 0")
     explain.add_argument(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.data import read
 from pellucid.data.columns import RawTable
+from pellucid.data.read import NO_PATH
 from pellucid.data.readers.gather import Gathering
 from pellucid.errors import ConfigError, DataError, did_you_mean
 
@@ -41,14 +43,44 @@ def predict(
 
 
 def table_of(bundle: Bundle, source: Any) -> RawTable:
-    """New examples as the model takes them: a path, a frame, arrays, or one row as a dict."""
+    """New examples as the model takes them: a path, a frame, arrays, one row as a dict, or for a
+    model that reads nothing but a text the text itself."""
+    if isinstance(source, str) and _is_text(bundle, source):
+        source = {bundle.columns[0].name: source}
     if isinstance(source, Mapping) and not any(_is_column(value) for value in source.values()):
         one = table_of(bundle, {name: [value] for name, value in source.items()})
         return replace(one, places=["this example"])
     columns = [column.name for column in bundle.columns]
     if bundle.gathered is not None:
         return _gathered(source, bundle.gathered, columns)
-    return read.read_for_prediction(source, columns)
+    try:
+        return read.read_for_prediction(source, columns)
+    except DataError as error:
+        if isinstance(source, str) and _reads_a_text(bundle) and error.what.startswith(NO_PATH):
+            fix = f"{error.fix}; or the text itself: {shlex.quote(columns[0] + '=' + source)}"
+            raise DataError(error.what, where=error.where, fix=fix) from None
+        raise
+
+
+def _is_text(bundle: Bundle, source: str) -> bool:
+    """Whether this is no path but words, for a model that reads one text.
+
+    One word alone may be a path with a slip in it, and so may words with an ending or in a folder.
+    """
+    if not _reads_a_text(bundle) or len(source.split()) < 2:
+        return False
+    if "://" in source or re.search(r"\.\w{1,5}$", source):
+        return False
+    try:
+        path = Path(source).expanduser()
+        in_a_folder = path.parent != Path() and path.parent.is_dir()
+        return not in_a_folder and not path.exists()
+    except (OSError, ValueError):  # too long for a path, or zeros in it
+        return True
+
+
+def _reads_a_text(bundle: Bundle) -> bool:
+    return len(bundle.columns) == 1 and bundle.columns[0].modality == "text"
 
 
 def predict_sources(
@@ -248,11 +280,21 @@ def _write_file(lines: list[dict[str, Any]], path: Path) -> None:
         if path.suffix == ".jsonl":
             file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
             return
-        flat = [_flat(line) for line in lines]
+        flat = [_flat(one) for line in lines for one in _box_by_box(line)]
         names = list(dict.fromkeys(name for line in flat for name in line))
         writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(flat)
+
+
+def _box_by_box(line: dict[str, Any]) -> list[dict[str, Any]]:
+    """A picture with several boxes is as many lines of a table; one without is a line of its own.
+
+    >>> _box_by_box({"row": 3, "boxes": [{"label": "cat"}, {"label": "dog"}]})
+    [{'row': 3, 'label': 'cat'}, {'row': 3, 'label': 'dog'}]
+    """
+    rest = {name: value for name, value in line.items() if name != "boxes"}
+    return [rest | box for box in line.get("boxes") or [{}]]
 
 
 def _flat(line: dict[str, Any]) -> dict[str, Any]:
@@ -268,6 +310,8 @@ def _flat(line: dict[str, Any]) -> dict[str, Any]:
         elif name == "beyond":
             parts = [f"{column} {low:g} .. {high:g}" for column, (low, high) in value.items()]
             cells["beyond"] = "; ".join(parts)
+        elif name == "nearest":
+            cells["nearest"] = "; ".join(f"{one['name']} {one['probability']:.4g}" for one in value)
         elif name == "intervals":
             for target, (low, high) in value.items():
                 cells |= {f"{target} low": low, f"{target} high": high}
