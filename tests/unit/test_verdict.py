@@ -9,7 +9,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pellucid.evidence.worth.verdict import Contender, Verdict, best_on_validation, mcnemar, verdict
+from pellucid.evidence.worth.verdict import (
+    Contender,
+    Difference,
+    Verdict,
+    bare,
+    best_on_validation,
+    decide,
+    mcnemar,
+    verdict,
+)
 
 ROWS = 1_000
 TARGET = np.arange(ROWS) % 2
@@ -111,6 +120,22 @@ def test_nothing_was_learned() -> None:
         "No: nothing was learned that shows on 1,000 test rows, always giving the same answer is"
         " as good (difference to boosted trees: +1.0 points [-3.3, 5.4])."
     )
+
+
+def test_the_simplest_method_is_named_where_it_is_no_constant_answer() -> None:
+    network, rival = (classifier(name, GOOD, 0.9, costly=False) for name in ("network", "PCA"))
+    difference = Difference(0.01, -0.02, 0.04, "PCA")
+    winner, sentence = decide(
+        difference, False, "recognized again", 60, network, rival, "sealed examples", "raw numbers"
+    )
+    assert winner == "raw numbers"
+    assert "on 60 sealed examples, 'raw numbers' alone is as good (difference to PCA" in sentence
+
+
+def test_nothing_has_no_sign() -> None:
+    assert bare(-0.0, "EER") == bare(0.0, "EER") == "0"
+    assert bare(-0.0001, "accuracy") == "0.0"
+    assert bare(-0.0001, "EER") == "-0.0001"
 
 
 def test_nothing_can_be_shown_on_a_handful_of_rows() -> None:

@@ -31,7 +31,9 @@ from pellucid.tasks.anomaly import (
 from pellucid.uses import Source, asked, learn
 from pellucid.uses.anomaly.planted import plant
 from pellucid.uses.anomaly.promise import Promise, stands_out, taken_for_strange
+from pellucid.uses.anomaly.repair import _said
 from pellucid.uses.anomaly.score import column_turns
+from pellucid.uses.anomaly.source import Found, read_source
 from pellucid.uses.answerers import load_answerer
 
 ROWS = 400
@@ -158,6 +160,40 @@ def test_without_labels_the_figures_say_what_they_are(tmp_path: Path) -> None:
     assert "can't be known" in " ".join(run.finding("planted")["notes"])
     assert any("can't be known" in note for note in run.info["notes"])
     assert "planted" in run.verdict["sentence"]
+
+
+def found_in(data: dict[str, Any], **settings: Any) -> Found:
+    return read_source(data, Settings(task="anomaly", **settings))
+
+
+def test_labels_are_found_in_the_words_of_people() -> None:
+    data = columns()
+    marked = data.pop("label") == "anomaly"
+    state = np.where(marked, "Störung", "normal").astype(object)
+    found = found_in(data | {"Zustand": state})
+    assert found.label == "Zustand"
+    assert found.strange.tolist() == marked.tolist()
+    assert "Zustand" not in found.table.columns
+    # Whether something was switched on is no label, whatever the column is called.
+    switched = np.where(marked, "1", "0").astype(object)
+    assert found_in(data | {"status": switched}).label is None
+    # Beside a word that is clearly normal, all others are strange, if somebody says so.
+    kinds = np.where(marked, "Kratzer", "gut").astype(object)
+    kinds[np.flatnonzero(marked)[0]] = "Delle"
+    asked = found_in(data | {"Teil": kinds}, target="Teil")
+    assert asked.strange.tolist() == marked.tolist()
+    assert any("(delle, kratzer)" in note for note in asked.notes)
+    unasked = found_in(data | {"Teil": kinds})
+    assert unasked.label is None
+    assert any("delle and gut and kratzer, and is learned from" in one and "--target Teil" in one
+               for one in unasked.notes)  # fmt: skip
+
+
+def test_a_date_is_said_as_a_date() -> None:
+    column = Column("day", "date", "input", "a date")
+    assert _said(column, np.datetime64("2025-01-31T00:00:00.000000")) == "2025-01-31"
+    assert _said(column, np.datetime64("2025-01-31T14:05:00.000000")) == "2025-01-31 14:05:00"
+    assert _said(column, np.datetime64("NaT")) == "missing"
 
 
 # --- promises ---------------------------------------------------------------------------------
@@ -560,6 +596,8 @@ def test_what_can_not_be_learned_from_is_said(pictures: Make, tmp_path: Path) ->
     clean = data | {"label": ["normal"] * len(data["label"])}
     assert "'label' marks no anomaly: it says normal only" in refused(clean, target="label")
     assert "there is no column 'labell'" in refused(data, target="labell")
+    unclear = data | {"label": list("abc" * 133 + "a")}
+    assert "does not say normal or anomaly; it says: a, b, c" in refused(unclear, target="label")
     classes = pictures("classes", {"cat": 6, "dog": 6})
     assert "none of the folders is named for what is normal: cat, dog" in refused(classes)
 

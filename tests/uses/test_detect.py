@@ -19,6 +19,7 @@ from pellucid.config import Plan, Settings, Size
 from pellucid.errors import ConfigError, DataError
 from pellucid.examples.scenes import draw
 from pellucid.examples.scenes import write as write_scenes
+from pellucid.interfaces import cli, step
 from pellucid.network.detector import Detecting, Detector
 from pellucid.network.tap import watch
 from pellucid.recipe.watcher import Watcher
@@ -27,6 +28,7 @@ from pellucid.tasks.boxes import overlaps, paired_overlap, places, suppress
 from pellucid.tasks.detect import IGNORED, MOST, NOTHING, STRIDES, Changes, Detect
 from pellucid.uses.answerers import load_answerer
 from pellucid.uses.detect.answerer import DetectAnswerer
+from pellucid.uses.detect.course import Detection
 from pellucid.uses.detect.pictures import Canvas, back, choose_canvas, fit, on_canvas, onto
 from pellucid.uses.detect.precision import Boxes, Things
 from pellucid.uses.detect.sureness import Sureness, judged
@@ -149,9 +151,61 @@ def test_answers_are_as_the_contract_says(
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nno more")
     pictures = [source.parent / "pictures/00.png", tmp_path / "broken.png"]
     good, bad = answerer.predict(pictures)
-    assert good == lines[0]
+    assert good["boxes"] == lines[0]["boxes"]
     assert bad["error"]["what"].startswith(f"'{pictures[1]}' can't be used")
     assert "can't answer" in answerer.readable(bad)
+
+
+def test_of_several_pictures_each_line_names_its_own(
+    answerer: DetectAnswerer, source: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "Straße mit Öl").mkdir()
+    for number, name in enumerate(("b ß.png", "a.png")):
+        content = (source.parent / f"pictures/{number:02}.png").read_bytes()
+        (tmp_path / "Straße mit Öl" / name).write_bytes(content)
+    lines = answerer.predict(str(tmp_path))
+    assert [line["source"] for line in lines] == ["Straße mit Öl/a.png", "Straße mit Öl/b ß.png"]
+    assert "Straße mit Öl/b ß.png  " in answerer.readable(lines[1])
+    (alone,) = answerer.predict(str(tmp_path / "Straße mit Öl" / "a.png"))
+    assert set(alone) == {"row", "boxes"}
+
+
+def test_a_table_of_answers_has_a_line_for_each_box(
+    run: Run, source: Path, tmp_path: Path, answerer: DetectAnswerer
+) -> None:
+    lines = answerer.predict(str(source.parent))
+    out = tmp_path / "boxes.csv"
+    assert cli.main(["predict", str(run.path), str(source.parent), "--out", str(out)]) == 0
+    with out.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(int(row["row"]), row["label"], float(row["x"])) for row in rows if row["label"]] == [
+        (line["row"], box["label"], box["x"]) for line in lines for box in line["boxes"]
+    ]
+    assert {row["row"] for row in rows} == {str(line["row"]) for line in lines}
+
+
+def test_what_is_not_there_is_an_error_and_no_answer(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "weg ö.png"
+    for command in ("predict", "explain"):
+        assert cli.main([command, str(run.path), str(gone)]) == 2
+        assert f"there is no file or folder '{gone}'" in capsys.readouterr().err
+    assert cli.main(["learn", str(gone), "--task", "detect"]) == 2
+    assert f"there is no file or folder '{gone}'" in capsys.readouterr().err
+
+
+def test_a_step_draws_the_picture_and_says_its_boxes(source: Path) -> None:
+    settings = Settings(task="detect")
+    course = Detection(Source(str(source), settings), settings, Watcher())
+    drawn = next(
+        one for n in range(64) for one in course.examples.draw(n).values() if one["data"]["boxes"]
+    )
+    first, *others = step._drawn("picture", drawn)
+    assert first == "  picture: a picture of 64 × 64 pixels"
+    box = drawn["data"]["boxes"][0]
+    assert sum(box["label"] in line for line in others) >= 1
+    assert max(map(len, others)) < 80  # letters and numbers, no encoded file
 
 
 def test_boxes_are_in_pixels_of_the_picture_whatever_its_size(

@@ -183,6 +183,10 @@ def test_people_are_enrolled_without_training(
     line = json.loads(capsys.readouterr().out)
     assert line["answer"] in ("bo", "unknown")
     assert line["nearest"][0]["name"] == "bo"
+    out = tmp_path / "who.csv"
+    assert cli.main(["predict", model, picture(source, 7, 5), "--out", str(out)]) == 0
+    assert f";{line['nearest'][1]['name']} " in out.read_text().replace("; ", ";")
+    capsys.readouterr()
     assert cli.main(["predict", model, str(people / "ada")]) == 0  # a folder, for people
     assert capsys.readouterr().out.count("ada") >= 4
     assert cli.main(["enroll", model, str(people / "ada")]) == 0  # files named after people
@@ -510,7 +514,7 @@ def test_what_can_not_be_learned_from_is_said(source: Path, run: Run, tmp_path: 
         for which in range(2):
             content = Path(picture(source, person, which)).read_bytes()
             (few / str(person) / f"{which}.png").write_bytes(content)
-    assert "only 5 identities have two examples" in refused(few, tmp_path)
+    assert "too few identities have two examples or more (5)" in refused(few, tmp_path)
     table = {"a": np.arange(30.0) + 0.5, "b": np.arange(30.0) * 1.5}
     assert "says pictures, sounds or series" in refused(table, tmp_path)
     answerer = reader(run)

@@ -21,6 +21,7 @@ WIDEST = 100
 PICTURE = 20
 """Letters that a picture is drawn with, across."""
 SHADES = " ░▒▓█"
+BOX = ("x", "y", "width", "height")
 
 
 def show_step(receipt: Receipt, name: str) -> None:
@@ -69,7 +70,7 @@ def _input(receipt: Receipt) -> Iterator[str]:
         f" (--example chooses another): {receipt.place}"
     )
     for column, drawing in receipt.drawings.items():
-        yield from _drawing(column, drawing)
+        yield from _drawn(column, drawing)
     for one in receipt.inputs:
         changed = f"; changed at random: {', '.join(one.changes)}" if one.changes else ""
         first = " ".join(number(value) for value in one.first)
@@ -385,12 +386,15 @@ def _signed(value: float) -> str:
     return number(value) if value < 0 else f"+{number(value)}"
 
 
-def _drawing(column: str, drawing: dict[str, Any]) -> Iterator[str]:
+def _drawn(column: str, drawing: dict[str, Any]) -> Iterator[str]:
     """An input as a person sees it, as far as letters can show it."""
     kind, data = drawing["kind"], drawing["data"]
-    if kind == "image":
+    if kind in ("image", "boxes"):
         yield f"  {column}: a picture of {data['height']} × {data['width']} pixels"
         yield from (f"    {line}" for line in picture(data["png"]))
+        for box in data.get("boxes", []):
+            x, y, width, height = (number(float(box[side])) for side in BOX)
+            yield f"    {box['label']}: {width} × {height} pixels at ({x}, {y})"
     elif kind == "audio":
         yield f"  {column}: a recording, seen as its spectrum over time (low notes at the bottom)"
         yield from (f"    {line}" for line in picture(data["png"]))

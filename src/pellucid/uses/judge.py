@@ -51,7 +51,14 @@ def judge(exam: Exam, metric: str, seed: int) -> Verdict:
     rival = best_on_validation(others, metric)
     compared, constant = against(rival.name), against(exam.constant)
     winner, sentence = decide(
-        compared, constant.low > 0, metric, exam.units, network, rival, f"sealed {exam.unit}"
+        compared,
+        constant.low > 0,
+        metric,
+        exam.units,
+        network,
+        rival,
+        f"sealed {exam.unit}",
+        exam.constant,
     )
     return Verdict(
         sentence, winner, metric, exam.units, standings[0], tuple(standings[1:]), compared

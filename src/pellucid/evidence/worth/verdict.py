@@ -221,8 +221,10 @@ def decide(
     network: Contender,
     rival: Contender,
     unit: str = "test rows",
+    simplest: str = CONSTANT,
 ) -> tuple[str, str]:
-    """The winner's name and the sentence. unit: what the figure is a mean over."""
+    """The winner's name and the sentence. unit: what the figure is a mean over. simplest: the
+    method that needs no learning; `learned` says whether the network is better than that."""
     if compared.real and compared.value > 0:
         gap = better_by(compared, metric)
         return network.name, (
@@ -233,7 +235,7 @@ def decide(
         verb = "are" if plural(rival) else "is"
         return rival.name, f"No: {the(rival)} {verb} better by {gap}{costs(rival, network)}."
     if not learned:
-        return CONSTANT, f"No: {nothing_learned(compared, metric, rows, rival, unit)}."
+        return simplest, f"No: {nothing_learned(compared, metric, rows, rival, unit, simplest)}."
     enough = (
         "so far the simpler model is enough" if rows < FEW_ROWS else "the simpler model is enough"
     )
@@ -244,16 +246,14 @@ def decide(
 
 
 def nothing_learned(
-    compared: Difference, metric: str, rows: int, rival: Contender, unit: str
+    compared: Difference, metric: str, rows: int, rival: Contender, unit: str, simplest: str
 ) -> str:
-    """The network is not measurably better than answering always the same."""
+    """The network is not measurably better than what needs no learning."""
     difference = f"(difference to {the(rival)}: {span(compared, metric)})"
     if rows < FEW_ROWS:
         return f"{rows:,} {unit} are too few to show that anything was learned {difference}"
-    return (
-        f"nothing was learned that shows on {rows:,} {unit}, always giving the same answer is"
-        f" as good {difference}"
-    )
+    same = "always giving the same answer" if simplest == CONSTANT else f"'{simplest}' alone"
+    return f"nothing was learned that shows on {rows:,} {unit}, {same} is as good {difference}"
 
 
 def why_open(compared: Difference, metric: str, rows: int, unit: str) -> str:
@@ -300,7 +300,7 @@ def amount(value: float, metric: str) -> str:
 def bare(value: float, metric: str) -> str:
     """A number without its unit; points with one decimal, else three significant digits."""
     text = f"{100 * value:.1f}" if metric in IN_POINTS else f"{value:.3g}"
-    return "0.0" if text == "-0.0" else text
+    return text.removeprefix("-") if float(text) == 0 else text
 
 
 def costs(one: Contender, other: Contender, joint: str = " and ") -> str:

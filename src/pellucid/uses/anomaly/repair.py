@@ -124,10 +124,13 @@ def _shortened(text: str) -> str:
 
 
 def _said(column: Column, value: Any) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
+    if value is None or (isinstance(value, float | np.datetime64) and value != value):
         return "missing"
     if column.modality == "number":
         return f"{float(value):.5g}"
+    if isinstance(value, np.datetime64):
+        # A date without a time of day is said as a date.
+        return str(value.astype("datetime64[s]")).removesuffix("T00:00:00").replace("T", " ")
     return str(value)
 
 

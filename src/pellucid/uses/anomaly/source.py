@@ -7,6 +7,7 @@ or it has folders `good` or `normal` for that and others for the exam (the layou
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,22 +22,39 @@ from pellucid.data.readers.arrays import SPLITS
 from pellucid.data.readers.sniff import AUDIO, IMAGE
 from pellucid.errors import ConfigError, DataError
 
-NORMAL_WORDS = frozenset(
+CLEARLY_NORMAL = frozenset(
     {"normal", "good", "ok", "okay", "healthy", "inlier", "nominal", "benign", "fine", "usual"}
-    | {"0", "0.0", "no", "false", "negative", "regular", "legit", "background"}
+    | {"gut", "unauffällig", "fehlerfrei", "in ordnung", "i.o.", "bon", "sain", "bueno", "buono"}
 )
+"""Beside one of these, any other word of a column of answers says what is strange."""
+NORMAL_WORDS = CLEARLY_NORMAL | {
+    "0", "0.0", "no", "false", "negative", "regular", "legit", "background", "nein", "non"
+}  # fmt: skip
 STRANGE_WORDS = frozenset(
     {"anomaly", "anomalous", "abnormal", "outlier", "bad", "defect", "defective", "broken"}
     | {"1", "1.0", "yes", "true", "positive", "fault", "faulty", "fraud", "attack", "ng", "nok"}
-    | {"unusual", "strange", "failure", "-1"}
+    | {"unusual", "strange", "failure", "-1", "error", "alarm"}
+    | {"anomalie", "ausreißer", "auffällig", "störung", "fehler", "fehlerhaft", "defekt", "kaputt"}
+    | {"n.i.o.", "nio", "ja", "schlecht", "oui", "défaut", "panne", "mauvais", "anomalía"}
 )
-FOLDER_WORDS = frozenset({"good", "normal", "ok", "nominal", "healthy"})
+FOLDER_WORDS = frozenset({"good", "normal", "ok", "nominal", "healthy", "gut", "fehlerfrei"})
 """Names of folders that hold what is normal."""
 LABEL_NAMES = frozenset(
     {"anomaly", "is_anomaly", "anomalous", "is_anomalous", "outlier", "is_outlier", "label"}
     | {"is_fraud", "abnormal", "is_abnormal", "y", "class", "target"}
+    | {"anomalie", "ausreißer", "auffällig", "klasse", "classe", "clase"}
 )
+STATE_NAMES = frozenset(
+    {"status", "state", "condition", "quality", "result", "verdict", "diagnosis"}
+    | {"zustand", "qualität", "ergebnis", "befund", "diagnose", "état", "estado", "stato"}
+)
+"""Names of columns that may say what is normal, or just whether something was switched on: they are
+taken at their word only if one of theirs is clearly normal."""
 MASKS = "ground_truth"
+MOST_WORDS = 6
+"""With more different words a column is hardly about what is normal."""
+LOOKED_AT = 1_000
+"""Rows that are looked at for such words."""
 
 
 @dataclass
@@ -63,6 +81,7 @@ def read_source(given: Any, settings: Settings, test: Any = None) -> Found:
     notes = [*table.notes, *_without_masks(table)]
     name = settings.target or table.target or _label_column(table)
     if name is None:
+        notes += _perhaps_labels(table)
         notes.append(
             "no column says which rows are anomalies: how many are found can't be known from "
             "this data; anomalies are planted to see what would be found"
@@ -86,7 +105,8 @@ def read_source(given: Any, settings: Settings, test: Any = None) -> Found:
             )
     strange = _marked(column, table)
     notes.append(
-        f"'{name}' marks {int(np.nansum(strange)):,} of {len(table):,} rows as anomalies: it is "
+        f"'{name}' marks {int(np.nansum(strange)):,} of {len(table):,} rows as anomalies"
+        f" ({', '.join(sorted(_strange_words(_words(column))))}): it is "
         "only looked at in the exam, never to learn or to set thresholds"
     )
     return Found(table, strange, None, name, notes)
@@ -187,11 +207,27 @@ def _by_folders(table: RawTable, column: RawColumn, notes: list[str]) -> Found:
 def _label_column(table: RawTable) -> str | None:
     """A column named for anomalies that holds nothing but words for normal and strange."""
     for name, column in table.columns.items():
-        if name.strip().lower().replace(" ", "_") not in LABEL_NAMES:
-            continue
-        if _says(column):
+        plain = name.strip().lower().replace(" ", "_")
+        clear = plain in STATE_NAMES and bool(_words(column) & CLEARLY_NORMAL)
+        if (plain in LABEL_NAMES or clear) and _says(column):
             return name
     return None
+
+
+def _perhaps_labels(table: RawTable) -> list[str]:
+    """Columns that may mark anomalies in words which are not known: said, and learned from like all
+    others, since they may as well describe the rows."""
+    first = np.arange(min(len(table), LOOKED_AT))
+    found = {
+        name: words
+        for name, column in table.columns.items()
+        if 2 <= len(words := _words(column.take(first))) <= MOST_WORDS and words & CLEARLY_NORMAL
+    }
+    return [
+        f"'{name}' says {' and '.join(sorted(words))}, and is learned from: if it marks anomalies,"
+        f" say --target {shlex.quote(name)}"
+        for name, words in found.items()
+    ]
 
 
 def _says(column: RawColumn) -> bool:
@@ -212,17 +248,22 @@ def _word(value: object) -> str:
     return text.removesuffix(".0") if text not in ("0.0", "1.0") else text[0]
 
 
+def _strange_words(words: set[str]) -> set[str]:
+    return words - NORMAL_WORDS if words & CLEARLY_NORMAL else words & STRANGE_WORDS
+
+
 def _marked(column: RawColumn, table: RawTable) -> np.ndarray:
     """float `(rows,)`: 1 anomaly, 0 normal, NaN unknown."""
     words = _words(column)
-    strange_words = words & STRANGE_WORDS
+    strange_words = _strange_words(words)
     if words and words <= NORMAL_WORDS:
         raise ConfigError(
             f"'{column.name}' marks no anomaly: it says {' and '.join(sorted(words))} only",
             where=f"--target {column.name}, {table.name}",
             fix=f"use --ignore {column.name} instead: anomalies are then planted for the exam",
         )
-    if not words <= NORMAL_WORDS | STRANGE_WORDS or len(words) > 2 or not strange_words:
+    unclear = len(words) > 2 and not words & CLEARLY_NORMAL
+    if not words <= NORMAL_WORDS | strange_words or unclear or not strange_words:
         shown = ", ".join(sorted(words)[:6])
         raise ConfigError(
             f"'{column.name}' does not say normal or anomaly; it says: {shown or 'nothing'}",
@@ -232,7 +273,7 @@ def _marked(column: RawColumn, table: RawTable) -> np.ndarray:
     missing = column.missing()
     return np.array(
         [
-            np.nan if absent else float(_word(value) in STRANGE_WORDS)
+            np.nan if absent else float(_word(value) in strange_words)
             for value, absent in zip(column.values.tolist(), missing, strict=True)
         ]
     )

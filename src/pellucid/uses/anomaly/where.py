@@ -58,10 +58,10 @@ class Where:
         best = int(order[0])
         total = max(float(taken.guided[0] - taken.guided.min()), 1e-12)
         answer = "an anomaly" if self.strange else "normal"
-        often = 1000 * self.p_value
+        often = f"{1000 * self.p_value:.{0 if self.p_value >= 0.001 else 2}f}"
         usual = f", where {self.usual[best]} is usual" if self.usual[best] else ""
         sentence = (
-            f"{place} is {answer}: of 1,000 normal examples about {often:.3g} look as strange."
+            f"{place} is {answer}: of 1,000 normal examples about {often} look as strange."
             f" What stands out most is {self.names[best]}{usual}."
         )
         rows = tuple(

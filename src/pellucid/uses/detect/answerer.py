@@ -125,7 +125,11 @@ class DetectAnswerer(Answerer):
                 where="--model",
                 fix=did_you_mean(who, ["network", "baseline"]),
             )
-        return [self._line(row, one, who) for row, one in enumerate(pictures_of(source))]
+        given = pictures_of(source)
+        lines = [self._line(row, one, who) for row, one in enumerate(given)]
+        if len(given) > 1:  # which picture is which
+            return [{**line, "source": one.place} for line, one in zip(lines, given, strict=True)]
+        return lines
 
     def _line(self, row: int, one: Given, who: str) -> dict[str, Any]:
         try:
@@ -159,19 +163,20 @@ class DetectAnswerer(Answerer):
         return told
 
     def readable(self, line: dict[str, Any]) -> str:
-        """`     3  2 boxes: cat 93 % at (120, 40) 64 x 80, dog 71 % at ...`"""
+        """`     3  street.png  2 boxes: cat 93 % at (120, 40) 64 x 80, dog 71 % at ...`"""
         if "error" in line:
             return super().readable(line)
         boxes = line["boxes"]
+        of = f"{line['source']}  " if "source" in line else ""
         if not boxes:
-            return f"{line['row']:>6}  nothing found"
+            return f"{line['row']:>6}  {of}nothing found"
         said = [
             f"{box['label']} {100 * box['probability']:.0f} % at ({box['x']:.0f}, {box['y']:.0f}) "
             f"{box['width']:.0f} x {box['height']:.0f}"
             for box in boxes
         ]
         counted = "1 box" if len(boxes) == 1 else f"{len(boxes)} boxes"
-        return f"{line['row']:>6}  {counted}: " + ", ".join(said)
+        return f"{line['row']:>6}  {of}{counted}: " + ", ".join(said)
 
     def explain(self, source: Any, row: int = 0, seconds: float = 2.0) -> Finding:
         from pellucid.uses.detect.explanation import explain
@@ -252,6 +257,12 @@ def pictures_of(source: Any) -> list[Given]:
             fix="name a picture, a folder of pictures, or a table that names pictures",
         )
     path = Path(source)
+    if not path.exists():
+        raise DataError(
+            f"there is no file or folder '{path}'",
+            where=str(path.absolute().parent),
+            fix="name a picture, a folder of pictures, or a table that names pictures",
+        )
     if path.is_dir():
         shelf = Shelf(list_folder(path))
         given = [Given(str(one), path / one) for one in shelf.pictures]

@@ -38,7 +38,7 @@ def in_sections(corpus: Corpus) -> tuple[list[Document], str]:
     size = min(SECTION[1], max(SECTION[0], total // 100))
     cut = [part for document in documents for part in _sections(document, size)]
     why = (
-        f"{len(documents)} texts are few: they are cut into {len(cut)} sections of about"
+        f"few texts ({len(documents)}): cut into {len(cut)} sections of about"
         f" {size:,} characters at the ends of paragraphs"
     )
     return cut, why
@@ -115,7 +115,7 @@ def seal(documents: Sequence[Document], ledger: Ledger, seed: int) -> list[str]:
     said = [f"{(part == 'test').sum():,} texts or sections sealed as test, "
             f"{(part == 'valid').sum():,} choose (validation)"]  # fmt: skip
     if copies:
-        said.append(f"{copies:,} texts are nearly equal to others: copies stay on one side")
+        said.append(f"nearly equal to other texts: {copies:,}; copies stay on one side")
     return said
 
 

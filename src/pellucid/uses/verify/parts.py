@@ -42,10 +42,10 @@ def split_identities(
     pairable = int((most > 1).sum())
     if pairable < 4 * LEAST_HELD:
         raise DataError(
-            f"only {pairable} identities have two examples or more, and identities that are "
+            f"too few identities have two examples or more ({pairable}), and those that are "
             "learned from can't be asked about",
-            where=f"{found.table.name}, {len(rows):,} usable examples of "
-            f"{len(set(identity.tolist())):,} identities",
+            where=f"{found.table.name}, usable examples: {len(rows):,}, identities: "
+            f"{len(set(identity.tolist())):,}",
             fix=f"give at least {4 * LEAST_HELD} identities with two examples each",
         )
     given = None if found.table.split is None else found.table.split[rows]

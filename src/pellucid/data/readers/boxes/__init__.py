@@ -65,6 +65,12 @@ def read(
         DataError: There are no boxes, or nothing can be read.
     """
     found = recognize(path)
+    if found is None and not path.exists():
+        raise DataError(
+            f"there is no file or folder '{path}'",
+            where=f"{path.absolute().parent}",
+            fix="give the folder of the pictures, or the file that says where things are",
+        )
     if found is None:
         raise DataError(
             f"'{path.name}' has no boxes that could be learned from",
