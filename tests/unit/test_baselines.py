@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from pellucid.baselines import BASELINES, FittedBaseline, fit_baselines
+from pellucid.baselines.baseline import Problem
 from pellucid.baselines.features import (
     FEATURES,
     FOR_LINEAR,
@@ -25,6 +26,7 @@ from pellucid.baselines.features import (
 )
 from pellucid.baselines.linear import logistic
 from pellucid.baselines.texts import Terms
+from pellucid.baselines.trees import affordable
 from pellucid.data.columns import Column, Loaded
 from pellucid.learning.evaluate import Kind, score
 
@@ -341,3 +343,25 @@ def test_heavy_packages_wait_until_they_are_needed() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize(
+    ("rows", "width", "seconds", "rounds", "left"),
+    [
+        (300, 4, 10.0, 1000, 300),  # nothing is left out where there is time
+        (300, 900, 0.01, 100, 300),  # few rows are never left out
+        (5_000, 50, 0.01, 100, 1000),
+    ],
+)
+def test_trees_leave_out_rounds_before_rows(
+    rows: int, width: int, seconds: float, rounds: int, left: int
+) -> None:
+    numbers = np.random.default_rng(0).normal(size=(rows, width))
+    columns = [Column(f"x{i}", "number", "input", "") for i in range(width)]
+    loaded = {one.name: Loaded(numbers[:, i]) for i, one in enumerate(columns)}
+    all_rows = np.arange(rows)
+    problem = Problem(
+        *(columns, loaded, (numbers[:, 0] > 0).astype(np.int64), "classify", 2),
+        *(all_rows, [(all_rows, all_rows[:9])], seconds, 0),
+    )
+    assert affordable(problem) == (rounds, left)

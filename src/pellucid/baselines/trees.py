@@ -22,9 +22,14 @@ from pellucid.learning.evaluate import Kind
 MOST_ROUNDS = 1_000
 PATIENCE = 50
 RATE = 0.05
-SECONDS_PER_VALUE = 1.5e-8
-"""One feature of one row in one tree; measured at 0.8e-8 on two quiet cores."""
-FEWEST_ROUNDS = 100
+SECONDS_PER_VALUE, SECONDS_PER_SPLIT = 1.5e-8, 6e-8
+"""One feature of one row in one tree, measured at 0.8e-8 on two quiet cores; and what looking for
+splits adds for each of the first `FEW` rows, since more bring hardly more leaves and bins."""
+FEWEST_ROUNDS, FEW = 100, 1_000
+"""Rows beyond `FEW` may be left out to save time, and rounds beyond `FEWEST_ROUNDS`."""
+TRIED, MOST_TRIED, LEAST_TRIED = 400, 0.8, 0.2
+"""Features that a tree may look at, and which part of all that is at most and at least. Of 4,000
+made-up genes a fifth is 2.5 times as fast as four fifths, and as good (docs/log.md)."""
 
 
 @baseline
@@ -129,11 +134,30 @@ def affordable(problem: Problem) -> tuple[int, float]:
     sample = problem.look(problem.train[:200])
     width = TableFeatures.fit(problem.columns, sample, FOR_TREES).blocks(sample)[0].shape[1]
     trees = 1 if problem.kind == "classify" and problem.outputs == 2 else problem.outputs
-    per_round = (len(problem.folds) + 1) * width * trees * SECONDS_PER_VALUE
-    rounds = problem.seconds / (per_round * len(problem.train))
+    tried = (len(problem.folds) + 1) * width * tried_of(width) * trees
+    rows = len(problem.train)
+    rounds = problem.seconds / (tried * seconds_of(rows))
     if rounds >= FEWEST_ROUNDS:
-        return int(min(rounds, MOST_ROUNDS)), len(problem.train)
-    return FEWEST_ROUNDS, problem.seconds / (per_round * FEWEST_ROUNDS)
+        return int(min(rounds, MOST_ROUNDS)), rows
+    # So many rows leave time for the fewest rounds.
+    fitting = (problem.seconds / (tried * FEWEST_ROUNDS) - SECONDS_PER_SPLIT * FEW) / (
+        SECONDS_PER_VALUE
+    )
+    return FEWEST_ROUNDS, min(rows, max(FEW, fitting))
+
+
+def seconds_of(rows: int) -> float:
+    """About how long one feature of so many rows takes in one tree."""
+    return SECONDS_PER_VALUE * rows + SECONDS_PER_SPLIT * min(rows, FEW)
+
+
+def tried_of(width: int) -> float:
+    """The part of the features that each tree may look at.
+
+    >>> tried_of(20), tried_of(1_000), tried_of(4_000)
+    (0.8, 0.4, 0.2)
+    """
+    return min(MOST_TRIED, max(LEAST_TRIED, TRIED / width)) if width else MOST_TRIED
 
 
 def boost(
@@ -206,7 +230,7 @@ def parameters(problem: Problem, matrix: np.ndarray) -> dict[str, Any]:
         "num_leaves": 31,
         # The usual 20 would leave trees on 60 rows with hardly a split.
         "min_data_in_leaf": int(np.clip(rows // 50, 3, 20)),
-        "feature_fraction": 0.8,
+        "feature_fraction": tried_of(matrix.shape[1]),
         "bagging_fraction": 0.8,
         "bagging_freq": 1,
         "min_data_per_group": int(np.clip(rows // 50, 3, 100)),
