@@ -50,6 +50,17 @@ def test_too_much_set_aside_stops_with_reasons_and_examples() -> None:
     ledger.check(keep_going=True)
 
 
+def test_what_else_can_be_done_is_said_once() -> None:
+    ledger = filled()
+    for row in range(5):
+        ledger.set_aside(row, "no answer", "pass --unlabelled use")
+    problem = ledger.too_many()
+    assert problem is not None
+    assert problem.fix == (
+        "mend these, pass --unlabelled use, or pass --keep-going to learn from the rest"
+    )
+
+
 def test_what_never_became_a_row_counts_too() -> None:
     refused = [Refused(f"line {line}", "too many cells") for line in (21, 22, 23)]
     ledger = Ledger([f"line {row}" for row in range(2, 21)], refused)

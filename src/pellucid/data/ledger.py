@@ -38,10 +38,14 @@ class Ledger:
         self._aside: dict[int, str] = {}
         self._repaired: dict[int, str] = {}
         self._left_out: set[int] = set()
+        self._instead: dict[str, None] = {}
 
-    def set_aside(self, row: int, why: str) -> None:
-        """This row will not be used, for this reason; the first reason given stays."""
+    def set_aside(self, row: int, why: str, instead: str = "") -> None:
+        """This row will not be used, for this reason; the first reason given stays. instead: what
+        else than mending can be done about such rows."""
         self._aside.setdefault(int(row), why)
+        if instead:
+            self._instead[instead] = None
 
     def leave_out(self, row: int, why: str) -> None:
         """Set aside a usable row because the user wants it: no sign that something is wrong."""
@@ -98,7 +102,8 @@ class Ledger:
         return DataError(
             f"{aside:,} of {wanted:,} rows can't be used: {self.reasons_in_words()}",
             where=self._examples(),
-            fix="mend these, or pass --keep-going to learn from the rest",
+            fix=", ".join(["mend these", *self._instead, "or pass --keep-going to learn from the"])
+            + " rest",
         )
 
     def reasons_in_words(self, most: int = 3) -> str:

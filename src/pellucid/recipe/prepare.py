@@ -210,6 +210,12 @@ def _worth_trying(
     return worth_trying(len(table) - count, count, kinds, settings.unlabelled)
 
 
+UNANSWERED = (
+    "pass --unlabelled use to learn first what rows without an answer look like, --unlabelled "
+    "ignore to leave them out"
+)
+
+
 def _set_aside_unlabelled(
     table: RawTable, recognized: Recognized, ledger: Ledger, settings: Settings
 ) -> None:
@@ -219,7 +225,7 @@ def _set_aside_unlabelled(
         if meant:
             ledger.leave_out(row, f"{why}: left out")
         else:
-            ledger.set_aside(row, why)
+            ledger.set_aside(row, why, UNANSWERED)
 
 
 def _without_answer(table: RawTable, recognized: Recognized, ledger: Ledger) -> np.ndarray:
