@@ -26,6 +26,8 @@ from pellucid.data.readers.sniff import (
     EXCEL,
     IMAGE,
     JSON,
+    TABLE,
+    TEXT,
     first_bytes,
     magic,
     suffix,
@@ -50,6 +52,8 @@ _HINTS = {
     ".rar": "unpack it and give the folder, or zip it",
     ".pdf": "copy its texts into .txt files, or its tables into a .csv",
 }
+ENDINGS = IMAGE | AUDIO | TEXT | TABLE | {".npy", ".npz", ".ts", ".tmx", ".zip", *_HINTS}
+"""How the names of files end that somebody may mean to be read."""
 NO_PATH = "there is no file or folder"
 _KINDS = (
     "a folder, .csv .tsv .txt (also .gz), .parquet, .jsonl .json, .xlsx, .npy .npz, .ts, or a .zip"
@@ -187,6 +191,23 @@ def _read_records(source: Sequence[Mapping[str, Any]], words: frozenset[str]) ->
 
 
 # --- paths ------------------------------------------------------------------------------------
+
+
+def names_a_path(text: str) -> bool:
+    """Whether words are a path rather than a text itself: something is there, or would be but for
+    a slip, since they end like a file, lie in a folder that is there, or are an address.
+
+    >>> names_a_path("flowers/rose 1.jpg"), names_a_path("I want my money back.")
+    (True, False)
+    """
+    if "\n" in text:
+        return False
+    try:
+        path = Path(text).expanduser()
+        inside = path.parent != Path() and path.parent.is_dir()
+        return "://" in text or path.exists() or inside or suffix(path) in ENDINGS
+    except (OSError, ValueError):  # too long for a path, or zeros in it
+        return False
 
 
 def _find(source: str | os.PathLike[str]) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pellucid.data import read
 from pellucid.data.columns import RawTable
-from pellucid.data.read import NO_PATH
+from pellucid.data.read import NO_PATH, names_a_path
 from pellucid.data.readers.gather import Gathering
 from pellucid.errors import ConfigError, DataError, did_you_mean
 
@@ -63,20 +62,9 @@ def table_of(bundle: Bundle, source: Any) -> RawTable:
 
 
 def _is_text(bundle: Bundle, source: str) -> bool:
-    """Whether this is no path but words, for a model that reads one text.
-
-    One word alone may be a path with a slip in it, and so may words with an ending or in a folder.
-    """
-    if not _reads_a_text(bundle) or len(source.split()) < 2:
-        return False
-    if "://" in source or re.search(r"\.\w{1,5}$", source):
-        return False
-    try:
-        path = Path(source).expanduser()
-        in_a_folder = path.parent != Path() and path.parent.is_dir()
-        return not in_a_folder and not path.exists()
-    except (OSError, ValueError):  # too long for a path, or zeros in it
-        return True
+    """Whether this is a text itself and no path, for a model that reads one text. One word alone may
+    be a path with a slip in it."""
+    return _reads_a_text(bundle) and len(source.split()) > 1 and not names_a_path(source)
 
 
 def _reads_a_text(bundle: Bundle) -> bool:
