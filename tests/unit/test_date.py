@@ -57,6 +57,11 @@ def test_the_whole_column_decides_on_day_or_month_first() -> None:
     assert DATE.load(texts("03/04/2024", "04/13/2024")).values[0] == np.datetime64("2024-03-04")
     first_of_month = DATE.load(texts("1/1/2024", "1/2/2024", "1/3/2024"))
     assert "first part is always 1" in first_of_month.layout["why"]
+    # Days of a January; with dots nobody writes the month first.
+    days = DATE.load(texts("01.01.2025", "02.01.2025", "03.01.2025"))
+    assert days.values[2] == np.datetime64("2025-01-03")
+    months = DATE.load(texts("1/1/2024", "2/1/2024", "3/1/2024"))
+    assert months.values[2] == np.datetime64("2024-03-01")
     assert DATE.load(texts("03/04/2024")).layout["why"].startswith("ambiguous: 03/04/2024")
 
 

@@ -14,6 +14,7 @@ from pellucid.data.readers.boxes import Annotations, read, recognize
 from pellucid.data.readers.boxes.voc import parse
 from pellucid.data.readers.boxes.yolo import yaml_names
 from pellucid.errors import DataError
+from pellucid.uses.detect.answerer import pictures_of
 
 
 def picture(path: Path, width: int = 40, height: int = 30, turned: int | None = None) -> None:
@@ -287,6 +288,33 @@ def test_table_with_groups_parts_and_pictures_of_nothing(tmp_path: Path) -> None
 
 
 # --- what is not theirs -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252", "utf-16"])
+def test_tables_with_semicolons_and_decimal_commas(tmp_path: Path, encoding: str) -> None:
+    picture(tmp_path / "Käfer 1.png")
+    lines = ["Bild;xmin;ymin;xmax;ymax;Klasse", "Käfer 1.png;3,5;-0,5;20,25;4;Käfer"]
+    path = tmp_path / "Boxen.csv"
+    path.write_bytes("\r\n".join(lines).encode(encoding))
+    found, _ = read(path)
+    assert edges(found, "Käfer 1.png") == [("Käfer", 3.5, 0, 20.25, 4)]
+    assert [one.place for one in pictures_of(str(path))] == ["Käfer 1.png"]
+    assert pictures_of(str(path))[0].open().size == (40, 30)
+
+
+def test_yolo_with_named_classes_is_recognized_although_much_is_broken(tmp_path: Path) -> None:
+    for number, text in enumerate(("0 .5 .5 .3 .3", "0 0,5 0,5 0,3 0,3", "0 nan .5 .3 .3")):
+        picture(tmp_path / "images" / f"b {number}.png")
+        (tmp_path / "labels").mkdir(exist_ok=True)
+        (tmp_path / "labels" / f"b {number}.txt").write_text(text)
+    picture(tmp_path / "images/c.png")
+    (tmp_path / "labels/c.txt").write_text("0 .5 .5 .1 .1")
+    assert recognize(tmp_path) is None
+    (tmp_path / "classes.txt").write_text("Käfer\n", "utf-8")
+    assert recognize(tmp_path) is not None
+    found, _ = read(tmp_path)
+    assert len(edges(found, "images/b 0.png")) == 1
+    assert said(found, "images/b 1.png")
 
 
 def test_other_sources_are_left_to_the_main_job(tmp_path: Path) -> None:

@@ -249,7 +249,8 @@ def _order(matches: Sequence[re.Match[str]]) -> tuple[str, str]:
     firsts, seconds = {a for a, _ in pairs}, {b for _, b in pairs}
     if firsts == {1} and len(seconds) > 1:
         return "dmy", "day first: the first part is always 1"
-    if seconds == {1} and len(firsts) > 1:
+    # With dots nobody writes the month first: these are days of a January.
+    if seconds == {1} and len(firsts) > 1 and matches[0].group(2) != ".":
         return "mdy", "month first: the second part is always 1"
     order, words = ("mdy", "month") if matches[0].group(2) == "/" else ("dmy", "day")
     example = matches[0].group()

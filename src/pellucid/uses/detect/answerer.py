@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -19,7 +18,7 @@ from pellucid.baselines.detection import FINDERS, Finder
 from pellucid.data.cache import Unusable
 from pellucid.data.readers.boxes import recognize
 from pellucid.data.readers.boxes.annotated import Shelf
-from pellucid.data.readers.boxes.table import COLUMNS
+from pellucid.data.readers.boxes.table import COLUMNS, cells_of
 from pellucid.data.readers.folder import list_folder
 from pellucid.data.readers.sniff import DELIMITED, IMAGE
 from pellucid.errors import ConfigError, DataError, did_you_mean
@@ -288,15 +287,7 @@ def _array(pixels: np.ndarray, row: int) -> Given:
 
 def _named_in_table(path: Path) -> list[Given]:
     """The pictures that a table names, each once, in the order of their first line."""
-    try:
-        text = path.read_text("utf-8-sig", errors="replace")
-    except OSError as error:
-        raise DataError(
-            f"'{path.name}' can't be read: {error.strerror}",
-            where=str(path),
-            fix="check that it is there and that you may read it",
-        ) from error
-    lines = list(csv.reader(text.splitlines()))
+    lines = cells_of(path)
     header = [name.strip().lower() for name in lines[0]] if lines else []
     column = next((header.index(word) for word in COLUMNS["image"] if word in header), None)
     if column is None:

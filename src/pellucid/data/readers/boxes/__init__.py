@@ -149,9 +149,10 @@ def _yolo(shelf: Shelf, files: list[PurePosixPath]) -> Found | None:
     looked = list(dict.fromkeys(labels.values()))[:LOOKED_AT]
     filled = [path for path in looked if (shelf.root / path).stat().st_size > 0]
     fitting = [path for path in filled if yolo.seems(shelf.root / path)]
-    if not fitting or len(fitting) < 0.9 * len(filled):
-        return None
     named = yolo.names_file(shelf)
+    # Where classes are named nothing else is meant: what is broken is told file by file.
+    if not fitting or len(fitting) < (0.5 if named else 0.9) * len(filled):
+        return None
     why = f"{len(labels):,} pictures with a text file of 'class x y width height'"
     why += f", classes named in {named.name}" if named else ""
     return Found(yolo.LAYOUT, 0.95 if named else 0.8, why, shelf.root, ())

@@ -6,32 +6,41 @@ A picture with an empty line shows nothing. Columns `split` and one named by --g
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from pellucid.data.columns import Refused
 from pellucid.data.readers.arrays import SPLITS
 from pellucid.data.readers.boxes.annotated import Annotated, Annotations, Box, Shelf, numbers
+from pellucid.data.readers.encoding import decode
 from pellucid.errors import DataError, did_you_mean
 
 LAYOUT = "a table of boxes"
 COLUMNS = {
-    "image": ("image", "image_path", "filename", "file_name", "file", "path", "img", "image_name"),
+    "image": (
+        *("image", "image_path", "filename", "file_name", "file", "path", "img", "image_name"),
+        *("picture", "bild", "datei", "foto", "imagen", "fichier"),
+    ),
     "left": ("xmin", "x_min", "x1", "left"),
     "top": ("ymin", "y_min", "y1", "top"),
     "right": ("xmax", "x_max", "x2", "right"),
     "bottom": ("ymax", "y_max", "y2", "bottom"),
-    "label": ("label", "class", "class_name", "category", "name"),
+    "label": ("label", "class", "class_name", "category", "name", "klasse", "classe", "clase"),
 }
 GLANCE = 1 << 16
+COMMA = re.compile(r"-?\d+,\d+")
+"""A number with a decimal comma."""
 
 
 def header_of(path: Path) -> list[str] | None:
     """The columns' names; None if the file is no such table."""
     try:
         with path.open("rb") as file:
-            start = file.read(GLANCE).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+            read = file.read(GLANCE)
+        # The last bytes may be half a letter.
+        start = decode(read.rpartition(b"\n")[0] if len(read) == GLANCE else read)[0]
+    except (OSError, ValueError):
         return None
     first = start.split("\n", 1)[0].rstrip("\r")
     header = next(csv.reader([first], delimiter=_separator(first)), [])
@@ -73,6 +82,25 @@ def read(
     return Annotations(LAYOUT, shelf.root, classes, list(pictures.values()), sources, refused)
 
 
+def cells_of(path: Path) -> list[list[str]]:
+    """The cells of every line, the header first; whatever separates and encodes them.
+
+    Raises:
+        DataError: It can't be read, or is no text.
+    """
+    try:
+        text = decode(path.read_bytes())[0]
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise DataError(
+            f"'{path.name}' can't be read: {said}",
+            where=str(path),
+            fix="check that it is there, a text, and that you may read it",
+        ) from error
+    lines = text.splitlines()
+    return list(csv.reader(lines, delimiter=_separator(lines[0]))) if lines else []
+
+
 def _read_one(
     shelf: Shelf,
     file: PurePosixPath,
@@ -81,9 +109,8 @@ def _read_one(
     pictures: dict[str, Annotated],
     refused: list[Refused],
 ) -> None:
-    text = (shelf.root / file).read_text("utf-8-sig", errors="replace")
-    lines = csv.reader(text.splitlines(), delimiter=_separator(text.split("\n", 1)[0]))
-    header = [name.strip() for name in next(lines)]
+    header, *lines = cells_of(shelf.root / file)
+    header = [name.strip() for name in header]
     meaning = understood(header)
     assert meaning is not None  # it was recognized by its header
     grouped, parted = _column(header, group, file), _column(header, split, file)
@@ -109,7 +136,8 @@ def _add(one: Annotated, what: str, cells: list[str]) -> None:
     *edges, label = (cell.strip() for cell in cells)
     if not any(edges):
         return
-    box = numbers(edges, 4)
+    plain = [edge.replace(",", ".") if COMMA.fullmatch(edge) else edge for edge in edges]
+    box = numbers(plain, 4)
     if box is None:
         one.drop(what, "its box is not four numbers")
     elif not label:
