@@ -62,8 +62,8 @@ def table_of(bundle: Bundle, source: Any) -> RawTable:
 
 
 def _is_text(bundle: Bundle, source: str) -> bool:
-    """Whether this is a text itself and no path, for a model that reads one text. One word alone may
-    be a path with a slip in it."""
+    """Whether this is a text itself and no path, for a model that reads one text. One word alone
+    may be a path with a slip in it."""
     return _reads_a_text(bundle) and len(source.split()) > 1 and not names_a_path(source)
 
 
