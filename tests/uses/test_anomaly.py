@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from pellucid.baselines.detectors import Components, Forest, Neighbors, Tails
 from pellucid.config import Plan, Settings, Size
 from pellucid.data.columns import Column, Loaded
 from pellucid.errors import ConfigError, DataError
+from pellucid.interfaces.cli import main
 from pellucid.network.autoencoder import FieldAutoencoder, RowAutoencoder
 from pellucid.recipe import Watcher
 from pellucid.recording.files import read_arrays
@@ -612,6 +614,31 @@ def test_a_broken_picture_is_an_error_of_its_row(pictures: Make, tmp_path: Path)
     bad.mkdir()
     (bad / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
     (bad / "b.png").write_bytes((source / "good" / "000.png").read_bytes())
-    first, second = load_answerer(run.path).predict(bad)
+    answerer = load_answerer(run.path)
+    first, second = answerer.predict(bad)
     assert "error" in first
     assert second["answer"] in ("normal", "anomaly")
+    # Of a folder each line names its file; so does each of several that were typed.
+    assert [first["source"], second["source"]] == ["new/a.png", "new/b.png"]
+    assert answerer.readable(second).startswith("     1  new/b.png  ")
+    typed = answerer.predict([str(bad / "b.png"), str(source / "good")])
+    assert [line["source"] for line in typed[:2]] == [str(bad / "b.png"), "good/000.png"]
+    assert "source" not in answerer.predict(str(bad / "b.png"))[0]
+
+
+def test_who_explains_can_not_be_chosen_and_that_is_said(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["explain", str(run.path), "a=1", "--model", "baseline"]) == 2
+    assert "leave out --model" in capsys.readouterr().err
+
+
+def test_parts_of_a_study_may_stand_behind_an_option(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["study", str(run.path), "--time", "1s", "cost", "--json"]) == 0
+    assert [json.loads(line)["part"] for line in capsys.readouterr().out.splitlines()] == ["cost"]
+    assert main(["study", str(run.path), "--time", "1s", "cots"]) == 2
+    assert "did you mean 'cost'?" in capsys.readouterr().err
+    assert main(["study", str(run.path), "--tme", "1s"]) == 2
+    assert "did you mean '--time'?" in capsys.readouterr().err

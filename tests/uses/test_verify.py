@@ -188,7 +188,9 @@ def test_people_are_enrolled_without_training(
     assert f";{line['nearest'][1]['name']} " in out.read_text().replace("; ", ";")
     capsys.readouterr()
     assert cli.main(["predict", model, str(people / "ada")]) == 0  # a folder, for people
-    assert capsys.readouterr().out.count("ada") >= 4
+    told = capsys.readouterr().out
+    assert told.count("ada") >= 4
+    assert all(f"{number}.png  " in told for number in range(4))  # each line names its file
     assert cli.main(["enroll", model, str(people / "ada")]) == 0  # files named after people
     assert "enrolled 4 (0, 1, 2, 3)" in capsys.readouterr().out
     assert set(reader(run).gallery.identities) == {

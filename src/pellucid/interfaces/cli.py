@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     as_json = "--json" in words
     try:
         options, unknown = parser().parse_known_args(words)
+        unknown = _with_parts(options, unknown)
         if unknown:
             raise _unknown(options, unknown[0])
         wait_asleep_if_busy()
@@ -95,6 +96,15 @@ def _no_choice(parser: Parser, option: str, problem: str) -> ConfigError:
 
 def _names_of(action: argparse.Action) -> list[str]:
     return ["/".join(action.option_strings), str(action.metavar), action.dest]
+
+
+def _with_parts(options: argparse.Namespace, words: list[str]) -> list[str]:
+    """The words that are left when those behind an option, as in `study RUN --time 5s PART`, have
+    joined the list that they belong to: argparse has closed it by then as empty."""
+    if getattr(options, "parts", None) != []:
+        return words
+    options.parts = [word for word in words if not word.startswith("-")]
+    return [word for word in words if word.startswith("-")]
 
 
 def _unknown(options: argparse.Namespace, word: str) -> ConfigError:
@@ -598,7 +608,8 @@ def _explain_use(options: argparse.Namespace) -> int:
     from pellucid.interfaces.findings import show_finding
     from pellucid.uses.answerers import load_answerer
 
-    for given, option in ((options.html, "--html"), (options.name, "--class")):
+    refused = ((options.html, "--html"), (options.name, "--class"), (options.model, "--model"))
+    for given, option in refused:
         if given is not None:
             raise ConfigError(
                 f"{option} is for models that answer with a class or a number",

@@ -4,6 +4,7 @@ from, and again when they are answered."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,16 @@ def problem(why: str, place: object) -> dict[str, Any]:
     """What stands in the line of a row that can't be answered."""
     fix = "mend or leave out this row and predict again"
     return DataError(why, where=str(place), fix=fix).as_json()
+
+
+def with_sources(
+    lines: list[dict[str, Any]], source: Any, places: Sequence[object]
+) -> list[dict[str, Any]]:
+    """Of a folder each line says as `source` which file it is about; rows of any other source are
+    known by their number."""
+    if not isinstance(source, str | Path) or not Path(source).is_dir():
+        return lines
+    return [{**line, "source": str(places[line["row"]])} for line in lines]
 
 
 def check_row(row: int, count: int, name: str, what: str = "rows") -> None:

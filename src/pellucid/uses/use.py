@@ -201,8 +201,17 @@ class Answerer(ABC):
     def readable(self, line: dict[str, Any]) -> str:
         """One line of `predict` for people."""
         if "error" in line:
-            return f"{line['row']:>6}  can't answer: {line['error']['what']}"
-        return f"{line['row']:>6}  {line['answer']}"
+            return f"{begun(line)}can't answer: {line['error']['what']}"
+        return f"{begun(line)}{line['answer']}"
+
+
+def begun(line: dict[str, Any]) -> str:
+    """What a line for people begins with: the row, and of several files the name of its own.
+
+    >>> begun({"row": 3, "source": "a.png"}), begun({"row": 12})
+    ('     3  a.png  ', '    12  ')
+    """
+    return f"{line['row']:>6}  " + (f"{line['source']}  " if "source" in line else "")
 
 
 class Course(ABC):

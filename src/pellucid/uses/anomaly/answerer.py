@@ -27,9 +27,9 @@ from pellucid.uses.anomaly.described import OF, Described
 from pellucid.uses.anomaly.promise import Promise
 from pellucid.uses.anomaly.score import Beyond, Memory, Scorer, network_of
 from pellucid.uses.anomaly.where import Where, explain_row
-from pellucid.uses.reading import check_row, load_again, problem, usable_rows
+from pellucid.uses.reading import check_row, load_again, problem, usable_rows, with_sources
 from pellucid.uses.typed import as_source
-from pellucid.uses.use import Answerer
+from pellucid.uses.use import Answerer, begun
 
 Strangeness = Callable[[dict[str, Loaded]], np.ndarray]
 
@@ -104,7 +104,7 @@ class AnomalyAnswerer(Answerer):
                     "score": float(found[place]),
                     "p_value": float(p_values[place]),
                 }
-        return lines
+        return with_sources(lines, source, table.places)
 
     def _several(self, sources: list[str], model: str | None) -> list[dict[str, Any]]:
         """Several files or folders, one after the other."""
@@ -112,7 +112,7 @@ class AnomalyAnswerer(Answerer):
         for source in sources:
             found = self.predict(source, model)
             lines += [
-                {**line, "row": len(lines) + place, "source": source}
+                {"source": source, **line, "row": len(lines) + place}
                 for place, line in enumerate(found)
             ]
         return lines
@@ -146,7 +146,7 @@ class AnomalyAnswerer(Answerer):
         share = 1000 * line["p_value"]
         often = f"{share:.0f}" if share >= 1 else f"{share:.2g}"
         return (
-            f"{line['row']:>6}  {line['answer']:<8}"
+            f"{begun(line)}{line['answer']:<8}"
             f"of 1,000 normal rows {often} look as strange (score {line['score']:.4g})"
         )
 

@@ -36,7 +36,7 @@ from pellucid.uses.detect.pictures import (
 from pellucid.uses.detect.precision import Boxes
 from pellucid.uses.detect.prepared import GROUP
 from pellucid.uses.detect.sureness import Sureness
-from pellucid.uses.use import Answerer
+from pellucid.uses.use import Answerer, begun
 
 AT_ONCE = 16
 DIGITS = 2
@@ -166,16 +166,15 @@ class DetectAnswerer(Answerer):
         if "error" in line:
             return super().readable(line)
         boxes = line["boxes"]
-        of = f"{line['source']}  " if "source" in line else ""
         if not boxes:
-            return f"{line['row']:>6}  {of}nothing found"
+            return f"{begun(line)}nothing found"
         said = [
             f"{box['label']} {100 * box['probability']:.0f} % at ({box['x']:.0f}, {box['y']:.0f}) "
             f"{box['width']:.0f} x {box['height']:.0f}"
             for box in boxes
         ]
         counted = "1 box" if len(boxes) == 1 else f"{len(boxes)} boxes"
-        return f"{line['row']:>6}  {of}{counted}: " + ", ".join(said)
+        return f"{begun(line)}{counted}: " + ", ".join(said)
 
     def explain(self, source: Any, row: int = 0, seconds: float = 2.0) -> Finding:
         from pellucid.uses.detect.explanation import explain

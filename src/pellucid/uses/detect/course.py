@@ -82,11 +82,12 @@ class Detection(Course):
         pictures = self.pictures
         count = sum(int((~one.crowd).sum()) for one in pictures.things)
         shown = ", ".join(pictures.classes[:6]) + (" ..." if len(pictures.classes) > 6 else "")
+        kinds = "1 class" if len(pictures.classes) == 1 else f"{len(pictures.classes)} classes"
         assert source.path is not None
         return Examples(
             name=source.path.name,
             fingerprint=pictures.fingerprint,
-            target=f"boxes of {len(pictures.classes)} classes ({shown}), {count:,} in all",
+            target=f"boxes of {kinds} ({shown}), {count:,} in all",
             dataset=pictures.dataset(),
             modalities={GROUP: "image"},
             places=pictures.places,

@@ -22,9 +22,9 @@ from pellucid.evidence.finding import Finding, Table
 from pellucid.network.assemble import Blueprint, Model
 from pellucid.recording.files import read_arrays, write_arrays
 from pellucid.uses.map.space import Space, raw_values
-from pellucid.uses.reading import check_row, load_again, problem, usable_rows
+from pellucid.uses.reading import check_row, load_again, problem, usable_rows, with_sources
 from pellucid.uses.typed import as_source
-from pellucid.uses.use import Answerer
+from pellucid.uses.use import Answerer, begun
 
 DRAWS = 8
 """Other examples whose values take a column's place, when it is asked what the column does."""
@@ -79,7 +79,7 @@ class Mapper(Answerer):
                 lines[row] = line | {"x": float(flat[place, 0]), "y": float(flat[place, 1])}
         for row, why in problems.items():
             lines[row] = {"row": row, "error": problem(why, table.places[row])}
-        return [lines[row] for row in sorted(lines)]
+        return with_sources([lines[row] for row in sorted(lines)], source, table.places)
 
     def inside(self, loaded: dict[str, Loaded], space: Space) -> np.ndarray:
         """Where decoded rows lie `(rows, floats)`."""
@@ -94,8 +94,8 @@ class Mapper(Answerer):
             return super().readable(line)
         where = f"at ({line['x']:.1f}, {line['y']:.1f})"
         if line["answer"] is None:
-            return f"{line['row']:>6}  no clusters; {where}"
-        return f"{line['row']:>6}  cluster {line['answer']}  {line['probability']:.0%}  {where}"
+            return f"{begun(line)}no clusters; {where}"
+        return f"{begun(line)}cluster {line['answer']}  {line['probability']:.0%}  {where}"
 
     def explain(self, source: Any, row: int = 0, seconds: float = 2.0) -> Finding:
         """Which columns hold a row in its cluster, and which known examples lie beside it."""

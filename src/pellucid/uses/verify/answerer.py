@@ -23,8 +23,8 @@ from pellucid.evidence.finding import Finding
 from pellucid.network.assemble import Blueprint, Model
 from pellucid.network.embedding import Embedder
 from pellucid.recording.files import read_arrays, write_arrays
-from pellucid.uses.reading import check_row, problem, usable_rows
-from pellucid.uses.use import Answerer
+from pellucid.uses.reading import check_row, problem, usable_rows, with_sources
+from pellucid.uses.use import Answerer, begun
 from pellucid.uses.verify.alike import explain_pair
 from pellucid.uses.verify.gallery import Gallery, who
 from pellucid.uses.verify.given import pairs_in, people_in
@@ -145,7 +145,7 @@ class VerifyAnswerer(Answerer):
             lines[row]["error"] = problem(why, table.places[row])
         good = usable_rows(len(table), problems)
         if not len(good):
-            return lines
+            return with_sources(lines, source, table.places)
         likeness = self.gallery.likeness(self.points(loaded.take(good), asked), asked)
         chances = who(sureness.odds(likeness))
         names = self.gallery.identities
@@ -161,7 +161,7 @@ class VerifyAnswerer(Answerer):
                     for one in order.tolist()
                 ],
             }
-        return lines
+        return with_sources(lines, source, table.places)
 
     def explain(self, source: Any, row: int = 0, seconds: float = 2.0) -> Finding:
         """Which parts of a pair make the two alike."""
@@ -201,9 +201,9 @@ class VerifyAnswerer(Answerer):
             return super().readable(line)
         chance = f"{line['probability']:.1%}"
         if line["answer"] in ("same", "different"):
-            return f"{line['row']:>6}  {line['answer']:<10}{chance} that they are the same"
+            return f"{begun(line)}{line['answer']:<10}{chance} that they are the same"
         others = [f"{one['name']} {one['probability']:.0%}" for one in line["nearest"]]
-        return f"{line['row']:>6}  {line['answer']}  {chance}  (nearest: {', '.join(others)})"
+        return f"{begun(line)}{line['answer']}  {chance}  (nearest: {', '.join(others)})"
 
     # --- enrolment ----------------------------------------------------------------------------
 
