@@ -51,7 +51,39 @@ const NOT_IN_CURVES: [text: string, instead: string][] = [
   ["(paths.stepped = stepped);", ""],
   ["(paths.bars    = bars);", ""],
   ["(paths.spline  = monotoneCubic);", ""],
+  ["\t\t\tbezierCurveToH,\n\t\t)", "\t\t)"],
+  ["\t\t\tbezierCurveToV,\n\t\t)", "\t\t)"],
+  ["const days3 = days.map(slice3);", "const days3 = days;"],
+  ["const months3 = months.map(slice3);", "const months3 = months;"],
+  ["const localTz = new Intl.DateTimeFormat().resolvedOptions().timeZone;", "const localTz = '';"],
+  ["const mode = u.mode;", "const mode = 1;"],
+  ["let mode = self.mode;", "const mode = 1;"],
+  // No band is filled between two lines.
+  ["let bands = ifNull(self.bands, EMPTY_ARR);\n\n\tfor", "return [0, 0];\n\tlet bands;\n\tfor"],
+  ["flags != 0 && bands.forEach((b, bi) => {", "false && bands.forEach((b, bi) => {"],
+  ["(self.legend = assign({}, legendOpts, opts.legend))", "(self.legend = {})"],
+  ["\t\tmarkers.width  = fnOrSelf(markers.width);\n\t\tmarkers.dash   = fnOrSelf(markers.dash);\n\t\tmarkers.stroke = fnOrSelf(markers.stroke);\n\t\tmarkers.fill   = fnOrSelf(markers.fill);\n", ""],
+  ["if (legend.live) {\n\t\tconst getMultiVals", "if (false) {\n\t\tconst getMultiVals"],
+  // No pointer of another curve is followed, no axis has a name, and no part is chosen.
+  ["\t\tif (e != null) {\n\t\t\t_l = e.clientX", "\t\tif (true) {\n\t\t\t_l = e.clientX"],
+  ["\t\t\t\tif (syncKey != null) {", "\t\t\t\tif (false) {"],
+  ["let labelSize = axis.label != null ? axis.labelSize : 0;", "let labelSize = 0;"],
+  ["\t\t\tif (axis.label != null) {", "\t\t\tif (false) {"],
+  ["if (strokePath instanceof Map) {", "if (false) {"],
+  ["if (fillPath instanceof Map) {", "if (false) {"],
+  ["let _parts = val.indexOf(\"\\n\") == -1 ? [val] : val.split(/\\n/gm);", "let _parts = [val];"],
+  ["const selectDiv = select.show ? placeDiv(SELECT, select.over ? over : under) : null;", "const selectDiv = null;"],
+  ["\t\tif (select.show) {\n", "\t\tif (false) {\n"],
+  ["if (select.show && !shouldSetSelect && select.left", "if (false && select.left"],
+  ["if (select.show && shouldSetSelect) {", "if (false) {"],
+  ["if (scaleOpts.from != null) {", "if (false) {"],
+  ["if (wsc.from != null) {", "if (false) {"],
+  ["if (pendScales[k] == null && sc.from != null", "if (false"],
 ];
+
+/** Scales are plain or logarithmic, and the first one lies across. */
+const OTHER_SCALES = /\b(?:(?:sc|scale|scaleX)\.distr|distr|xScaleDistr) == (?:2|4|100)\b/g;
+const ACROSS = /\b(?:scaleX|sx)\.ori == ([01])\b/g;
 
 /** No server writes this page, so there is no markup that Svelte would have to take over (hydration). */
 const NOT_IN_SVELTE: [text: string, instead: string][] = [
@@ -73,7 +105,7 @@ export function lean(): Plugin {
         if (code.split(text).length !== 2) this.error(`the library has changed: '${text}' is not there once`);
         code = code.replace(text, () => instead);
       }
-      return { code: curves ? code.replaceAll(/\b(sc|scale|scaleX)\.distr == 4|\bdistr == 4/g, "false") : code, map: null };
+      return { code: curves ? code.replaceAll(OTHER_SCALES, "false").replaceAll(ACROSS, (_, way) => String(way === "0")) : code, map: null };
     },
   };
 }

@@ -83,8 +83,24 @@ export function truthOf(task: Task, target: number | readonly number[]): string 
     return inUnit(task, values[0]!, 0, false);
   }
   if (typeof target === "number") return names[target] ?? String(target);
-  const on = names.filter((_, i) => target[i]! > 0.5);
-  return on.length ? on.join(", ") : "none of them";
+  return tagsOf(names, target);
+}
+
+/** The tags that get more than half, as people say them. */
+export function tagsOf(names: readonly string[], shares: readonly number[]): string {
+  return names.filter((_, i) => shares[i]! > 0.5).join(", ") || "none of them";
+}
+
+/** Every number of the truth, where there are several: what `truthOf` says is the first. */
+export function truthsOf(task: Task, target: number | readonly number[]): (string | number)[] {
+  if (task.kind !== "regress" || typeof target === "number") return [truthOf(task, target)];
+  return target.map((value, i) => inUnit(task, value, i, false));
+}
+
+/** Whether the answer gets little more than equal shares for all would give it. */
+export function isUnsure(answer: Answer): boolean {
+  const even = 1 / answer.values.length;
+  return answer.values[answer.best]! < Math.min(1.6 * even, even + 0.3 * (1 - even));
 }
 
 /** Whether the answer is right; null where that is not a question. */

@@ -1,7 +1,7 @@
 // Drawings of examples: what they hold, and how they are said in words.
 
 import type { Drawing, Drawings, Picture, Sound } from "./manifest";
-import { number } from "./numbers";
+import { plain } from "./numbers";
 
 export function pictureOf(drawing: Drawing): Picture | null {
   return ["image", "audio", "boxes"].includes(drawing.kind) ? (drawing.data as Picture) : null;
@@ -26,9 +26,9 @@ export function plainOnes(drawings: Drawings): [string, string][] {
 }
 
 export function wordsOf(drawing: Drawing): string {
-  if (drawing.kind === "number") return number(drawing.data as number | null, 4);
+  if (drawing.kind === "number") return drawing.data === null ? "missing" : plain(drawing.data as number);
   if (drawing.kind === "list") return (drawing.data as string[]).join(", ") || "none";
-  return drawing.data === null ? "–" : String(drawing.data);
+  return drawing.data === null ? "missing" : String(drawing.data);
 }
 
 /** One sentence for a screen reader. */

@@ -11,7 +11,10 @@ export const MESSAGES = {
   "prediction.before": "Before it learned, it said {answer}.",
   "prediction.number": "At step {step} it answers {answer}; the truth is {truth}. It is off by {gap}.",
   "prediction.number.first": "Before it learned anything it answers {answer}; the truth is {truth}.",
-  "prediction.tags": "At step {step} it gives {tags, plural, =0 {no tag} one {# tag} other {# tags}} more than half. The truth is {truth}.",
+  "prediction.numbers": "At step {step} it answers {answer} for {name}; the truth is {truth}. The other numbers stand at the answer.",
+  "prediction.broken": "At step {step} the answer is not a number any more: learning went wrong before it.",
+  "prediction.tags.right": "At step {step} it gives {tags}. That is right.",
+  "prediction.tags.wrong": "At step {step} it gives {tags}. The truth is {truth}.",
   "prediction.how": "The example enters on the left. Each layer turns the numbers before it into new ones; the last layer answers.",
   // --- loss -------------------------------------------------------------------------------------
   "loss.classify": "It gave {truth} a share of {share}. Minus the logarithm of that share is the loss: {loss}.",
@@ -37,6 +40,7 @@ export const MESSAGES = {
   // --- loop -------------------------------------------------------------------------------------
   "loop.what": "Take {batch} examples, answer, compare, share the blame, change the weights: one step. {perEpoch, plural, one {# step} other {# steps}} make one epoch, in which every example to learn from comes once.",
   "loop.now": "Step {step} of {steps}: the loss on examples it learns from is {loss}. It began at {first}.",
+  "loop.broken": "From step {step} on the loss is not a number: learning went wrong there.",
   "loop.start": "This is the network before its first step.",
   // --- layers -----------------------------------------------------------------------------------
   "layers.what": "{parameters, plural, one {# number} other {# numbers}} inside this network can change while it learns. All the rest is fixed arithmetic.",
@@ -86,6 +90,7 @@ export const MESSAGES = {
   "data.one": "one column",
   "data.columns": "{columns} columns",
   "data.all": "all",
+  "data.names": "{names} and {more} more",
   "data.things.image": "pictures",
   "data.things.text": "texts",
   "data.things.audio": "recordings",
@@ -97,7 +102,7 @@ export const MESSAGES = {
   "data.watched": "All pictures show the {count} watched examples. They are rows it learns from: on rows it never saw it is less sure. Check tells how much.",
   "data.sealed": "{test, plural, one {# row is} other {# rows are}} sealed: nothing is learned or chosen on them. {looks, plural, =0 {Nobody has looked at them yet} one {They were looked at once} other {They were looked at # times}}.",
   "data.kinds.classify": "one of {classes} answers",
-  "data.kinds.regress": "a number",
+  "data.kinds.regress": "{classes, plural, one {a number} other {# numbers}}",
   "data.kinds.tags": "any of {classes} tags",
   "data.kinds.grades": "one of {classes} grades",
   // --- check ------------------------------------------------------------------------------------
@@ -105,6 +110,7 @@ export const MESSAGES = {
   "check.gap": "At step {step} the loss is {train} on rows it learns from and {valid} on the others. The gap is {gap}.",
   "check.best": "On the other rows it was best at step {step}, with {loss}.",
   "check.none": "Nothing was measured on other rows yet.",
+  "check.never": "Learning ended before anything was measured on other rows.",
   // --- the map of answers -------------------------------------------------------------------------
   "map.title": "A map of the answers",
   "map.how": "Each point is one of {rows} rows it never learned from; rows answered alike lie together. Ring: a wrong answer. A name stands in the middle of the rows that are so. The directions were found once, at the last step, and held: what moves has really moved.",
@@ -148,6 +154,7 @@ export const MESSAGES = {
   "vary.busy": "The model is asked; the first time it has to be read, which takes some seconds.",
   "vary.report": "A report carries no model: open the run in the studio to see it.",
   "vary.later": "The model is asked for this: it is there when learning has ended.",
+  "vary.never": "Only a finished model can be asked, and this run has none.",
   "vary.weights": "No weights were kept in this run, so it can't be asked what it would have said.",
   "knob.title": "Turn one knob",
   "knob.what": "One column takes every value, all others stay as they are. How does the answer follow?",
@@ -242,7 +249,6 @@ export const MESSAGES = {
   "state.paused": "Paused after step {step}.",
   "state.contact": "Lost contact with the program. Trying again … You can keep exploring what is loaded.",
   "state.failed": "Learning failed after step {step}. Everything up to there is saved and can be explored.",
-  "state.nan": "From step {step} on the loss is not a number.",
 } as const;
 
 export type MessageId = keyof typeof MESSAGES;

@@ -264,7 +264,7 @@ export const LABELS = {
   "label.whatif.what_if": "What if …?",
   "label.whatif.the_step_is": "The step is made twice …",
   "label.classes.none": "none",
-  "label.classes.class": "class",
+  "label.classes.class": "name",
   "label.classes.found": "found",
   "label.classes.recall": "recall",
   "label.classes.right": "right",

@@ -19,6 +19,18 @@ export function number(value: number | null | undefined, digits = 3): string {
   return minus(value.toFixed(Math.min(places, 12)));
 }
 
+/** A number of the data as somebody wrote it: 0.5 and not 0.5000. */
+export function plain(value: number | null | undefined): string {
+  return number(value, 4).replace(/(\.\d*?)0+(?=$|·)/, "$1").replace(/\.(?=$|·)/, "");
+}
+
+/** How many digits tell two numbers apart, at least `digits`. */
+export function digitsApart(one: number, other: number, digits = 4): number {
+  const most = 9;
+  while (digits < most && one !== other && number(one, digits) === number(other, digits)) digits++;
+  return digits;
+}
+
 /** With a plus sign where it is one. */
 export function signed(value: number, digits = 3): string {
   return value > 0 ? `+${number(value, digits)}` : number(value, digits);
@@ -40,15 +52,15 @@ export function count(value: number): string {
   return minus(grouped.format(value));
 }
 
-/** A share in percent; 100 % is said only if nothing is missing, 0 % only of nothing. */
+/** A share in percent, "71%" as reports and the terminal write it; 100% only of everything, 0% only of nothing. */
 export function percent(share: number | null | undefined, places?: number): string {
   if (share === null || share === undefined || Number.isNaN(share)) return "–";
   const size = Math.abs(share);
   const used = places ?? (size > 0 && size < 0.0995 ? 1 : size > 0.985 && size < 1 ? 1 : 0);
   const text = (100 * share).toFixed(used);
-  if (share < 1 && Number(text) === 100) return `>${used ? "99.9" : "99"} %`;
-  if (share > 0 && Number(text) === 0) return `<${used ? "0.1" : "1"} %`;
-  return `${minus(text)} %`;
+  if (share < 1 && Number(text) === 100) return `>${used ? "99.9" : "99"}%`;
+  if (share > 0 && Number(text) === 0) return `<${used ? "0.1" : "1"}%`;
+  return `${minus(text)}%`;
 }
 
 export function seconds(value: number): string {

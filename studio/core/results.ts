@@ -22,7 +22,9 @@ export function isShare(metric: string): boolean {
 }
 
 export function scoreWords(metric: string, value: number | null | undefined): string {
-  return isShare(metric) ? percent(value, 1) : number(value, 4);
+  // What rounding leaves of zero is zero.
+  const known = typeof value === "number" && Math.abs(value) < 1e-9 ? 0 : value;
+  return isShare(metric) ? percent(known, 1) : number(known, 4);
 }
 
 // --- right and wrong ----------------------------------------------------------------------------

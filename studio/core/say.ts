@@ -37,10 +37,15 @@ function field(inside: string, values: Values): string {
   const [name = "", kind = ""] = inside.split(",", 2).map((part) => part.trim());
   const value = values[name];
   if (value === undefined) throw new Error(`nothing to fill in for '${name}'`);
-  if (kind !== "plural") return typeof value === "number" ? count(value) : value;
+  if (kind !== "plural") return typeof value === "number" ? count(value) : apart(value);
   const choices = choicesOf(inside.slice(inside.indexOf(",", inside.indexOf(",") + 1) + 1));
   const chosen = choices.get(`=${value}`) ?? choices.get(rules.select(Number(value))) ?? choices.get("other") ?? "";
   return fill(chosen, values).replaceAll("#", count(Number(value)));
+}
+
+/** Hebrew or Arabic words keep to themselves: they don't pull the words and numbers beside them along. */
+function apart(text: string): string {
+  return /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/.test(text) ? `\u2068${text}\u2069` : text;
 }
 
 function choicesOf(text: string): Map<string, string> {

@@ -5,7 +5,7 @@ const line = (part: Partial<RunLine>) => ({ status: "done", alive: false, stage:
 
 describe("the first page", () => {
   it("says how good a run is", () => {
-    expect(scored(line({ score: 0.98329, metric: "accuracy" }))).toBe("98.3 % accuracy");
+    expect(scored(line({ score: 0.98329, metric: "accuracy" }))).toBe("98.3% accuracy");
     expect(scored(line({ score: 18192.49, metric: "RMSE" }))).toBe("RMSE 18,192");
     expect(scored(line({}))).toBe("");
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { number, percent, signed, times } from "../core/numbers";
+import { digitsApart, number, percent, plain, signed, times } from "../core/numbers";
 import { extent, logTicks, quantile, ticks } from "../core/ticks";
 
 describe("figures", () => {
@@ -12,10 +12,22 @@ describe("figures", () => {
     expect(times([8, 8, 32])).toBe("8 × 8 × 32");
   });
 
-  it("say 100 % only of everything", () => {
+  it("say 100% only of everything", () => {
     expect([1, 0.9999, 0.71, 0.016, 0.00001, 0].map((v) => percent(v))).toEqual([
-      "100 %", ">99.9 %", "71 %", "1.6 %", "<0.1 %", "0 %",
+      "100%", ">99.9%", "71%", "1.6%", "<0.1%", "0%",
     ]);
+  });
+
+  it("of the data stand as somebody wrote them", () => {
+    expect([0.5, -1.1399999856948853, 250, 1200.5, 0.00062, 10].map(plain)).toEqual(["0.5", "−1.14", "250", "1,201", "6.2·10⁻⁴", "10"]);
+  });
+
+  it("have as many digits as tell two of them apart", () => {
+    expect(digitsApart(0.5, 0.7)).toBe(4);
+    const digits = digitsApart(-0.11957, -0.119584);
+    expect(number(-0.11957, digits)).not.toBe(number(-0.119584, digits));
+    expect(digits).toBe(5);
+    expect(digitsApart(1, 1)).toBe(4);
   });
 });
 

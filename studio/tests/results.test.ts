@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { answersOf, evaluationAt, joinCourse, type Course } from "../core/course";
 import { exact, rootInterval, shareInterval, wilson } from "../core/intervals";
 import type { Task } from "../core/manifest";
-import { calibrationError, commonestClass, confusion, headline, mixUps, perClass, perTag, sureBins } from "../core/results";
+import { calibrationError, commonestClass, confusion, headline, mixUps, perClass, perTag, scoreWords, sureBins } from "../core/results";
 
 const classify: Task = { kind: "classify", target: "kind", metric: "accuracy", classes: ["a", "b", "c"] };
 
@@ -12,6 +12,10 @@ function courseOf(target: number[], values: number[][], outputs: number, more: P
     values: values.map((one) => Float32Array.from(one)), ...more,
   };
 }
+
+it("takes what rounding leaves of zero for zero", () => {
+  expect([scoreWords("quadratic kappa", -6.7e-16), scoreWords("R2", 0.25), scoreWords("accuracy", 1e-17)]).toEqual(["0", "0.2500", "0.0%"]);
+});
 
 describe("intervals", () => {
   it("are Wilson's, as in the textbook", () => {

@@ -14,6 +14,11 @@ describe("sentences", () => {
     expect(fill(template, { n: 1200, name: "x" })).toBe("1,200 rows of x");
   });
 
+  it("keeps words that are read from right to left together", () => {
+    expect(fill("It is {name}, {n}.", { name: "שלום", n: 3 })).toBe("It is \u2068שלום\u2069, 3.");
+    expect(fill("{name}", { name: "plain" })).toBe("plain");
+  });
+
   it("says what is missing", () => {
     expect(() => fill("{name}", {})).toThrow("nothing to fill in for 'name'");
   });

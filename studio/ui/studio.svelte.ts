@@ -9,6 +9,7 @@ import { overfitting } from "../core/overfitting";
 import type { Drawings, Manifest, Probe } from "../core/manifest";
 import type { Theme } from "../core/paint";
 import { isStation, readHash, STATIONS, writeHash, type View } from "../core/state";
+import { standing } from "../core/standing";
 import { ofFold, type Steps } from "../core/steps";
 import type { File } from "../core/safetensors";
 import { Trace, type Source } from "../core/trace";
@@ -58,6 +59,8 @@ export class Studio {
   target: number | number[] | null = $derived(this.targets?.[this.example] ?? null);
   drawing: Drawings | null = $derived(this.drawings?.[this.example] ?? null);
   live: boolean = $derived(!!this.manifest?.alive && ["learning", "paused"].includes(this.manifest.status));
+  /** Whether learning ended without a model: nothing more comes by itself. */
+  over: boolean = $derived(!!this.manifest && ["killed", "failed"].includes(standing(this.manifest)));
   /** Whether the run has a plan and a network by now; before that there is nothing to show. */
   ready: boolean = $derived(!!this.manifest?.task && !!this.manifest.plan && !!this.manifest.network);
   /** The rows of `steps.bin` of the network that was watched. */

@@ -185,11 +185,11 @@ def test_one_step_makes_exactly_one(
     page.get_by_text("once learning has ended").wait_for()
     assert page.get_by_role("button", name="Make step").count() == 0
     one.show(run.path.name, "results")
-    page.get_by_text("The program looked at them not once").wait_for()
+    page.get_by_text("Nobody has looked at them yet").wait_for()
     assert Run(run.path).info["looks_at_test"] == 0
 
     page.get_by_role("button", name="Stop here and finish").click()
-    page.get_by_text("The program looked at them once").wait_for()
+    page.get_by_text("They were looked at once").wait_for()
     assert Run(run.path).info["looks_at_test"] == 1
     assert len(Run(run.path).steps) == made
     assert not [url for url in one.requests if "results/summary" in url]

@@ -131,7 +131,7 @@ def test_the_sentence_of_the_loss_adds_up(window: Open, planned: Path) -> None:
     for step in run.recorded_steps[:: max(1, len(run.recorded_steps) // 6)]:
         one.show("heart.run", "loss", t=step)
         said = one.page.locator("main .lead").first.inner_text()
-        found = re.fullmatch(r".* a share of ([<>\d.]+)\s%\. .* is the loss: (\S+)\.", said)
+        found = re.fullmatch(r".* a share of ([<>\d.]+)%\. .* is the loss: (\S+)\.", said)
         assert found, said
         share, loss = found.groups()
         if not (share + loss).replace(".", "").isdigit():

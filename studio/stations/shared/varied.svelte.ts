@@ -16,10 +16,10 @@ const known = new Map<string, unknown>();
 const MOST_KNOWN = 200;
 
 /** Why the model can't be asked now; null: it can. */
-export function unable(): "vary.report" | "vary.later" | "vary.weights" | null {
+export function unable(): "vary.report" | "vary.later" | "vary.never" | "vary.weights" | null {
   const { manifest } = studio;
   if (inReport) return "vary.report";
-  if (!manifest?.has.includes("model")) return "vary.later";
+  if (!manifest?.has.includes("model")) return studio.over ? "vary.never" : "vary.later";
   return manifest.weight_steps.length ? null : "vary.weights";
 }
 
