@@ -595,6 +595,10 @@ def test_what_can_not_be_learned_from_is_said(pictures: Make, tmp_path: Path) ->
     few = {name: values[:6] for name, values in data.items()}
     assert "only 6 of 6 examples can be used" in refused(few)
     assert "does not say normal or anomaly" in refused(data, target="town")
+    same = {"a": [1] * 60, "b": ["x"] * 60}
+    with pytest.raises(DataError, match="no column is left to learn from") as caught:
+        learn(same, Settings(task="anomaly"), Watcher(), out="never.run")
+    assert caught.value.fix.startswith("add columns that differ from row to row")
     clean = data | {"label": ["normal"] * len(data["label"])}
     assert "'label' marks no anomaly: it says normal only" in refused(clean, target="label")
     assert "there is no column 'labell'" in refused(data, target="labell")

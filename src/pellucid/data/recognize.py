@@ -511,7 +511,11 @@ def _keep_something(table: RawTable, found: Recognized) -> None:
         raise DataError(
             f"no column is left to learn {_asked(found)}from",
             where=f"{table.name}; {reasons or 'there is no other column'}",
-            fix="add columns that say something about the target"
+            fix=(
+                "add columns that say something about the target"
+                if found.targets
+                else "add columns that differ from row to row"
+            )
             + (", or keep one with --as NAME=KIND" if "to keep it" in reasons else ""),
         )
     for column in spared:
