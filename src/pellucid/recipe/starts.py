@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -173,9 +172,7 @@ def choose_starts(
         each = seconds * (TRIAL_SHARE if len(turns) == 1 else FOLD_SHARE)
         gain, error, losses = _trial(pairs, settings, each)
         better = gain > error
-        rows = sum(len(plain.valid) for plain, _ in pairs)
-        learned = f"{len(pairs[0][0].rows):,} rows and a short time each"
-        why = f"{losses} on {rows:,} unseen rows with {learned}; {said}"
+        why = f"{losses} with {len(pairs[0][0].rows):,} rows and a short time each; {said}"
         if not better or starts.count == len(starts.order):
             break
     return (starts, f"kept: {why}") if better else (none, f"left out: {why}")
@@ -240,29 +237,34 @@ def _trial(
     """How much lower the validation loss is on features, its standard error, and both in words.
 
     Args:
-        pairs: The same rows, plain and with features, for each network that is asked.
-        seconds: For which each network learns.
+        pairs: The same rows, plain and with features, for each network that is asked; fewer are
+            asked if the first take longer than all should.
+        seconds: For which each network learns, by the plans that are made for the first pair.
     """
-    scratch, pretrained = (_losses(way, settings, seconds) for way in zip(*pairs, strict=True))
+    plans = [make_plan(data, settings, seconds, lambda text: None) for data in pairs[0]]
+    found: list[tuple[Tensor, Tensor]] = []
+    began = time.perf_counter()
+    while len(found) < len(pairs):
+        one, two = (_losses(*way, OVERTIME * seconds) for way in zip(pairs[len(found)], plans))
+        found.append((one, two))
+        if time.perf_counter() - began > 2 * seconds * len(pairs):
+            break
+    scratch, pretrained = (torch.cat(way) for way in zip(*found))
     gain = (scratch - pretrained).double()
     error = float(gain.std()) / math.sqrt(len(gain))
     said = (
         f"validation loss {float(pretrained.mean()):.3g}, from scratch {float(scratch.mean()):.3g}"
+        f" on {len(gain):,} unseen rows"
     )
     return float(gain.mean()), error, said
 
 
-def _losses(parts: Sequence[RowIngredients], settings: Settings, seconds: float) -> Tensor:
-    """The loss on each validation row `(valid,)` of all parts, after learning for about `seconds`
-    each, by the plan that is made for the first one."""
-    plan = make_plan(parts[0], settings, seconds, lambda text: None)
-    found = []
-    for data in parts:
-        learner = _learned(data, plan, OVERTIME * seconds)
-        evaluation, _ = learner.choose(data.dataset, data.task, data.valid)
-        assert evaluation is not None
-        found.append(data.task.loss(evaluation.output, data.dataset.target[data.valid]))
-    return torch.cat(found)
+def _losses(data: RowIngredients, plan: Plan, seconds: float) -> Tensor:
+    """The loss on each validation row `(valid,)` of a network that learned by this plan."""
+    learner = _learned(data, plan, seconds)
+    evaluation, _ = learner.choose(data.dataset, data.task, data.valid)
+    assert evaluation is not None
+    return data.task.loss(evaluation.output, data.dataset.target[data.valid])
 
 
 def _learned(data: RowIngredients, plan: Plan, seconds: float) -> Learner:
