@@ -124,16 +124,32 @@ function escaped(text: string): string {
 }
 
 /**
+ * Rewrites the page's own sources in a built page, from what is gathered once before: `gather` reads
+ * all sources, `write` gives what one of them becomes.
+ */
+function rewriting(name: string, enforce: "pre" | "post", gather: () => void, write: (code: string, id: string) => string): Plugin {
+  return {
+    name,
+    apply: "build",
+    enforce,
+    buildStart: gather,
+    transform(code, id) {
+      const written = id.includes("node_modules") ? code : write(code, id);
+      return written === code ? null : { code: written, map: null };
+    },
+  };
+}
+
+/**
  * What is said as it is needs no looking up: a built page has the text itself where it is said, and
  * not in its list of messages, unless somebody chooses among several there.
  */
 export function plainMessages(): Plugin {
   const texts = new Map<string, string>();
-  return {
-    name: "plain-messages",
-    apply: "build",
-    enforce: "pre",
-    buildStart() {
+  return rewriting(
+    "plain-messages",
+    "pre",
+    () => {
       const all = sources().map((name) => [name, readFileSync(join(HERE, name), "utf-8")] as const);
       const others = all.filter(([name]) => !isMessages(name)).map(([, text]) => text.replace(SAID, "")).join("\n");
       for (const [name, text] of all) {
@@ -143,9 +159,8 @@ export function plainMessages(): Plugin {
         }
       }
     },
-    transform(code, id) {
-      if (id.includes("node_modules")) return null;
-      const plain = isMessages(id)
+    (code, id) =>
+      isMessages(id)
         ? code.replace(MESSAGE, (line, name: string) => (texts.has(name) && !togetherFrom(name) ? "" : line))
         : code
             .replace(MARKED, (call, before: string, _, name: string) => {
@@ -154,10 +169,8 @@ export function plainMessages(): Plugin {
               const text = escaped(JSON.parse(said) as string);
               return before === "=" ? `="${text}"` : before + text;
             })
-            .replace(SAID, (call, _, name: string) => texts.get(name) ?? call);
-      return plain === code ? null : { code: plain, map: null };
-    },
-  };
+            .replace(SAID, (call, _, name: string) => texts.get(name) ?? call),
+  );
 }
 
 const isMessages = (name: string) => /core.messages\.[\w.]+\.ts$/.test(name);
@@ -179,23 +192,18 @@ function starts(): string[] {
  */
 export function shortMessages(): Plugin {
   const codes = new Map<string, string>();
-  return {
-    name: "short-messages",
-    apply: "build",
-    enforce: "post",
-    buildStart() {
+  return rewriting(
+    "short-messages",
+    "post",
+    () => {
       for (const name of sources().filter(isMessages)) {
         for (const [, id] of readFileSync(join(HERE, name), "utf-8").matchAll(/^ {2}"([\w.]+)":/gm)) {
           if (!togetherFrom(id!)) codes.set(id!, codes.size.toString(36));
         }
       }
     },
-    transform(code, id) {
-      if (id.includes("node_modules")) return null;
-      const short = code.replaceAll(/(["'`])(\w+(?:\.\w+)+)\1/g, (text, _, name: string) => (codes.has(name) ? `"${codes.get(name)}"` : text));
-      return short === code ? null : { code: short, map: null };
-    },
-  };
+    (code) => code.replaceAll(/(["'`])(\w+(?:\.\w+)+)\1/g, (text, _, name: string) => (codes.has(name) ? `"${codes.get(name)}"` : text)),
+  );
 }
 
 /** Every source file of the page, in one order. */

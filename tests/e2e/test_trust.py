@@ -153,7 +153,7 @@ def test_each_of_several_numbers_has_an_interval_of_its_own(
     printed = say("predict", "both.run", rows).splitlines()[0]
     low, high = found[0]["intervals"]["size"]
     assert f"size {found[0]['answer']['size']:.6g} ({low:.4g} .. {high:.4g})" in printed
-    assert "each interval by itself holds 90 %" in printed
+    assert "each interval by itself holds 90%" in printed
     say("predict", "both.run", rows, "--out", tmp_path / "answers.csv")
     cells = pd.read_csv(tmp_path / "answers.csv")
     assert cells.loc[0, ["size low", "size high"]].tolist() == pytest.approx([low, high])

@@ -423,14 +423,14 @@ def test_score_interval_and_verdict_are_those_of_the_run(folder: Path) -> None:
     make_run(folder)
     run, page = Run(folder), page_of(folder)
     summary = run.summary
-    assert f"{100 * summary['score']:.1f} %" in page.text
+    assert f"{100 * summary['score']:.1f}%" in page.text
     low, high = 100 * summary["low"], 100 * summary["high"]
-    assert f"95 % interval {low:.1f} to {high:.1f} %" in page.text
+    assert f"95% interval {low:.1f} to {high:.1f}%" in page.text
     assert f"accuracy on {TEST_ROWS} sealed test rows" in page.text
     assert page.text.count(run.verdict["sentence"]) == 2
     assert "The test rows were looked at once." in page.text
     constant = run.baselines[-1]
-    assert f"same answer would score {100 * constant['score']:.1f} %" in page.text
+    assert f"same answer would score {100 * constant['score']:.1f}%" in page.text
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -449,7 +449,7 @@ def test_every_metric_and_every_method_is_listed(folder: Path, kind: str) -> Non
 
 def in_digits(said: str) -> float:
     """What a reader would type for a printed figure."""
-    value = float(said.replace("−", "-").replace(",", "").removesuffix(" %"))
+    value = float(said.replace("−", "-").replace(",", "").removesuffix("%"))
     return value / 100 if said.endswith("%") else value
 
 
@@ -462,7 +462,7 @@ def test_it_says_whose_score_it_is_when_a_classical_method_was_kept(folder: Path
     writer.save_json("summary", run.summary | kept | {"kept": rival["name"], "figures": figures})
     writer.update(kept=rival["name"], status="done")
     text = page_of(folder).text
-    assert f"{100 * rival['score']:.1f} %accuracy on" in text
+    assert f"{100 * rival['score']:.1f}%accuracy on" in text
     assert "answered by boosted trees" in text
     assert "kept: boosted trees" in text
     assert "Kept for use: boosted trees." in text
@@ -503,14 +503,14 @@ def test_answers_are_those_of_the_one_that_was_kept(folder: Path) -> None:
     page = Page(text).text
     assert "Here is how boosted trees answered them, as it was kept for use." in page
     error = expected_calibration_error("classify", truth, trees, 3)
-    assert f"over 3 bins is {100 * error:.1f} %" in page
+    assert f"over 3 bins is {100 * error:.1f}%" in page
     assert "calibrated with temperature 0.75" in page
     own = confusion("classify", truth, network)
     heads = re.search(r"found by the network</th>.*?<tbody>(.*?)</tbody>", text, re.DOTALL)
     assert heads
     shares = sorted(re.findall(r'<td class="number">([^<]*)</td></tr>', heads[1]))
     expected = [100 * own[i, i] / own[i].sum() for i in range(len(own))]
-    assert shares == sorted(f"{share:.1f} %" for share in expected)
+    assert shares == sorted(f"{share:.1f}%" for share in expected)
 
 
 def test_an_example_says_what_the_network_said_where_that_is_something_else(folder: Path) -> None:
@@ -529,7 +529,7 @@ def test_error_bars_are_those_of_the_one_that_was_kept(folder: Path) -> None:
     text = page_of(folder).text
     assert "± 0.8" in text
     for share in (np.abs(trees - truth) <= 0.8).mean(0):
-        assert f"{100 * share:.1f} % of {TEST_ROWS}" in text
+        assert f"{100 * share:.1f}% of {TEST_ROWS}" in text
 
 
 def test_a_run_of_before_says_that_its_answers_are_the_networks(folder: Path) -> None:
@@ -549,7 +549,7 @@ def test_confusion_and_classes_add_up(folder: Path) -> None:
     ]
     assert counts == np.array(Run(folder).summary["confusion"]).ravel().tolist()
     hits = np.array(Run(folder).summary["confusion"])
-    found = f"{100 * hits[0, 0] / hits[0].sum():.1f} %"
+    found = f"{100 * hits[0, 0] / hits[0].sum():.1f}%"
     assert found in Page(text).text
 
 
@@ -558,7 +558,7 @@ def test_calibration_is_that_of_the_stored_probabilities(folder: Path) -> None:
     test = Run(folder).results("test")
     error = expected_calibration_error("classify", test["target"], test["probability"], 3)
     text = page_of(folder).text
-    assert f"over 3 bins is {100 * error:.1f} %" in text
+    assert f"over 3 bins is {100 * error:.1f}%" in text
     assert "calibrated with temperature 1.25" in text
 
 
@@ -568,14 +568,14 @@ def test_error_bars_are_counted_on_the_test_rows(folder: Path) -> None:
     inside = (np.abs(test["prediction"] - test["target"]) <= 1.7).mean(0)
     text = page_of(folder).text
     for share in inside:
-        assert f"{100 * share:.1f} % of {TEST_ROWS}" in text
+        assert f"{100 * share:.1f}% of {TEST_ROWS}" in text
     assert "± 1.7" in text
 
 
 def test_rows_add_up_and_reasons_are_told(folder: Path) -> None:
     make_run(folder)
     text = page_of(folder).text
-    assert "all295100 %" in text.replace(" all 295 ", "all295")
+    assert "all295100%" in text.replace(" all 295 ", "all295")
     for said in ("can't be read", "turned upright", "Set aside (3)", "Repaired (2)"):
         assert said in text
     assert "2 rows have a twin" in text
@@ -736,7 +736,7 @@ def test_undefined_figures_are_dashes(folder: Path) -> None:
     writer.save_json("summary", summary | {"low": None, "high": None})
     writer.save_json("verdict", judged)
     text = page_of(folder).text
-    assert "95 % interval –." in text
+    assert "95% interval –." in text
     assert "can't be measured on so few rows" in text
 
 

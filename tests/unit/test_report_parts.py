@@ -61,7 +61,7 @@ def test_numbers_keep_three_digits_or_more(value: float) -> None:
 
 @pytest.mark.parametrize(
     ("share", "said"),
-    [(0.0, "0 %"), (1.0, "100 %"), (0.9999, ">99.9 %"), (0.00001, "<0.1 %"), (0.5, "50.0 %")],
+    [(0.0, "0%"), (1.0, "100%"), (0.9999, ">99.9%"), (0.00001, "<0.1%"), (0.5, "50.0%")],
 )
 def test_percents_are_certain_only_at_the_ends(share: float, said: str) -> None:
     assert words.percent(share) == said

@@ -43,7 +43,7 @@ def test_names_of_boxes_stay_apart_and_inside(count: int, width: int) -> None:
             assert abs(y - other_y) > letters or left > other_right or other_left > right
     if names:
         surest = max(drawn, key=lambda box: box["probability"])
-        assert names[0][0].endswith(f"{100 * surest['probability']:.0f} %")
+        assert names[0][0].endswith(f"{100 * surest['probability']:.0f}%")
 
 
 def test_every_box_has_its_name_under_the_pointer() -> None:

@@ -246,7 +246,7 @@ def test_every_number_of_a_step_agrees(name: str, tmp_path: Path) -> None:
         assert all(re.fullmatch(form, one.name) for one in found.answers), found.answers
         assert any("like" in one.name for one in found.answers)
     if name == "forecast":
-        assert re.fullmatch(r"member \d, step \d+, \d0 % quantile", found.answers[0].name)
+        assert re.fullmatch(r"member \d, step \d+, \d0% quantile", found.answers[0].name)
 
 
 def test_a_weight_that_no_layer_owns_is_followed_too(tmp_path: Path) -> None:

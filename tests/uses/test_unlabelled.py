@@ -149,7 +149,7 @@ def test_a_body_is_kept_only_if_an_interval_says_so() -> None:
         after = [one - gain + 0.02 * torch.randn(50) for one in before]
         found, said = _helps(before, after)
         assert found == helps
-        assert "95 % interval [" in said
+        assert "95% interval [" in said
     # Rows agree, but not the pairs: which networks were drawn decides, not the body.
     after = [before[0] - 1.0, before[1] - 1.0, before[2] + 0.1]
     found, said = _helps(before, after)
@@ -164,7 +164,7 @@ def test_the_run_says_what_it_brought_and_repeats(tmp_path: Path) -> None:
     said = run.plan.why["unlabelled"]
     assert said.startswith(("kept: ", "left out: "))
     assert "400 rows without an answer" in said
-    assert "95 % interval" in said
+    assert "95% interval" in said
     assert "65% of the time for learning" in said
     assert run.verdict["unlabelled"] == said
     assert (run.plan.unlabelled > 0) == said.startswith("kept")

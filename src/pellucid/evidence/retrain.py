@@ -87,6 +87,6 @@ def figure(value: float, metric: str) -> str:
     """A metric as people say it.
 
     >>> figure(0.9104, "accuracy"), figure(54.21, "RMSE")
-    ('91.0 %', '54.2')
+    ('91.0%', '54.2')
     """
-    return bare(value, metric) + (" %" if metric in IN_POINTS else "")
+    return bare(value, metric) + ("%" if metric in IN_POINTS else "")

@@ -204,15 +204,13 @@ def _figures(run: Run) -> Iterator[str]:
     verdict, summary = run.verdict, run.summary
     metric = summary["metric"]
     yield "## Figures"
-    yield (
-        f"On {summary['rows']:,} sealed test rows, with 95 % intervals. Kept: {summary['kept']}."
-    )
+    yield (f"On {summary['rows']:,} sealed test rows, with 95% intervals. Kept: {summary['kept']}.")
     rows = [
         f"| {one['name']} | {_said(one['score'])} | {_said(one['low'])} to {_said(one['high'])} |"
         f" {one['ms_per_row']:.3g} ms | {one['bytes'] / 1e6:.3g} MB |"
         for one in (verdict["network"], *verdict["baselines"])
     ]
-    head = f"| method | {metric} | 95 % | a row | size |\n|---|---|---|---|---|"
+    head = f"| method | {metric} | 95% | a row | size |\n|---|---|---|---|---|"
     yield "\n".join([head, *rows])
     others = [f"{name} {_said(value)}" for name, value in summary["figures"].items()]
     yield f"All figures of {summary['kept']}: {', '.join(others)}."
@@ -233,7 +231,7 @@ def _weak(run: Run) -> Iterator[str]:
         f" {_said(one['low'])} to {_said(one['high'])} |"
         for one in found["found"][:MOST_SHOWN]
     ]
-    head = f"| rows | count | {found['metric']} | 95 % |\n|---|---|---|---|"
+    head = f"| rows | count | {found['metric']} | 95% |\n|---|---|---|---|"
     yield "\n".join([head, *rows])
     yield (
         f"All rows: {_said(found['total'])}. {tried} (classes, categories, thirds of numbers);"

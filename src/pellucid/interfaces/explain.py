@@ -576,4 +576,4 @@ def _said_one(change: Change) -> str:
     if change.rank is None:
         return text
     way, share = ("higher", change.rank) if change.rank >= 0.5 else ("lower", 1 - change.rank)
-    return f"{text} ({way} than in {min(99, round(100 * share))} % of the training rows)"
+    return f"{text} ({way} than in {min(99, round(100 * share))}% of the training rows)"

@@ -206,7 +206,7 @@ def _said(line: dict[str, Any]) -> str:
     if isinstance(answer, float):
         said = f"{answer:.6g}"
         if "low" in line:
-            said += f"  (90 % of such answers are within {line['low']:.4g} .. {line['high']:.4g})"
+            said += f"  (90% of such answers are within {line['low']:.4g} .. {line['high']:.4g})"
         return said
     if isinstance(answer, list):
         also = f"  (perhaps also {_listed(others, 'and')})" if others else ""
@@ -223,7 +223,7 @@ def _numbers(answer: dict[str, float], intervals: dict[str, list[float]]) -> str
     """
     ends = {name: f" ({low:.4g} .. {high:.4g})" for name, (low, high) in intervals.items()}
     said = ", ".join(f"{name} {value:.6g}{ends.get(name, '')}" for name, value in answer.items())
-    return said + ("  (each interval by itself holds 90 % of such answers)" if ends else "")
+    return said + ("  (each interval by itself holds 90% of such answers)" if ends else "")
 
 
 def _listed(names: list[str], word: str) -> str:

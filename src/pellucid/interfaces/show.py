@@ -66,7 +66,7 @@ def _show_figures(run: Run) -> None:
     verdict = run.verdict
     metric = verdict["metric"]
     unit = run.summary.get("unit", "test rows")
-    print(f"\n{metric} on {verdict['rows']:,} sealed {unit}, with 95 % intervals")
+    print(f"\n{metric} on {verdict['rows']:,} sealed {unit}, with 95% intervals")
     everyone = [verdict["network"], *verdict["baselines"]]
     low = min(item["low"] for item in everyone)
     high = max(item["high"] for item in everyone)

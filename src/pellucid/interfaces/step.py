@@ -92,7 +92,7 @@ def _layers(receipt: Receipt) -> Iterator[str]:
             _times(one.shape),
             number(one.mean),
             number(one.spread),
-            f"{100 * one.zeros:.0f} %",
+            f"{100 * one.zeros:.0f}%",
         )
         for one in receipt.values
     ]
@@ -119,7 +119,7 @@ def _prediction(receipt: Receipt) -> Iterator[str]:
             yield f"  {one.name:<{width}}  {number(one.predicted)}, in truth {number(one.wanted)}"
             continue
         truth = "  ◀ the truth" if one.wanted > 0.5 else ""
-        share = f"{100 * one.predicted:5.1f} %"
+        share = f"{100 * one.predicted:5.1f}%"
         yield f"  {one.name:<{width}}  {bar(one.predicted)} {share}{truth}"
     if receipt.answers[0].predicted is not None and len(receipt.answers) < receipt.outputs:
         yield f"  … and {receipt.outputs - len(receipt.answers):,} more"
@@ -222,7 +222,7 @@ def _weights_row(one: Weights) -> tuple[str, ...]:
         one.rule,
         number(one.gradient),
         number(one.change),
-        "from 0" if one.ratio is None else f"{100 * one.ratio:.2g} %",
+        "from 0" if one.ratio is None else f"{100 * one.ratio:.2g}%",
     )
 
 
@@ -272,7 +272,7 @@ def _layer(layer: Layer) -> Iterator[str]:
     if out is not None:
         yield from _wrapped(
             f"In this batch its outputs have mean {number(out.mean)} and spread"
-            f" {number(out.spread)}; {100 * out.zeros:.0f} % are 0. The loss hangs on them with"
+            f" {number(out.spread)}; {100 * out.zeros:.0f}% are 0. The loss hangs on them with"
             f" {number(out.blame)}."
         )
     rows = [_weights_row(one) for one in layer.weights]

@@ -146,7 +146,7 @@ def _helps(before: list[Tensor], after: list[Tensor]) -> tuple[bool, str]:
     gain = torch.cat(gains)
     mean = float(gain.mean())
     around = NORMAL_95 * float(gain.std()) / math.sqrt(len(gain))
-    said = f"lower by {mean:.3g}, 95 % interval [{mean - around:.3g}, {mean + around:.3g}]"
+    said = f"lower by {mean:.3g}, 95% interval [{mean - around:.3g}, {mean + around:.3g}]"
     agree = all(float(one.mean()) > 0 for one in gains)
     if mean > around and not agree:
         said += ", but not in every pair"

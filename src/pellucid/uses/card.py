@@ -37,7 +37,7 @@ def card(run: Run) -> str:
         f"{info['source']['name']}: {rows}. Fingerprint `{info['fingerprint']}`.",
         *info["notes"],
         "## How good it is",
-        f"{summary['metric']} {summary['score']:.4g}, 95 % interval [{summary['low']:.4g}, "
+        f"{summary['metric']} {summary['score']:.4g}, 95% interval [{summary['low']:.4g}, "
         f"{summary['high']:.4g}], on {summary['rows']:,} sealed {summary['unit']}, "
         f"answered by: {summary['kept']}. Looks at the sealed examples: {info['looks_at_test']}.",
         *said,

@@ -309,7 +309,7 @@ def _heavy_tailed(there: np.ndarray) -> str:
     if inner == 0:
         return "half the values are equal and the others spread: ranks instead of distances"
     if outer > _HEAVY * inner:
-        return f"heavy tails: 99 % of values span {outer / inner:.0f} times the middle half"
+        return f"heavy tails: 99% of values span {outer / inner:.0f} times the middle half"
     return ""
 
 

@@ -78,7 +78,7 @@ class Text(Modality):
             "size": _tokenizer(learned).get_vocab_size() + 1,
             "length": length,
             "why": f"{letters:,} characters: at most {size:,} tokens; {case_why}; "
-            f"95 % of the texts fit into {length} tokens"
+            f"95% of the texts fit into {length} tokens"
             + (" or are cut to them" if length == LONGEST else ""),
         }
 

@@ -233,7 +233,7 @@ def _order_notes(order: Order) -> list[str]:
     said = "; ".join(f"{name}: {words}" for name, words in probes.WORDS.items())
     notes = [
         f"Read by a linear reader, fitted on {learned:,} training pictures and judged on {judged:,}"
-        f" others: {said}. Squares are of 8 x 8 pixels in every layer; bands are 95 % intervals."
+        f" others: {said}. Squares are of 8 x 8 pixels in every layer; bands are 95% intervals."
     ]
     if order.before is not None:
         before = {one: float(order.before.score[one].max()) for one in probes.QUESTIONS}

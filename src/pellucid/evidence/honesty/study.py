@@ -369,7 +369,7 @@ def _by_columns(material: Material) -> str:
 def _notes(material: Material, apart: Apart | None, skipped: list[str]) -> list[str]:
     notes = [
         "Scores here are those of a fast classical method, out of fold on the rows learned from:"
-        " they compare ways to split, and are not the run's own score. Intervals are 95 %."
+        " they compare ways to split, and are not the run's own score. Intervals are 95%."
     ]
     if apart is not None:
         notes.append(

@@ -225,7 +225,7 @@ def _sentence(material: Material, found: Found, count: int) -> str:
     limits = f"[{100 * found.low / count:.1f}, {100 * found.high / count:.1f}]"
     return (
         f"Perhaps {found.estimated:,} of the labels of {count:,} rows learned from are wrong"
-        f" ({100 * share:.1f} % {limits}); {many:,} can be named. The surest: {example}."
+        f" ({100 * share:.1f}% {limits}); {many:,} can be named. The surest: {example}."
     )
 
 

@@ -64,7 +64,7 @@ def _said_place(axis: str, at: int, words: Words) -> str:
     if axis == "step":
         return f"step {at + 1}"
     if axis == "quantile":
-        return f"{100 * QUANTILES[at]:.0f} % quantile"
+        return f"{100 * QUANTILES[at]:.0f}% quantile"
     return f"{axis} {at}{_meant(axis, at, words)}"
 
 

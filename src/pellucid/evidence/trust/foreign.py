@@ -170,7 +170,7 @@ def study(material: Material) -> Finding:
         "unlike",
         TITLE,
         f"Of {alarms['asked']:,} test rows it calls {alarms['share']:.1%} unlike anything it"
-        f" learned from (about 1 % is meant). {seen[:1].upper()}{seen[1:]}.",
+        f" learned from (about 1% is meant). {seen[:1].upper()}{seen[1:]}.",
         notes=(
             "A row is called so if fewer than one in a hundred usual rows are as far from what it"
             " learned from, or if a number is far outside of its range.",

@@ -55,7 +55,7 @@ def study(material: Material) -> Finding:
         f" the two differ by {100 * error:.1f} points at a typical answer.",
         notes=(
             material.judged(),
-            "The bands are 95 % intervals of each group of equally many answers.",
+            "The bands are 95% intervals of each group of equally many answers.",
         ),
         figures={
             "model": material.kept.name,

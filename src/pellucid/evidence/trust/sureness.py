@@ -185,7 +185,7 @@ def _numbers(material: Material, values: np.ndarray, said: list[dict[str, Any]])
         sentence,
         notes=(
             material.judged(),
-            "'--sure 0.9' answers where the 90 % interval is at most half as wide as 90 % of all"
+            "'--sure 0.9' answers where the 90% interval is at most half as wide as 90% of all"
             " targets are spread.",
         ),
         figures={

@@ -427,7 +427,7 @@ def worthwhile(metric: str, now: float) -> float:
 
 def _range(ahead: Forecast, metric: str) -> str:
     low, high = figure(ahead.low, metric), figure(ahead.high, metric)
-    return low if low == high else f"{low.removesuffix(' %')}–{high}"
+    return low if low == high else f"{low.removesuffix('%')}–{high}"
 
 
 def _notes(material: Material, measured: dict[str, Curve], plan: Plan | None) -> list[str]:

@@ -194,7 +194,7 @@ def _per_class(classes: list[str], counts: np.ndarray, others: np.ndarray | None
         [name(classes[i]), f"{true[i]:,}", *_shares(int(hits[i]), int(true[i]), int(answered[i]))]
         for i in order[:MOST_CLASSES]
     ]
-    heads: list[Child] = ["class", "test rows", "found", "95 % interval", "right"]
+    heads: list[Child] = ["class", "test rows", "found", "95% interval", "right"]
     if others is not None:
         heads.append("found by the network")
         for i, row in zip(order, rows):
@@ -217,7 +217,7 @@ def _shares(hits: int, true: int, answered: int) -> list[Child]:
     limits = "–"
     if true:
         low, high = share_interval(hits, true)
-        limits = f"{percent(low).removesuffix(' %')} to {percent(high)}"
+        limits = f"{percent(low).removesuffix('%')} to {percent(high)}"
     return [found, limits, percent(hits / answered) if answered else "never answered"]
 
 
@@ -243,7 +243,7 @@ def _per_tag(facts: Facts, exam: Exam) -> Html:
         ),
         table(
             "Tag by tag",
-            ["tag", "test rows", "found", "95 % interval", "right"],
+            ["tag", "test rows", "found", "95% interval", "right"],
             rows,
             numbers=(1, 2, 3, 4),
         ),
@@ -420,7 +420,7 @@ def _trust(facts: Facts, exam: Exam) -> Html:
                 f"How sure against how often right, calibration error {percent(error)}", points
             ),
             f"Each dot stands for about {counted(parts[0].rows, 'answer')} of similar sureness, "
-            "with its 95 % interval. On the line, '80 % sure' is right eight times out of ten; "
+            "with its 95% interval. On the line, '80% sure' is right eight times out of ten; "
             "below it the answers are too sure.",
             "single",
         ),
@@ -457,9 +457,9 @@ def _coverage(facts: Facts, exam: Exam) -> Html:
             [
                 name(target),
                 f"± {number(float(half))}",
-                "90 %",
+                "90%",
                 f"{percent(inside / len(truth))} of {len(truth):,}",
-                f"{percent(low).removesuffix(' %')} to {percent(high)}",
+                f"{percent(low).removesuffix('%')} to {percent(high)}",
             ]
         )
     title = tag("h3", "Can its error bars be trusted?")
@@ -474,7 +474,7 @@ def _coverage(facts: Facts, exam: Exam) -> Html:
         ),
         table(
             "Error bars",
-            ["target", "error bar", "promised", "kept", "95 % interval"],
+            ["target", "error bar", "promised", "kept", "95% interval"],
             rows,
             numbers=(1, 2, 3, 4),
         ),

@@ -407,7 +407,7 @@ def reliability_chart(title: str, points: Sequence[tuple[float, float, float, fl
     side = 330.0
     y = Scale(low, 1.0, side - 34, 18)
     x = Scale(low, 1.0, 50, WIDTH - 16)
-    labels = [f"{100 * tick:.0f} %" for tick in y.ticks()]
+    labels = [f"{100 * tick:.0f}%" for tick in y.ticks()]
     marks = [_whisker(x, y, *point) for point in points]
     across = [
         tag("text", label, x=f"{float(x(tick)):.1f}", y=side - 19, text_anchor="middle")

@@ -78,7 +78,7 @@ def _chart(facts: Facts, verdict: dict[str, Any], everyone: list[dict[str, Any]]
             f"{metric}: {said}", drawn, f"{metric}, %" if metric in SHARES else metric
         ),
         group(
-            f"{metric} on {rows} with 95 % intervals; {better} is better.",
+            f"{metric} on {rows} with 95% intervals; {better} is better.",
             [
                 group(" Too far off to be drawn: ", name(item.name), f", {item.said}.")
                 for item in far
@@ -116,7 +116,7 @@ def _table(everyone: list[dict[str, Any]], metric: str) -> Html:
     heads = [
         "method",
         f"{metric}, test",
-        "95 % interval",
+        "95% interval",
         "held-out rows",
         "training",
         "one answer",
@@ -173,7 +173,7 @@ def _difference(difference: dict[str, Any], metric: str) -> str:
     exact = f"; exact McNemar p = {number(float(p))}" if p is not None else ""
     ahead = "better" if difference["value"] >= 0 else "worse"
     return (
-        f"The network is {number(abs(scale * difference['value']))}{unit} {ahead}; 95 % interval "
+        f"The network is {number(abs(scale * difference['value']))}{unit} {ahead}; 95% interval "
         f"of its advantage {number(scale * low)} to {number(scale * high)} (paired bootstrap: both "
         f"are measured on the same resampled test rows{exact}). Only an interval that leaves "
         "out 0 is called a difference."

@@ -85,7 +85,7 @@ def _ledger(facts: Facts) -> Html:
         ]
         for (key, meaning), count in parts
     ]
-    rows.append([tag("b", "all"), tag("b", f"{total:,}"), "100 %", "every row has one fate"])
+    rows.append([tag("b", "all"), tag("b", f"{total:,}"), "100%", "every row has one fate"])
     return group(
         tag("div", bar, class_="rows-bar", aria_hidden="true"),
         table(

@@ -122,7 +122,7 @@ def _names(found: list[dict[str, Any]], width: float) -> list[tuple[str, float, 
 def box_name(box: dict[str, Any], longest: int) -> str:
     """`cat 93 %`, or `cat` where that is how it is."""
     said = cut(str(box["label"]), longest)
-    return f"{said} {100 * box['probability']:.0f} %" if "probability" in box else said
+    return f"{said} {100 * box['probability']:.0f}%" if "probability" in box else said
 
 
 def matrix(data: dict[str, Any], alt: str, budget: pictures.Budget) -> Html:

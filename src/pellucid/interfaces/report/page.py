@@ -180,7 +180,7 @@ def _score(facts: Facts) -> Html:
             ),
             tag(
                 "p",
-                f"95 % interval {interval(summary['low'], summary['high'], metric)}",
+                f"95% interval {interval(summary['low'], summary['high'], metric)}",
                 group(", answered by ", name(kept)) if kept != "network" else None,
                 ".",
             ),

@@ -78,27 +78,27 @@ def _digits(value: float) -> str:
 
 
 def percent(share: Any, digits: int = 1) -> str:
-    """A share in percent; 100 % is said only if nothing is missing.
+    """A share in percent; 100% is said only if nothing is missing.
 
     >>> percent(0.9666), percent(1), percent(0.99996), percent(None)
-    ('96.7 %', '100 %', '>99.9 %', '–')
+    ('96.7%', '100%', '>99.9%', '–')
     """
     if share is None or not math.isfinite(share):
         return NONE
     if share in (0, 1):
-        return f"{100 * share:.0f} %"
+        return f"{100 * share:.0f}%"
     text = f"{100 * share:.{digits}f}"
     edge = 10**-digits
     if float(text) >= 100:
-        return f">{100 - edge:.{digits}f} %"
-    return f"<{edge:.{digits}f} %" if float(text) <= 0 < share else f"{text} %"
+        return f">{100 - edge:.{digits}f}%"
+    return f"<{edge:.{digits}f}%" if float(text) <= 0 < share else f"{text}%"
 
 
 def figure(value: Any, metric: str) -> str:
     """A metric's value in its usual form; what is not quite perfect is not called perfect.
 
     >>> figure(0.99999, "AUC"), figure(1.0, "AUC"), figure(0.5, "accuracy"), figure(-2e-16, "R2")
-    ('>0.9999', '1', '50.0 %', '0')
+    ('>0.9999', '1', '50.0%', '0')
     """
     if metric in SHARES:
         return percent(value)
@@ -109,11 +109,11 @@ def figure(value: Any, metric: str) -> str:
 
 
 def interval(low: Any, high: Any, metric: str) -> str:
-    """'82.8 to 99.9 %'; nothing can be said of some metrics on few rows."""
+    """'82.8 to 99.9%'; nothing can be said of some metrics on few rows."""
     if low is None or high is None:
         return NONE
     first = figure(low, metric)
-    return f"{first.removesuffix(' %')} to {figure(high, metric)}"
+    return f"{first.removesuffix('%')} to {figure(high, metric)}"
 
 
 def size(count: Any) -> str:

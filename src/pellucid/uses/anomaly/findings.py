@@ -116,7 +116,7 @@ def _with_labels(
         "found",
         "What is found",
         f"Of {anomalies:,} anomalies in the exam the network finds {hits:,} "
-        f"({hits / anomalies:.0%}, 95 % interval {low:.0%} to {high:.0%}) at the promised "
+        f"({hits / anomalies:.0%}, 95% interval {low:.0%} to {high:.0%}) at the promised "
         f"{promise.per_thousand:.3g} false alarms per 1,000 normal rows.",
         notes=(
             "Labels were looked at only here: nothing was learned from them and no threshold set.",
@@ -209,7 +209,7 @@ def _alarms(network: Answered, truth: np.ndarray | None, figures: dict[str, floa
     sentence = (
         f"{most}; of the "
         f"{len(normal):,} {whom} {called:,} were ({1000 * called / len(normal):.3g} per 1,000, "
-        f"95 % interval {1000 * low:.3g} to {1000 * high:.3g})"
+        f"95% interval {1000 * low:.3g} to {1000 * high:.3g})"
         + (f": the promise is {kept}." if truth is not None else ".")
     )
     ends = np.quantile(np.concatenate([promise.held, scores]), [0.0, 0.98])

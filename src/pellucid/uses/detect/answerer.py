@@ -169,7 +169,7 @@ class DetectAnswerer(Answerer):
         if not boxes:
             return f"{begun(line)}nothing found"
         said = [
-            f"{box['label']} {100 * box['probability']:.0f} % at ({box['x']:.0f}, {box['y']:.0f}) "
+            f"{box['label']} {100 * box['probability']:.0f}% at ({box['x']:.0f}, {box['y']:.0f}) "
             f"{box['width']:.0f} x {box['height']:.0f}"
             for box in boxes
         ]

@@ -130,8 +130,8 @@ def _finding(
     name = f"the {told['label']} at ({told['x']:.0f}, {told['y']:.0f})"
     where = "on the thing itself" if inside >= 0.5 else "on the thing, the rest around it"
     sentence = (
-        f"{name[0].upper()}{name[1:]}, {100 * told['probability']:.0f} % likely: "
-        f"{100 * inside:.0f} % of what the box rests on is {where}. "
+        f"{name[0].upper()}{name[1:]}, {100 * told['probability']:.0f}% likely: "
+        f"{100 * inside:.0f}% of what the box rests on is {where}. "
         + taken.tested("blurring the patches that count most makes the box go")
     )
     drawn = {

@@ -94,7 +94,7 @@ def _how_much(
     hits, alarms = (sum(int(getattr(one, k).sum()) for one in told) for k in ("right", "alarms"))
     sentence = (
         f"Of {things:,} things in {len(rows):,} sealed pictures {hits:,} were found with the right "
-        f"class and at least half overlapping ({100 * figures['found']:.0f} %); "
+        f"class and at least half overlapping ({100 * figures['found']:.0f}%); "
         f"{alarms:,} {'box was a false alarm' if alarms == 1 else 'boxes were false alarms'}."
     )
     shown = [
@@ -215,8 +215,8 @@ def _how_sure(
     gap = float(sum(len(part) * abs(a - b) for part, a, b in zip(parts, said, seen)) / len(chance))
     high = chance >= 0.8
     sure = (
-        f"; of {high.sum():,} boxes that it called at least 80 % likely "
-        f"{100 * right[high].mean():.0f} % were right"
+        f"; of {high.sum():,} boxes that it called at least 80% likely "
+        f"{100 * right[high].mean():.0f}% were right"
         if high.any()
         else ""
     )
@@ -228,7 +228,7 @@ def _how_sure(
         sentence=sentence,
         notes=(
             "A logistic curve through the answers on validation pictures makes the network's "
-            "sureness a probability; here it is judged on sealed pictures, boxes from 5 % on.",
+            "sureness a probability; here it is judged on sealed pictures, boxes from 5% on.",
         ),
         figures={"calibration error": gap, "boxes": len(chance)},
         charts=(

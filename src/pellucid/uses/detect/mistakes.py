@@ -82,7 +82,7 @@ def _worst_alarms(
         name = pictures.classes[one.boxes.labels[which]]
         title = (
             f"false alarm in {pictures.places[rows[place]]}: {name}, "
-            f"{100 * surest[place]:.0f} % sure, {one.kinds[which]}"
+            f"{100 * surest[place]:.0f}% sure, {one.kinds[which]}"
         )
         row = int(rows[place])
         shown.append(Picture(title, {"picture": draw(row, on_canvas(pictures, row, one))}))

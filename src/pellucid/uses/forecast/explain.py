@@ -294,7 +294,7 @@ def _finding(
         if faith.trusted
         else "Not confirmed: taking away what raised it most first lowers the answer no sooner "
         "than random orders do "
-    ) + f"(gain {faith.gain:.2f}; 95 % of random orders stay under {faith.chance:.2f})."
+    ) + f"(gain {faith.gain:.2f}; 95% of random orders stay under {faith.chance:.2f})."
     rows = tuple((pieces.names[place], float(values[place] * unit)) for place in order)
     return Finding(
         "explanation",

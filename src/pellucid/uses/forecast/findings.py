@@ -74,10 +74,10 @@ def future(answerer: ForecastAnswerer) -> Finding:
     return Finding(
         "future",
         "What comes next",
-        f"{history.names[0]} at {ends}: {found.middle[0, -1]:.4g}, with 80 % between "
+        f"{history.names[0]} at {ends}: {found.middle[0, -1]:.4g}, with 80% between "
         f"{found.low[0, -1]:.4g} and {found.high[0, -1]:.4g}, says {who}.",
         notes=(
-            "The band should hold 80 % of the values to come; 'pellucid predict' answers a table "
+            "The band should hold 80% of the values to come; 'pellucid predict' answers a table "
             "of times to fill in.",
             *_assumed(answerer),
         ),
@@ -122,7 +122,7 @@ def _fan(answerer: ForecastAnswerer, found: Answers, one: int) -> Chart:
     )
     coming = Line("to come", steps, after(found.middle), after(found.low), after(found.high))
     return Chart(
-        f"{history.names[one]}: the past, and what comes with 80 % bands",
+        f"{history.names[one]}: the past, and what comes with 80% bands",
         f"{frame.spacing.step}s after {frame.spacing.text(frame.start + last)}",
         "value",
         (past, coming),
@@ -148,7 +148,7 @@ def skill(answerer: ForecastAnswerer, exam: Sealed, rival: str, began: str) -> F
     return Finding(
         "skill",
         "How far ahead it can see",
-        f"On {len(exam.windows):,} sealed windows the network's error is {100 * abs(gain):.0f} % "
+        f"On {len(exam.windows):,} sealed windows the network's error is {100 * abs(gain):.0f}% "
         f"{word} than that of repeating the last season; it is smaller at {better} of {asked} "
         "steps ahead" + (" that have a value." if asked < len(steps) else "."),
         notes=(
@@ -221,7 +221,7 @@ def intervals(answerer: ForecastAnswerer, exam: Sealed) -> Finding:
     return Finding(
         "intervals",
         "Do the intervals hold?",
-        f"{share:.0%} of {count:,} sealed values lie within the 80 % intervals: {verdict} "
+        f"{share:.0%} of {count:,} sealed values lie within the 80% intervals: {verdict} "
         f"({before:.0%} before they were corrected on validation windows).",
         notes=(
             "The correction (conformal) would hold for values that are drawn alike; a future that "
@@ -232,7 +232,7 @@ def intervals(answerer: ForecastAnswerer, exam: Sealed) -> Finding:
         figures={"coverage": share, "low": low, "high": high, "before": before, "values": count},
         charts=(
             Chart(
-                "Share inside the 80 % interval by step ahead",
+                "Share inside the 80% interval by step ahead",
                 f"{answerer.frame.spacing.step}s ahead",
                 "share inside",
                 (Line("found", steps, course), promised),
@@ -327,7 +327,7 @@ def explanations(answerer: ForecastAnswerer, exam: Sealed) -> Finding:
         f"{trusted} of {len(faiths)} windows.",
         notes=(
             "Taking away what raises the answer most first instead of last lowers it by a mean of "
-            f"{gain:.2f} of the largest change; 95 % of random orders stay under {chance:.2f}.",
+            f"{gain:.2f} of the largest change; 95% of random orders stay under {chance:.2f}.",
             f"For the network's answer {step + 1} steps ahead.",
         ),
         figures={

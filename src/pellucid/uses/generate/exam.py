@@ -191,7 +191,7 @@ def _samples(
         f"Behind the beginning of a sealed text, such as '…{_tail(first[0])}', it goes on:"
         f" '{first[1].strip()[:200]}'" + ("" if isinstance(answerer.model, Pretrained) else
         f" {SMALL}"),
-        notes=(f"Drawn at temperature 0.8 from the likeliest tokens of together 95 %, seed {seed};"
+        notes=(f"Drawn at temperature 0.8 from the likeliest tokens of together 95%, seed {seed};"
                " nothing was chosen or left out.",),
         figures={"samples": [{"prompt": one, "answer": more} for one, more in written]},
         pictures=tuple(

@@ -73,7 +73,7 @@ def list_finding(
     figures |= {"cold events": moments.cold, "users without a past": moments.without}
     best = max(rows, key=lambda row: row[1])
     sentence = (
-        f"Among the ten items that {named} are {100 * own[2]:.0f} % of the next ones, ten at "
+        f"Among the ten items that {named} are {100 * own[2]:.0f}% of the next ones, ten at "
         f"most, that the user took "
         f"(NDCG@10 {own[1]:.3f}; popularity {_of(rows, 'popularity')[1]:.3f}). "
         f"It was chosen on validation events"
@@ -136,7 +136,7 @@ def rating_finding(
     sentence = (
         f"Half of the ratings are off by less than {typical:.2f} (RMSE {rmse['network']:.3f}; "
         f"user and item means {rmse['user and item means']:.3f}); {inside:.0%} lie within their "
-        "interval of 90 %."
+        "interval of 90%."
     )
     edges = np.array([0, 1, 5, 20, 100, 10**9])
     group = np.searchsorted(edges, past, side="right") - 1
@@ -183,7 +183,7 @@ def _spread(truth: np.ndarray, mine: np.ndarray) -> Chart:
     low = [float(np.quantile(mine[truth == value], 0.1)) for value in values]
     high = [float(np.quantile(mine[truth == value], 0.9)) for value in values]
     x = tuple(float(value) for value in values)
-    line = Line("answer (band: middle 80 %)", x, tuple(middle), tuple(low), tuple(high))
+    line = Line("answer (band: middle 80%)", x, tuple(middle), tuple(low), tuple(high))
     exact = Line("exact", x, x)
     return Chart("What is answered for each true rating", "rating", "answer", (line, exact))
 

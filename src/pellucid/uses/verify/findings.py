@@ -109,7 +109,7 @@ def _verified(
         "Telling the same from different",
         f"Of {identities:,} identities that nothing was learned from, {same:,} pairs of the same "
         f"and {different:,} of different ones: where 1 of 100 different pairs is accepted, the "
-        f"network accepts {rows[0][2]:.0%} of the same ones (95 % interval {low:.0%} to "
+        f"network accepts {rows[0][2]:.0%} of the same ones (95% interval {low:.0%} to "
         f"{high:.0%}).",
         notes=(
             "EER: the share of mistakes where as many different pairs are accepted as same ones "
@@ -265,7 +265,7 @@ def _enrolled(
         "Knowing whom it was just shown",
         f"{len(known):,} of the sealed identities were enrolled with up to {MOST_ENROLLED} "
         f"examples each, without training: of {len(probe):,} other examples of them "
-        f"{rows[0][1]:.0%} are named right (95 % interval {low:.0%} to {high:.0%}), "
+        f"{rows[0][1]:.0%} are named right (95% interval {low:.0%} to {high:.0%}), "
         f"{rows[0][3]:.0%} wrong, "
         f"{rows[0][2]:.0%} are called unknown. Of {len(strangers):,} examples of others "
         f"{rows[0][4]:.0%} are taken for somebody who is enrolled.",

@@ -116,7 +116,7 @@ class ForecastDesk(Desk[ForecastAnswerer]):
                     tuple(map(float, history.values[one, past])),
                 ),
                 Line(
-                    "to come, with 80 % bands",
+                    "to come, with 80% bands",
                     tuple(map(float, range(steps + 1))),
                     (value, *middle.tolist()),
                     (value, *low.tolist()),
@@ -125,7 +125,7 @@ class ForecastDesk(Desk[ForecastAnswerer]):
             ),
         )
         sentence = (
-            f"{history.names[one]} at {lines[-1]['time']}: {middle[-1]:.4g}, with 80 % between "
+            f"{history.names[one]} at {lines[-1]['time']}: {middle[-1]:.4g}, with 80% between "
             f"{low[-1]:.4g} and {high[-1]:.4g}."
         )
         table = table_of(lines, "The next steps", KEYS)
