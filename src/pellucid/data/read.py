@@ -193,19 +193,21 @@ def _read_records(source: Sequence[Mapping[str, Any]], words: frozenset[str]) ->
 # --- paths ------------------------------------------------------------------------------------
 
 
-def names_a_path(text: str) -> bool:
-    """Whether words are a path rather than a text itself: something is there, or would be but for
-    a slip, since they end like a file, lie in a folder that is there, or are an address.
+def names_a_path(item: object) -> bool:
+    """Whether what was given is a path rather than a text itself: something is there, or would be
+    but for a slip, since it ends like a file, lies in a folder that is there, or is an address.
 
     >>> names_a_path("flowers/rose 1.jpg"), names_a_path("I want my money back.")
     (True, False)
     """
-    if "\n" in text:
+    if not isinstance(item, str):
+        return isinstance(item, Path)
+    if "\n" in item:
         return False
     try:
-        path = Path(text).expanduser()
+        path = Path(item).expanduser()
         inside = path.parent != Path() and path.parent.is_dir()
-        return "://" in text or path.exists() or inside or suffix(path) in ENDINGS
+        return "://" in item or path.exists() or inside or suffix(path) in ENDINGS
     except (OSError, ValueError):  # too long for a path, or zeros in it
         return False
 

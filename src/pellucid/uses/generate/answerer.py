@@ -13,6 +13,7 @@ from torch import nn
 
 from pellucid.baselines.language import Ngrams
 from pellucid.config import Size
+from pellucid.data import read
 from pellucid.data.readers.delimited import read_delimited
 from pellucid.data.readers.sniff import suffix
 from pellucid.data.readers.texts import (
@@ -234,11 +235,11 @@ class LanguageModel(Answerer):
 
 def _corpus(source: Any) -> Corpus:
     """Whole documents of a path, a text, a row as a dict, or a list of these."""
-    if isinstance(source, str) and not _is_path(source):
+    if isinstance(source, str) and not read.names_a_path(source):
         source = [source]
     if isinstance(source, Mapping):
         source = [source]
-    if isinstance(source, list) and source and all(_names_file(one) for one in source):
+    if isinstance(source, list) and source and all(map(read.names_a_path, source)):
         found = [read_corpus(one) for one in source]  # several files, as they were typed
         return Corpus(
             "texts",
@@ -248,25 +249,14 @@ def _corpus(source: Any) -> Corpus:
     return read_corpus(source)
 
 
-def _names_file(item: Any) -> bool:
-    return isinstance(item, Path) or (isinstance(item, str) and _is_path(item))
-
-
-def _is_path(text: str) -> bool:
-    try:
-        return Path(text).exists() or ("\n" not in text and suffix(Path(text)) in LINES | {".txt"})
-    except OSError:  # a long text is no name of a file
-        return False
-
-
 def _prompts(source: Any) -> list[str | tuple[Turn, ...]] | None:
     """Questions without answers; None if the source holds whole texts or dialogues."""
-    if isinstance(source, str) and source.startswith(TYPED) and not _is_path(source):
+    if isinstance(source, str) and source.startswith(TYPED) and not read.names_a_path(source):
         return [source.removeprefix(TYPED)]
     items = [source] if isinstance(source, Mapping) else source
     if (
         isinstance(items, str | Path)
-        and _is_path(str(items))
+        and read.names_a_path(items)
         and suffix(Path(items)) in LINES | TABLES
     ):
         items = _objects(Path(items))

@@ -15,7 +15,7 @@ from pellucid.config import Size
 from pellucid.data import read
 from pellucid.data.readers.encoding import decode
 from pellucid.data.readers.pairs import LANGUAGES, begins_with_a_pair
-from pellucid.data.readers.tmx import ENDING, memories, sources_of
+from pellucid.data.readers.tmx import memories, sources_of
 from pellucid.errors import ConfigError, DataError, PellucidError
 from pellucid.evidence.finding import Finding
 from pellucid.network.encoder_decoder import EncoderDecoder
@@ -115,11 +115,11 @@ class Translator(Answerer):
         """The sources of a text, a row as a dict, a list, a table or a file with one a line."""
         if isinstance(source, Mapping):
             source = [source]
-        if isinstance(source, list) and source and all(map(_names_file, source)):
+        if isinstance(source, list) and source and all(map(read.names_a_path, source)):
             return [text for one in source for text in self.texts_of(one)]
         if isinstance(source, list):
             return [self._of_row(item) for item in source]
-        if isinstance(source, str) and not _is_path(source):
+        if isinstance(source, str) and not read.names_a_path(source):
             return [source]
         path = Path(source) if isinstance(source, str | Path) else None
         if path is not None and path.suffix[1:].lower() in LANGUAGES | {"txt"} and path.is_file():
@@ -223,17 +223,3 @@ def _without_header(path: Path) -> list[Any] | None:
     if len(names) != 2 or not begins_with_a_pair(table, (names[0], names[1])):
         return None
     return [names[0], *table.columns[names[0]].values]
-
-
-def _names_file(item: Any) -> bool:
-    return isinstance(item, Path) or (isinstance(item, str) and _is_path(item))
-
-
-def _is_path(text: str) -> bool:
-    try:
-        return Path(text).exists() or ("\n" not in text and Path(text).suffix in KNOWN)
-    except OSError:  # a long text is no name of a file
-        return False
-
-
-KNOWN = frozenset((".csv", ".tsv", ".txt", ".jsonl", ".json", ".parquet", ".xlsx", ENDING))
