@@ -108,7 +108,7 @@ export const MESSAGES = {
   // --- check ------------------------------------------------------------------------------------
   "check.what": "Blue is measured on rows it learns from, orange on rows it never learns from. Where they part, it learns by heart.",
   "check.gap": "At step {step} the loss is {train} on rows it learns from and {valid} on the others. The gap is {gap}.",
-  "check.best": "On the other rows it was best at step {step}, with {loss}.",
+  "check.best": "On the other rows it was best at step {step}, with {loss}. The dotted line marks it.",
   "check.none": "Nothing was measured on other rows yet.",
   "check.never": "Learning ended before anything was measured on other rows.",
   // --- the map of answers -------------------------------------------------------------------------

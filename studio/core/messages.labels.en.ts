@@ -307,4 +307,18 @@ export const LABELS = {
   "label.throughtime.what_it_would": "What it would have said",
   "label.ask.what_you_ask": "What you ask",
   "label.ask.how_to_ask": "How to ask",
+  // --- around a number ------------------------------------------------------------------------------
+  "label.more": "and {more} more",
+  "label.step": "step {step}",
+  "label.data.learns": "What it learns to answer: {target}",
+  "label.data.answers": "{answers} different answers over {rows} rows.",
+  "label.specimen.watched": "{example} of {examples} watched",
+  "label.specimen.drawn": "The watched example, {what}",
+  "label.prediction.colors": "Blue is above zero, orange below; no color is zero.",
+  "label.check.score": "{metric} on {rows, plural, one {# sealed row} other {# sealed rows}}; plausible from {low} to {high} (95%)",
+  "label.exam.upright": "The upright line is the figure of all sealed rows, {all}.",
+  "label.rows.more": "Show more of the {rows}",
+  "label.shares.rarer": "and {pairs, plural, one {# rarer pair} other {# rarer pairs}}",
+  "label.throughtime.one_network": "One network, with the weights it had at {steps, plural, one {# kept step} other {# kept steps}}, before calibration.",
+  "label.results.network": "network at step {step}",
 } as const;

@@ -22,6 +22,8 @@ export class Trial {
   explained = $state.raw<Explained | null>(null);
   readonly work = new Working();
   readonly why = new Working();
+  /** What was entered is for the run that was open then, and for no other one. */
+  private readonly run = studio.view.run;
   private busy = false;
   private again = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -90,7 +92,7 @@ export class Trial {
   }
 
   private async ask(through: boolean): Promise<boolean> {
-    if (!this.given) return false;
+    if (!this.given || studio.view.run !== this.run) return false;
     const large = tooLarge(this.files);
     if (large) {
       this.found = null;
