@@ -247,6 +247,20 @@ def test_check_says_what_would_be_learned(say: Say, iris: Path, tmp_path: Path) 
     assert cli.main(["check", str(iris), "--time", "1s"]) == 0
 
 
+def test_check_counts_grades_from_the_lowest_to_the_highest(
+    say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    risks = ["medium"] * 30 + ["high"] * 20 + ["low"] * 40
+    lines = ["x,risk", *(f"{row % 7}.5,{risk}" for row, risk in enumerate(risks))]
+    (tmp_path / "risks.csv").write_text("\n".join(lines) + "\n")
+    words = [str(tmp_path / "risks.csv"), "--target", "risk", "--task", "grades", "--time", "1s"]
+    [found] = say("check", *words)
+    assert list(found["labels"].items()) == [("low", 40), ("medium", 30), ("high", 20)]
+    capsys.readouterr()
+    assert cli.main(["check", *words]) == 0
+    assert "\ngrades   low 40, medium 30, high 20\n" in capsys.readouterr().out
+
+
 def test_check_says_that_learning_would_stop(
     say: Say, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

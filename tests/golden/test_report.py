@@ -553,6 +553,15 @@ def test_confusion_and_classes_add_up(folder: Path) -> None:
     assert found in Page(text).text
 
 
+def test_grades_are_counted_from_the_lowest_to_the_highest(folder: Path) -> None:
+    make_run(folder, "grades", labels=["poor", "fair", "good"])
+    text = write_report(Run(folder)).read_text(encoding="utf-8")
+    part = text[text.index("The 3 grades") :]
+    places = [part.index(f">{name}<") for name in ("poor", "fair", "good")]
+    assert places == sorted(places)
+    assert "The 3 classes" not in text
+
+
 def test_calibration_is_that_of_the_stored_probabilities(folder: Path) -> None:
     make_run(folder)
     test = Run(folder).results("test")

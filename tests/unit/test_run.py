@@ -158,3 +158,11 @@ def test_reading_a_run_needs_no_torch(writer: RunWriter) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["learning", "False"]
+
+
+def test_weights_of_a_network_that_exploded_are_kept_as_they_are(writer: RunWriter) -> None:
+    exploded = torch.tensor([[1e9, float("nan")], [float("inf"), 0.5]])
+    write_weights(writer.folder / "weights", 7, {"layer": exploded}, exact=False)
+    kept = Run(writer.folder).weights(7)["layer"]
+    assert kept.dtype == np.float32
+    np.testing.assert_array_equal(kept, exploded.numpy())

@@ -103,9 +103,9 @@ def show_check(found: dict[str, Any]) -> None:
         + ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in found["rows"].items())
     )
     if found["labels"]:
-        print(
-            "classes  " + ", ".join(f"{name} {count:,}" for name, count in found["labels"].items())
-        )
+        word = "grades" if found["task"] == "grades" else "classes"
+        counts = (f"{name} {count:,}" for name, count in found["labels"].items())
+        print(f"{word:<9}{', '.join(counts)}")
     for title, items, word in (
         ("set aside", found["set_aside"], "why"),
         ("repaired", found["repaired"], "how"),

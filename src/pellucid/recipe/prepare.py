@@ -64,10 +64,13 @@ class Prepared:
         return self.ledger.rows(name)
 
     def label_counts(self) -> dict[str, int]:
-        """Usable rows of each class, the most frequent first; empty without classes."""
+        """Usable rows of each class, the most frequent first, or of each grade, the lowest first;
+        empty without classes."""
         classes = getattr(self.task, "classes", [])
         labels = self.task.labels(self.target)[self.rows] if classes else []
         counts = {name: int(np.sum(labels == number)) for number, name in enumerate(classes)}
+        if self.task.kind == "grades":
+            return counts
         return dict(sorted(counts.items(), key=lambda item: -item[1]))
 
     def groups(self, rows: np.ndarray) -> np.ndarray | None:

@@ -75,8 +75,10 @@ class Recording:
     def shortened(self, plan: Plan) -> None:
         """The machine was slower than planned; from this step on there are fewer steps."""
         self.writer.update(plan=plan.as_json())
-        cut = f", the last ending at step {plan.shortened['steps']:,}" if plan.shortened else ""
-        what = f"the machine is slower than planned: now {plan.folds} networks{cut}"
+        last = "" if plan.folds == 1 else "the last "
+        cut = f", {last}ending at step {plan.shortened['steps']:,}" if plan.shortened else ""
+        networks = "1 network" if plan.folds == 1 else f"{plan.folds} networks"
+        what = f"the machine is slower than planned: now {networks}{cut}"
         self.writer.event("shortened", what, **plan.shortened)
 
     def record(

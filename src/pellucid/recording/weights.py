@@ -31,7 +31,9 @@ def _array(value: Tensor, exact: bool) -> np.ndarray:
         value = value.float()  # NumPy knows no bfloat16
     array: np.ndarray = value.cpu().numpy()
     small = array.ndim < 2 or array.dtype != np.float32
-    if exact or small or np.abs(array).max(initial=0) > SAFE_IN_F16:
+    # Asked so that a matrix with a NaN beside huge numbers, a network that exploded, is kept too.
+    fits = np.abs(array).max(initial=0) <= SAFE_IN_F16
+    if exact or small or not fits:
         return array
     return array.astype(np.float16)
 

@@ -112,8 +112,13 @@ def _items(facts: Facts, field: str, title: str, word: str) -> Html | None:
     )
 
 
+WORDS = {"tags": ("tag", "tags"), "grades": ("grade", "grades"), "classify": ("class", "classes")}
+"""What the possible answers of a task are called: one, several."""
+
+
 def _classes(facts: Facts) -> Html | None:
-    """How often each class occurs, in all usable rows if the run says so, and in the test rows."""
+    """How often each class occurs, in all usable rows if the run says so, and in the test rows;
+    grades from the lowest to the highest, others by how many there are."""
     if not facts.classes:
         return None
     everywhere = facts.info.get("labels") or None
@@ -122,16 +127,15 @@ def _classes(facts: Facts) -> Html | None:
     if whole is None:
         counts["held-out"] = _counts(facts, facts.valid)
     known = {part: found for part, found in counts.items() if found is not None}
-    word = "tag" if facts.kind == "tags" else "class"
-    title = tag(
-        "h3", f"The {counted(len(facts.classes), word, word + ('s' if word == 'tag' else 'es'))}"
-    )
+    word, words = WORDS.get(facts.kind, WORDS["classify"])
+    title = tag("h3", f"The {counted(len(facts.classes), word, words)}")
     if not known:
         shown = ", ".join(facts.classes[:MOST_CLASSES])
         more = len(facts.classes) - MOST_CLASSES
         return group(title, tag("p", name(shown), f" and {more:,} more" if more > 0 else ""))
     total = known["all"] if "all" in known else np.sum(list(known.values()), axis=0)
-    order = np.argsort(-total, kind="stable")
+    graded = facts.kind == "grades"
+    order = np.arange(len(total)) if graded else np.argsort(-total, kind="stable")
     most = max(1, int(total.max()))
     rows: list[list[Child]] = [
         [
@@ -145,8 +149,8 @@ def _classes(facts: Facts) -> Html | None:
     heads = [word, *(f"{part} rows" for part in known), "share"]
     return group(
         title,
-        table("Classes", heads, rows, numbers=tuple(range(1, 1 + len(known))), look="classes"),
-        note(f"and {more:,} rarer ones") if more > 0 else None,
+        table(words.capitalize(), heads, rows, numbers=tuple(range(1, 1 + len(known))), look="classes"),
+        note(f"and {more:,} {'higher' if graded else 'rarer'} ones") if more > 0 else None,
     )
 
 
