@@ -149,7 +149,9 @@ def _classes(facts: Facts) -> Html | None:
     heads = [word, *(f"{part} rows" for part in known), "share"]
     return group(
         title,
-        table(words.capitalize(), heads, rows, numbers=tuple(range(1, 1 + len(known))), look="classes"),
+        table(
+            words.capitalize(), heads, rows, numbers=tuple(range(1, 1 + len(known))), look="classes"
+        ),
         note(f"and {more:,} {'higher' if graded else 'rarer'} ones") if more > 0 else None,
     )
 
