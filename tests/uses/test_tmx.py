@@ -315,7 +315,7 @@ def test_a_test_memory_is_read_in_the_same_direction(tmp_path: Path) -> None:
 
 
 def test_a_memory_is_learned_from_and_answered(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     body = "".join(unit(en_US=one, de=two) for one, two in sentences()) + unit(fr="chien", de="x")
     path = saved(tmp_path, body)
@@ -337,5 +337,6 @@ def test_a_memory_is_learned_from_and_answered(
     assert sources_of(path, "en")[:2] == [sentences()[0][0], sentences()[1][0]]
     # From the command line, where a file that is not there is an error and no text to translate.
     capsys.readouterr()
-    assert main(["predict", str(run.path), str(tmp_path / "gone.tmx")]) == 2
+    monkeypatch.chdir(tmp_path)
+    assert main(["predict", str(run.path), "gone.tmx"]) == 2
     assert "gone.tmx" in capsys.readouterr().err

@@ -133,9 +133,9 @@ def _lines() -> Iterator[str]:
     """Lines that are not empty, until the input ends."""
     waiting = sys.stdin.isatty()
     while True:
-        if waiting:
-            print(ASKING, end="", file=sys.stderr, flush=True)
         try:
+            if waiting:
+                print(ASKING, end="", file=sys.stderr, flush=True)
             line = sys.stdin.readline()
         except KeyboardInterrupt:
             if waiting:

@@ -219,7 +219,7 @@ def _numbers(answer: dict[str, float], intervals: dict[str, list[float]]) -> str
     """Several numbers, each with an interval of its own.
 
     >>> _numbers({"length": 2.0, "width": 1.5}, {"length": [1.2, 2.8]})
-    'length 2 (1.2 .. 2.8), width 1.5  (each interval by itself holds 90 % of such answers)'
+    'length 2 (1.2 .. 2.8), width 1.5  (each interval by itself holds 90% of such answers)'
     """
     ends = {name: f" ({low:.4g} .. {high:.4g})" for name, (low, high) in intervals.items()}
     said = ", ".join(f"{name} {value:.6g}{ends.get(name, '')}" for name, value in answer.items())
