@@ -105,8 +105,7 @@ def test_words_from_right_to_left_keep_to_themselves(window: Open, shelf: Any) -
     stands first and its share after it."""
     one = window(server=shelf)
     one.show("odd.run", "prediction")
-    lead = one.page.locator("main .lead").first
-    assert "\u2068" in lead.inner_text()
+    one.page.locator("main .lead", has_text="\u2068").wait_for()
     answer, share = one.page.evaluate(
         r"""() => {
           const node = document.querySelector("main .lead").firstChild;
@@ -131,7 +130,7 @@ def test_two_numbers_are_both_said(window: Open, shelf: Any) -> None:
     truth = one.page.get_by_label("The example that").locator(".truth")
     assert truth.inner_text().count(";") == 1
     one.show("two.run", "prediction")
-    assert " for price; " in one.page.locator("main .lead").first.inner_text()
+    one.page.locator("main .lead", has_text=" for price; ").wait_for()
 
 
 def test_a_run_that_broke_promises_nothing(window: Open, shelf: Any) -> None:
