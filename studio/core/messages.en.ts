@@ -12,7 +12,7 @@ export const MESSAGES = {
   "prediction.number": "At step {step} it answers {answer}; the truth is {truth}. It is off by {gap}.",
   "prediction.number.first": "Before it learned anything it answers {answer}; the truth is {truth}.",
   "prediction.numbers": "At step {step} it answers {answer} for {name}; the truth is {truth}. The other numbers stand at the answer.",
-  "prediction.broken": "At step {step} the answer is not a number any more: learning went wrong before it.",
+  "prediction.broken": "At step {step} the answer is not a number any more.",
   "prediction.tags.right": "At step {step} it gives {tags}. That is right.",
   "prediction.tags.wrong": "At step {step} it gives {tags}. The truth is {truth}.",
   "prediction.how": "The example enters on the left. Each layer turns the numbers before it into new ones; the last layer answers.",

@@ -3,9 +3,6 @@
 
 import { studio } from "./studio.svelte";
 
-/** What is written after a run's last status, its report above all, is looked for once more. */
-const AFTERWARDS_MS = [1000, 4000, 12000];
-
 export function follow(run: string): () => void {
   let stream: EventSource | null = null;
   let busy = false;
@@ -48,6 +45,7 @@ export function follow(run: string): () => void {
   return () => {
     document.removeEventListener("visibilitychange", listen);
     stream?.close();
-    for (const wait of AFTERWARDS_MS) setTimeout(() => studio.view.run === run && void grow(true), wait);
+    // The report is written after the last status: look once more.
+    setTimeout(grow, 3000, true);
   };
 }
