@@ -28,6 +28,9 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 ]
+SLOW = float(os.environ.get("PELLUCID_SLOW_BROWSER", 1))
+"""How many times as slow the pages are as this machine: what a test does not wait for shows itself
+at 6 or more."""
 WAIT = 90_000
 """ms: a busy machine is slow, and nothing here asserts a speed in seconds."""
 KINDS = ("image", "text", "audio", "series", "table", "numbers", "mixed")
@@ -204,6 +207,7 @@ class Window:
               const bar = document.querySelector("section.bar input[type=range]");
               const main = document.querySelector("main:not(#content)");
               if (!bar || !main || !main.querySelector("h1")) return false;
+              if ([...main.querySelectorAll("p")].some(one => one.innerText === "…")) return false;
               const shown = [...main.querySelectorAll("[data-step]")];
               return shown.every(one => one.dataset.step === bar.dataset.step
                 || one.dataset.source === "recomputed" || one.closest("[data-every-step]"));
@@ -234,9 +238,10 @@ class Window:
 
     def values(self) -> list[tuple[str, str]]:
         """(step, value) of all numbers shown in the main part."""
-        found: list[list[str]] = self.page.eval_on_selector_all(
-            "main:not(#content) [data-value]",
-            "all => all.map(one => [one.dataset.step ?? '', one.dataset.value])",
+        # In one go: of elements that were found first and then read, some may have left the page.
+        found: list[list[str]] = self.page.evaluate(
+            """() => [...document.querySelectorAll("main:not(#content) [data-value]")]
+              .map(one => [one.dataset.step ?? "", one.dataset.value])"""
         )
         return [(step, value) for step, value in found]
 
@@ -285,6 +290,11 @@ def window(browser: Any, studio: Server) -> Iterator[Callable[..., Window]]:
         )
         page = context.new_page()
         page.set_default_timeout(WAIT)
+        if SLOW > 1:
+            slow = {"offline": False, "latency": 30 * SLOW, "downloadThroughput": -1}
+            debugger = context.new_cdp_session(page)
+            debugger.send("Emulation.setCPUThrottlingRate", {"rate": SLOW})
+            debugger.send("Network.emulateNetworkConditions", {**slow, "uploadThroughput": -1})
         one = Window(page, server)
         page.on("pageerror", lambda error: one.errors.append(str(error)))
         page.on("console", lambda said: said.type == "error" and one.errors.append(said.text))

@@ -117,16 +117,16 @@ class Member:
     def model(self) -> Model:
         """The network with its weights, in eval mode."""
         if self._model is None:
-            self._model = Model(self.blueprint)
+            model = Model(self.blueprint)
             try:
-                self._model.load_state_dict(self.state)
+                model.load_state_dict(self.state)
             except RuntimeError as error:
                 raise BundleError(
                     "the weights are not those of the network that the model describes",
                     where=str(error).strip().splitlines()[-1].strip()[:120],
                     fix="copy the whole 'model' folder again, or learn once more",
                 ) from error
-            self._model.eval()
+            self._model = model.eval()
         return self._model
 
     def view(self, loaded: dict[str, Loaded], features: Mapping[str, np.ndarray]) -> View:

@@ -119,8 +119,8 @@ class Beside:
         """Wait until the user has seen enough."""
         if self._process is None or self._process.poll() is not None:
             return
-        print("the studio stays open; Ctrl-C closes it", file=sys.stderr, flush=True)
         with suppress(KeyboardInterrupt):
+            print("the studio stays open; Ctrl-C closes it", file=sys.stderr, flush=True)
             self._process.wait()
 
     def __enter__(self) -> Beside:
