@@ -1,6 +1,6 @@
 // What the first page tells: the runs of this machine, and examples to begin with. GET /api/home.
 
-import { number, percent } from "./numbers";
+import { isShare, scoreWords } from "./results";
 
 export interface RunLine {
   run: string;
@@ -41,12 +41,11 @@ export interface Home {
   examples: Example[];
 }
 
-const SHARES = new Set(["accuracy", "balanced accuracy", "subset accuracy"]);
-
 /** The score in words: "98.3 % accuracy"; empty if there is none. */
 export function scored(line: RunLine): string {
   if (line.score === null || line.metric === null) return "";
-  return SHARES.has(line.metric) ? `${percent(line.score, 1)} ${line.metric}` : `${line.metric} ${number(line.score, 4)}`;
+  const said = scoreWords(line.metric, line.score);
+  return isShare(line.metric) ? `${said} ${line.metric}` : `${line.metric} ${said}`;
 }
 
 /** Where a run stands, in a word or two. */

@@ -23,6 +23,7 @@ export const ROOM_MESSAGES = {
   "results.bins": "Each bar gathers answers that are about equally sure. The bar is how often they are right; the step across is how sure they are. Hatched: fewer than {least} rows, too few to judge.",
   "results.classes": "Found: of the rows that truly are one, how many are called so. Right: of those called so, how many are. The thin line is the 95% interval.",
   "results.scatter": "Each dot is a row: what is true across, what it says upwards. On the line it is right.",
+  "results.spread": "{share} of the spread",
   "results.scatter.spoken": "{rows, plural, one {# dot} other {# dots}} of predicted against true {name} at step {step}; a usual miss is {miss}.",
   "results.misses": "Above zero it says too much, below too little.",
   "results.exam.locked": "{rows, plural, one {# row is} other {# rows are}} sealed. Nothing was learned from them and nothing chosen on them. {looks, plural, =0 {Nobody has looked at them yet} one {They were looked at once} other {They were looked at # times}}.",

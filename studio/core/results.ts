@@ -77,11 +77,18 @@ function ofTags(course: Course, values: ArrayLike<number>): Headline {
   return { right, rows: n, score: right / n, interval: shareInterval(right, n), constant: empty / n, constantRight: empty };
 }
 
-/** The usual miss: the root of the mean square, over all numbers that are asked for. */
+/** The usual miss: the root of the mean square; of several numbers each in units of its spread. */
 function ofNumbers(task: Task, course: Course, values: ArrayLike<number>): Headline {
   const { outputs, target } = course;
-  const squares = course.rows.map((_, row) => meanOver(outputs, (i) => (values[row * outputs + i]! - target[row * outputs + i]!) ** 2));
-  const always = course.rows.map((_, row) => meanOver(outputs, (i) => ((task.center?.[i] ?? 0) - target[row * outputs + i]!) ** 2));
+  const squaresOf = (said: (at: number, i: number) => number) =>
+    course.rows.map((_, row) =>
+      meanOver(outputs, (i) => {
+        const at = row * outputs + i;
+        return ((said(at, i) - target[at]!) / (outputs > 1 ? (task.spread?.[i] ?? 1) : 1)) ** 2;
+      }),
+    );
+  const squares = squaresOf((at) => values[at]!);
+  const always = squaresOf((_, i) => task.center?.[i] ?? 0);
   const root = (all: number[]) => Math.sqrt(meanOver(all.length, (i) => all[i]!));
   return {
     right: null, rows: squares.length, score: root(squares), interval: rootInterval(squares), constant: root(always), constantRight: null,

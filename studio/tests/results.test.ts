@@ -87,6 +87,13 @@ describe("numbers", () => {
     const course = courseOf([1, 5], [[4, 1]], 1);
     expect(headline(task, course, course.values[0]!, 0)).toMatchObject({ right: null, score: Math.sqrt((9 + 16) / 2), constant: 2 });
   });
+  it("in several units miss by a part of their spread", () => {
+    const two: Task = { ...task, metric: "R2", center: [3, 100], spread: [2, 50] };
+    const course = courseOf([1, 5], [[3, 100, 5, 100]], 2, { target: [1, 150, 5, 50], width: 2 });
+    const [grams, share] = [(1 + 0) / 2, (1 + 1) / 2]; // mean squares in units of spread
+    const score = Math.sqrt((grams + share) / 2);
+    expect(headline(two, course, course.values[0]!, 0)).toMatchObject({ right: null, score, constant: 1 });
+  });
 });
 
 describe("tags", () => {

@@ -28,7 +28,7 @@ PRIMARY: dict[str, str] = {
     "grades": "quadratic kappa",
     "regress": "RMSE",
 }
-"""Kind of task -> the metric that headlines and verdicts speak of."""
+"""Kind of task -> the metric that headlines and verdicts speak of; of several numbers it is R2."""
 
 SMALLER_IS_BETTER = frozenset(
     {"log loss", "grade error", "RMSE", "MAE", "MASE", "bits per character", "EER"}

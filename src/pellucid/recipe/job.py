@@ -39,6 +39,7 @@ from pellucid.recording.control import alive, learning
 from pellucid.recording.recorder import RunWriter
 from pellucid.recording.run import Run
 from pellucid.tasks import Task
+from pellucid.tasks.regress import Regress
 
 CLASSICAL_SHARE, CLASSICAL_SHARE_TEXTS = 0.2, 0.27
 """Part of the time that the classical methods may take; counting words and letters takes long."""
@@ -282,12 +283,18 @@ def _keep_best(bundle: Bundle, prepared: Prepared, taught: Taught, best: Rival) 
         "baseline": classical,
         "both": both_calibration.apply(task.kind, both),
     }
-    metric = task.metric if task.kind == "regress" else "log loss"
-    losses = {name: score(task.kind, metric, truth, each) for name, each in answers.items()}
+    losses = {name: _loss(task, truth, each) for name, each in answers.items()}
     bundle.kept = min(losses, key=lambda name: losses[name])
     if bundle.kept == "both":
         bundle.both_calibration = both_calibration
         bundle.both_promise = promise_of(prepared, taught, both, turns=False)
+
+
+def _loss(task: Task, truth: np.ndarray, prediction: np.ndarray) -> float:
+    """How surely the truth was said; of numbers the squared error in units of their spread."""
+    if isinstance(task, Regress):
+        return float(np.square((prediction - truth) / task.spread).mean())
+    return score(task.kind, "log loss", truth, prediction)
 
 
 def classical_share(prepared: Prepared) -> float:

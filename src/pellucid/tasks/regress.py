@@ -1,7 +1,8 @@
 """How much? One number, or several.
 
 The network gives each target as a multiple of its usual spread; the loss is the squared error in
-that unit, and answers are said in the target's own unit.
+that unit, and answers are said in the target's own unit. Several targets may be in several units
+(grams and percents), where a mean error would be that of the largest: they are judged by R2.
 """
 
 from __future__ import annotations
@@ -36,7 +37,6 @@ class Regress(Task):
     """Targets float32 `(rows, targets)` in units of spread; output the same."""
 
     kind = "regress"
-    metric = "RMSE"
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class Regress(Task):
         highest: list[float],
     ) -> None:
         self.names, self.outputs = names, len(names)
+        self.metric = "RMSE" if len(names) == 1 else "R2"
         self.center, self.spread = np.array(center), np.array(spread)
         self.lowest, self.highest = np.array(lowest), np.array(highest)
 

@@ -53,7 +53,7 @@ class Task(Objective):
     """
 
     kind: ClassVar[Kind]
-    metric: ClassVar[str]
+    metric: str
     names: list[str]
 
     @classmethod

@@ -28,6 +28,8 @@ NAMES = {
     "tags": "all tags right",
     "regress": "RMSE",
 }
+RELATIVE = "relative RMSE"
+"""Of several numbers, each in units of its spread on all rows."""
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,20 @@ def slices(
         if tried == MOST_PARTS:
             break
     found.sort(key=lambda one: one.value if kind != "regress" else -one.value)
-    return Slices(NAMES[kind], total, tried, tuple(found))
+    several = kind == "regress" and two_dimensional(truth).shape[1] > 1
+    return Slices(RELATIVE if several else NAMES[kind], total, tried, tuple(found))
 
 
 def _errors(kind: Kind, truth: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """`(rows,)`: 1 where the answer is wrong, or the squared error (mean over targets)."""
+    """`(rows,)`: 1 where the answer is wrong, or the squared error; of several numbers the mean
+    in units of their variance."""
     if kind == "regress":
-        return ((two_dimensional(truth) - two_dimensional(values)) ** 2).mean(1)
+        truth = two_dimensional(truth)
+        squares = (truth - two_dimensional(values)) ** 2
+        if truth.shape[1] > 1:
+            variance = truth.var(0)
+            squares /= np.where(variance > 0, variance, 1.0)
+        return squares.mean(1)
     wrong = answers(kind, values) != np.asarray(truth)
     return (wrong.any(1) if wrong.ndim == 2 else wrong).astype(np.float64)
 

@@ -15,6 +15,7 @@ import numpy as np
 from pellucid.evidence.finding import Chart, Finding, Line, Table, unknown
 from pellucid.evidence.intervals import interval, share_interval
 from pellucid.evidence.subject import Material, part
+from pellucid.evidence.trust.slices import RELATIVE
 from pellucid.learning.evaluate import Kind, answers, score, two_dimensional
 
 NARROW = 0.5
@@ -156,9 +157,12 @@ def _numbers(material: Material, values: np.ndarray, said: list[dict[str, Any]])
             "All intervals are equally wide: with so few rows it can't tell which numbers it knows"
             " better than others. More rows would help.",
         )
-    truth, metric = two_dimensional(material.truth[material.test]), material.task.metric
+    truth, metric = two_dimensional(material.truth[material.test]), "RMSE"
+    if several := truth.shape[1] > 1:  # in several units
+        spread = material.task.spread  # type: ignore[attr-defined]
+        truth, values, metric = truth / spread, values / spread, RELATIVE
     order = np.argsort(width, kind="stable")
-    parts = [_part(share, order, metric, truth, values) for share in SHARES]
+    parts = [_part(share, order, truth, values) for share in SHARES]
     whole, half = parts[0], next(one for one in parts if one["share"] == 0.5)
     sentence = (
         f"Over all {len(truth):,} test rows its {metric} is {whole['error']:.4g}; over the half"
@@ -187,6 +191,10 @@ def _numbers(material: Material, values: np.ndarray, said: list[dict[str, Any]])
             material.judged(),
             "'--sure 0.9' answers where the 90% interval is at most half as wide as 90% of all"
             " targets are spread.",
+            *(
+                ("Relative RMSE: each number in units of its spread; 1 is always the mean.",)
+                * several
+            ),
         ),
         figures={
             "model": material.kept.name,
@@ -216,15 +224,13 @@ def _widths(material: Material, said: list[dict[str, Any]]) -> np.ndarray:
     return ((ends[..., 1] - ends[..., 0]) / spread).mean(1)
 
 
-def _part(
-    share: float, order: np.ndarray, metric: str, truth: np.ndarray, values: np.ndarray
-) -> dict[str, Any]:
+def _part(share: float, order: np.ndarray, truth: np.ndarray, values: np.ndarray) -> dict[str, Any]:
     some = order[: max(2, round(share * len(order)))]
-    low, high = interval("regress", metric, truth[some], values[some])
+    low, high = interval("regress", "RMSE", truth[some], values[some])
     return {
         "share": share,
         "answered": len(some),
-        "error": score("regress", metric, truth[some], values[some]),
+        "error": score("regress", "RMSE", truth[some], values[some]),
         "low": low,
         "high": high,
     }

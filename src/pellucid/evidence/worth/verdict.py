@@ -35,9 +35,10 @@ IN_POINTS = frozenset(
         "quadratic kappa",
         "average precision",
         "ranking precision",
+        "R2",
     }
 )
-"""Metrics between 0 and 1, of which people speak in percentage points."""
+"""Metrics that are perfect at 1, of which people speak in percentage points."""
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,8 @@ MEANINGS = {
     "ranking precision": "how far a row's own tags come first; 1 is perfect",
     "RMSE": "typical error, large ones count more (root of the mean square); 0 is perfect",
     "MAE": "mean distance from the truth; 0 is perfect",
-    "R2": "share of the ups and downs that is explained; 0 is the mean, 1 perfect",
+    "R2": "share of the ups and downs that is explained, the mean of several numbers; 0 is always "
+    "saying the mean, 1 perfect",
     "AUC on planted anomalies": "how often an anomaly made on purpose ranks above a row as it was; "
     "0.5 is guessing, 1 perfect",
     "EER": "share of mistakes where as many different pairs are accepted as same ones refused; 0 "
