@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix
 
 from pellucid.recording.run import Run
@@ -73,6 +74,38 @@ def ledger(run: Run) -> list[tuple[str, int]]:
     """(place, row) of every row of the source."""
     table = run.ledger().to_pydict()
     return list(zip(table["item"], table["row"], strict=True))
+
+
+# --- curves -------------------------------------------------------------------------------------
+
+
+def test_a_curve_says_what_stands_below_the_pointer_and_leads_there(
+    window: Open, planned: Path
+) -> None:
+    run = Run(planned / "heart.run")
+    measured = np.isfinite(run.steps["valid_loss"])
+    known = dict(zip(run.steps["step"][measured].tolist(), run.steps["valid_loss"][measured]))
+    one = window()
+    one.show("heart.run", "check")
+    curve = one.page.locator("main .curve").first
+    box = curve.bounding_box()
+    read = []
+    for share in (0.2, 0.5, 0.8):
+        one.page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        lines = curve.locator("p").inner_text().splitlines()
+        read.append(int(lines[0].removeprefix("step ").replace(",", "")))
+        (said,) = (line for line in lines if line.endswith("it never learns from"))
+        nearest = min(known, key=lambda step: (abs(step - read[-1]), step))
+        assert float(said.split()[0]) == pytest.approx(known[nearest], rel=1e-3)
+    assert read == sorted(read)
+    assert all(
+        abs(at / run.steps["step"][-1] - share) < 0.06 for at, share in zip(read, (0.2, 0.5, 0.8))
+    )
+    one.page.mouse.up()
+    recorded = max(step for step in run.recorded_steps if step <= read[-1])
+    one.page.locator(f"section.bar input[data-step='{recorded}']").wait_for()
+    one.page.mouse.move(0, 0)
+    assert curve.locator("p").count() == 0
 
 
 # --- overfitting --------------------------------------------------------------------------------
