@@ -163,7 +163,8 @@ def test_a_killed_run_can_be_looked_at(
         path="flowers.csv",
         settings={"target": "kind", "time": "300s", "network": "mlp"},
     )
-    until(lambda: page.steps() > 5, "some steps")
+    looks = f"/api/runs/{page.run}/looks/0"  # written beside learning, chunk by chunk
+    until(lambda: page.steps() > 5 and studio.get(looks).status_code == 200, "steps and a look")
     workshop.jobs[page.run].process.kill()
     workshop.jobs[page.run].process.wait()
     line = page.home()
@@ -171,7 +172,7 @@ def test_a_killed_run_can_be_looked_at(
     manifest = studio.get(f"/api/runs/{page.run}/manifest").json()
     assert manifest["alive"] is False
     assert page.steps() > 5
-    assert studio.get(f"/api/runs/{page.run}/looks/0").status_code == 200
+    assert studio.get(looks).status_code == 200
     error = page.ask("pause", 409)["error"]
     assert "nobody is learning" in error["what"]
     assert "pellucid resume" in error["fix"]
