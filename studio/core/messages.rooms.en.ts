@@ -107,6 +107,7 @@ export const ROOM_MESSAGES = {
   "try.unlike": "This looks unlike what it learned from. Don't trust the answer.",
   "try.unlike.rare": "Of rows like those it learned from, only {share} are as strange.",
   "try.intervals": "Each interval by itself holds the truth for nine in ten such rows.",
+  "try.by": "Who answers: {name}, the best on held rows.",
   "try.interval": "For nine in ten such rows the truth lies between {low} and {high}.",
   "try.set": "Possible are {answers}: such lists hold the truth in {holds} of all cases.",
   "try.set.one": "No other answer is likely: such lists hold the truth in {holds} of all cases.",

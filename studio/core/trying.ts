@@ -33,6 +33,8 @@ export interface Predicted {
   answers: Line[];
   rows: number;
   model: string;
+  /** What the one that answers is called. */
+  by?: string;
   received?: { drawings: Drawings; tokens: Record<string, string[]> };
   nearest?: Neighbor[];
   through_time?: { steps: number[]; values: number[][]; source: string };

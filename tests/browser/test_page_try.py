@@ -146,6 +146,25 @@ def test_a_row_and_a_text_are_answered(window: Open, runs: Path, tmp_path: Path)
     wait_for_answer(one.page, line_of(runs / "text.run", {"text": words}))
 
 
+def test_an_older_answer_steps_back_and_who_answers_is_said(
+    window: Open, runs: Path, serve: Callable[..., Any], tmp_path: Path
+) -> None:
+    shutil.copytree(runs / "text.run", tmp_path / "text.run")
+    bundle = bundle_of(tmp_path / "text.run")
+    bundle.kept = "baseline"
+    bundle.save(tmp_path / "text.run" / "model")
+    one = window(server=serve(tmp_path))
+    one.show("text.run", "try")
+    first, then = ({"text": words} for words in ("a great and lovely film", "dull and awful"))
+    one.page.locator("main textarea").fill(first["text"])
+    wait_for_answer(one.page, line_of(tmp_path / "text.run", first))
+    one.page.get_by_text(f"Who answers: {bundle.name_of('baseline')}").wait_for()
+    one.page.locator("main textarea").fill(then["text"])
+    one.page.locator("main [aria-busy=true]").wait_for()  # what is shown answers the first words
+    wait_for_answer(one.page, line_of(tmp_path / "text.run", then))
+    one.page.locator("main [aria-busy=false]").wait_for()
+
+
 def test_a_recording_is_answered(window: Open) -> None:
     """Check 12: the browser's microphone is a file here; what is recorded reaches the model."""
     one = window(permissions=["microphone"])

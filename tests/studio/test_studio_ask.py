@@ -67,7 +67,8 @@ def test_the_classical_method_can_be_asked(studio: TestClient, flowers: Trained)
     found = post(studio, f"{FLOWERS}/predict", {"value": ROW, "model": "baseline"})
     expected = flowers.predict({"length": 0.3, "color": "red"}, model="baseline")
     assert found["answers"] == expected
-    assert found["model"] == "baseline"
+    assert (found["model"], found["by"]) == ("baseline", flowers.bundle.name_of("baseline"))
+    assert post(studio, f"{FLOWERS}/predict", {"value": ROW})["by"] == "network"
 
 
 def test_the_nearest_rows_are_training_rows(studio: TestClient, flowers: Trained) -> None:

@@ -19,6 +19,8 @@ export class Trial {
   /** Column, or "file" for a whole table -> what was drawn, recorded or chosen. */
   files = $state.raw<Record<string, Upload>>({});
   found = $state.raw<Predicted | null>(null);
+  /** Whether the answer that is shown belongs to what was entered before. */
+  late = $state(false);
   explained = $state.raw<Explained | null>(null);
   readonly work = new Working();
   readonly why = new Working();
@@ -26,6 +28,7 @@ export class Trial {
   private readonly run = studio.view.run;
   private busy = false;
   private again = false;
+  private entered = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   /** Whether there is anything to answer. */
@@ -61,11 +64,13 @@ export class Trial {
     this.found = this.explained = null;
     this.work.forget();
     this.why.forget();
-    this.again = false;
+    this.again = this.late = false;
   }
 
   private changed(): void {
     this.explained = null;
+    this.late = true;
+    this.entered++;
     this.why.forget();
     clearTimeout(this.timer);
     if (!this.given) {
@@ -101,12 +106,14 @@ export class Trial {
     }
     const kept = studio.manifest?.weight_steps ?? [];
     if (through && (!kept.length || this.found?.rows !== 1)) return false;
+    const { entered } = this;
     const more = through ? { steps: thin(kept, MOST_STEPS) } : {};
     const found = await this.work.ask<Predicted>("predict", bodyOf(this.cells, this.files, more));
     // An answer to something else must not stand beside what was refused.
     if (!found && this.work.problem) this.found = null;
     if (!found || this.again) return false;
     this.found = found;
+    this.late = entered !== this.entered;
     return found.answers[0] !== undefined && !found.answers[0].error;
   }
 

@@ -119,8 +119,9 @@ def predict(asker: Asker, run: Run, given: Given) -> dict[str, Any]:
 
     Returns:
         `answers`: one dict a row as `pellucid predict --json` gives them; `rows`: how many the
-        source had; of the first row `received` (what the network got: drawings and tokens) and
-        `nearest` (training examples that look alike to it); `through_time`.
+        source had; `model` and `by`: who answers, and what that is called; of the first row
+        `received` (what the network got: drawings and tokens) and `nearest` (training examples that
+        look alike to it); `through_time`.
     """
     from pellucid.interfaces.predict import table_of
     from pellucid.recipe.explain import threads_of
@@ -137,6 +138,7 @@ def predict(asker: Asker, run: Run, given: Given) -> dict[str, Any]:
             "answers": lines,
             "rows": rows,
             "model": given.model or bundle.kept,
+            "by": bundle.name_of(given.model or bundle.kept),
         }
         if not lines or "error" in lines[0]:
             return found
