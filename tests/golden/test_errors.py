@@ -703,6 +703,7 @@ CASES: list[Case] = [
     # runs
     Case("show: no such run", "error", "show shpo.run", trained="flowers"),
     Case("show: a folder that is no run", "error", "show data", {"data/a.txt": "x"}),
+    Case("show: a model without its run", "error", "show shop.run/model", trained="flowers"),
     Case(
         "show: a run of a newer version",
         "error",

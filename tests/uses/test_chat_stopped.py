@@ -94,7 +94,8 @@ class Keyboard:
             if piece == b"":
                 break
             if piece is None:
-                self.press(again)
+                if "interrupted" not in self.seen:  # then it has heard, and is about to end
+                    self.press(again)
             else:
                 self.seen += piece.decode("utf-8", "replace")
         return self.process.wait(ETERNITY)

@@ -272,6 +272,12 @@ def _not_there_yet(status: str) -> str:
 
 
 def _no_run(path: Path) -> ConfigError:
+    if (path / "bundle.json").is_file():
+        return ConfigError(
+            f"'{path}' is a model without its run: it answers, and knows nothing of its learning",
+            where=str(path.absolute()),
+            fix=f"pellucid predict {path} INPUT; all else needs the folder that 'model' was in",
+        )
     siblings = [run.parent.name for run in sorted(path.absolute().parent.glob("*/run.json"))]
     what = "is not a run (it has no run.json)" if path.exists() else "does not exist"
     return ConfigError(

@@ -481,7 +481,7 @@ def _nothing(listing: Listing) -> DataError:
     return DataError(
         f"the folder '{listing.name}' holds no files{hidden}",
         where=f"{listing.root}{refused}",
-        fix=LAYOUT,
+        fix="put a table there, or pictures, recordings or texts; to tell classes apart, " + LAYOUT,
     )
 
 
