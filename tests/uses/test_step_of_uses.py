@@ -21,6 +21,7 @@ from pellucid.evidence.overfitting.onset import find_onset
 from pellucid.evidence.receipt import receipt, what_if
 from pellucid.examples import faces
 from pellucid.interfaces.step import lines_of
+from pellucid.learning import planner
 from pellucid.learning.learner import Learner
 from pellucid.learning.loop import train
 from pellucid.learning.planner import build
@@ -297,6 +298,22 @@ def test_a_step_of_a_run(toy: tuple[Run, np.ndarray]) -> None:
     last = next_step(run.path, at="final", source=points)
     assert last.checked
     assert "one more step" in last.notes[0]
+
+
+def test_a_step_late_in_learning_is_checked_in_16_bits_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small loss is the square of a small difference: rounding changes much of it."""
+    monkeypatch.setattr(planner, "WORTH_ROUNDING", 0)
+    monkeypatch.setattr(planner, "fastest", lambda all: max(all, key=lambda way: way[0] == "bf16"))
+    monkeypatch.setitem(COURSES, "toy", ToyCourse)
+    points = np.random.default_rng(0).normal(size=(240, 2))
+    run = uses.learn(points, Settings(time=1), Watcher(), out=tmp_path / "t.run")
+    assert run.plan.precision == "bf16"
+    made = len(run.steps)
+    for at in (made // 2, made - 20, made - 1):
+        found = next_step(run.path, at=at, source=points)
+        assert [one for one in found.checks if not one.passed] == []
 
 
 def test_what_can_not_be_stepped_is_refused(toy: tuple[Run, np.ndarray]) -> None:

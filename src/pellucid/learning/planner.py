@@ -58,6 +58,8 @@ WORTH_CHANGING = 15
 HARDLY_FASTER = 1.1
 """Several threads that are faster than one by less than this factor are not worth the risk that
 another program wants a core: one thread then loses a share of its time, several most of it."""
+WORTH_ROUNDING = 0.003
+"""Seconds of a step below which 16-bit floats are not tried: so little work is mostly calls."""
 CONTENDED = 1.5
 """One thread that is faster than several by this factor shows that they wait for each other."""
 
@@ -300,23 +302,32 @@ def _fastest(data: Ingredients, plan: Plan) -> tuple[Plan, float]:
             speeds[precision, count] = own
 
     measure("fp32", cores)
-    measure("bf16", cores)
     measure("fp32", 1)
-    if speeds["bf16", cores] < speeds["fp32", cores]:  # where matrices are large
-        measure("bf16", 1)
+    if min(speeds.values()) > WORTH_ROUNDING:
+        measure("bf16", cores)
+        if speeds["bf16", cores] < speeds["fp32", cores]:  # where matrices are large
+            measure("bf16", 1)
     precision, count = fastest(speeds)
     why = plan.why | {"precision": speeds_in_words(speeds)}
     return replace(plan, precision=precision, threads=count, why=why), speeds[precision, count]
 
 
 def fastest(speeds: dict[Way, float]) -> Way:
-    """The fastest way; one thread where several are hardly faster: who shares no work never waits.
+    """The fastest way; where another is hardly faster, 32 bits, which round less, and one thread:
+    who shares no work never waits.
 
     >>> fastest({("fp32", 2): 1.0, ("fp32", 1): 1.05})
     ('fp32', 1)
     >>> fastest({("fp32", 2): 1.0, ("fp32", 1): 1.5})
     ('fp32', 2)
+    >>> fastest({("fp32", 2): 1.0, ("fp32", 1): 1.5, ("bf16", 2): 0.95})
+    ('fp32', 2)
+    >>> fastest({("fp32", 2): 1.0, ("fp32", 1): 1.5, ("bf16", 2): 0.5, ("bf16", 1): 0.6})
+    ('bf16', 2)
     """
+    exact = {way: seconds for way, seconds in speeds.items() if way[0] == "fp32"}
+    if min(exact.values()) <= HARDLY_FASTER * min(speeds.values()):
+        speeds = exact
     best = min(speeds, key=speeds.__getitem__)
     alone = [way for way in speeds if way[1] == 1 and speeds[way] <= HARDLY_FASTER * speeds[best]]
     return min(alone, key=speeds.__getitem__, default=best)
