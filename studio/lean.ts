@@ -8,6 +8,83 @@ import type { Plugin } from "vite";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
+/** uPlot draws lines over plain numbers here: no dates, no legend, no bars, no splines, no zoom. */
+const NOT_IN_CURVES: [text: string, instead: string][] = [
+  ["const mode = self.mode;", "const mode = 1;"],
+  ["const showLegend = legend.show;", "const showLegend = false;"],
+  ["let isTime = mode == 1 && scales[s.scale].time;", "const isTime = false;"],
+  ["let isTime = sc.time;\n\n\t\t\taxis.size", "const isTime = false;\n\n\t\t\taxis.size"],
+  ["const _timeAxisSplits = (ms == 1 ? timeAxisSplitsMs(_tzDate) : timeAxisSplitsS(_tzDate));", ""],
+  ["const _timeAxisVals   = timeAxisVals(_tzDate, timeAxisStamps((ms == 1 ? _timeAxisStampsMs : _timeAxisStampsS), _fmtDate));", ""],
+  ["const _timeSeriesVal  = timeSeriesVal(_tzDate, timeSeriesStamp(_timeSeriesStamp, _fmtDate));", ""],
+  ["const _fmtDate = (opts.fmtDate || fmtDate);", ""],
+  ["const [ timeIncrsMs, _timeAxisStampsMs, timeAxisSplitsMs ] = genTimeStuffs(1);", ""],
+  ["const [ timeIncrsS,  _timeAxisStampsS,  timeAxisSplitsS  ] = genTimeStuffs(1e-3);", ""],
+  ["const cursorFocus = focus.prox >= 0;", "const cursorFocus = false;"],
+  // No part of a curve is chosen by dragging, none is zoomed, and none follows another's pointer.
+  ["didDrag && drag.click(self, e);", ""],
+  ["\t\tdragging = true;", "\t\treturn;"],
+  ["if (select.show && dragging) {", "if (false) {"],
+  ["\t\tif (dragging) {", "\t\tif (false) {"],
+  ["self.setSelect = setSelect;", ""],
+  ["events.mouseup = mouseUp;", ""],
+  ["events.dblclick = dblClick;", ""],
+  ["onMouse(dblclick, over, dblClick);", ""],
+  ["const sync = _sync(syncKey);", "const sync = { sub() {}, unsub() {} };"],
+  ["function pubSync(type, src, x, y, w, h, i) {", "function pubSync() {}\n\tfunction unused(type, src, x, y, w, h, i) {"],
+  ["uPlot.sync = _sync;", ""],
+  [": sc.distr == 3 && sc.log == 2 ? log2AxisValsFilt", ""],
+  ["const _tzDate  = (opts.tzDate || (ts => new Date(round(ts / ms))));", ""],
+  ["self.setSeries = setSeries;", ""],
+  ["self.addSeries = addSeries;", ""],
+  ["self.delSeries = delSeries;", ""],
+  ["self.addBand = addBand;", ""],
+  ["self.setBand = setBand;", ""],
+  ["self.delBand = delBand;", ""],
+  ["self.setLegend = setLegend;", ""],
+  ["uPlot.rangeAsinh = rangeAsinh;", ""],
+  ["uPlot.orient   = orient;", ""],
+  ["uPlot.fmtDate = fmtDate;", ""],
+  ["uPlot.tzDate  = tzDate;", ""],
+  ["let paths = uPlot.paths = {\n\t\tpoints,\n\t};", ""],
+  ["(paths.linear  = linear);", ""],
+  ["(paths.stepped = stepped);", ""],
+  ["(paths.bars    = bars);", ""],
+  ["(paths.spline  = monotoneCubic);", ""],
+  ["\t\t\tbezierCurveToH,\n\t\t)", "\t\t)"],
+  ["\t\t\tbezierCurveToV,\n\t\t)", "\t\t)"],
+  ["const days3 = days.map(slice3);", "const days3 = days;"],
+  ["const months3 = months.map(slice3);", "const months3 = months;"],
+  ["const localTz = new Intl.DateTimeFormat().resolvedOptions().timeZone;", "const localTz = '';"],
+  ["const mode = u.mode;", "const mode = 1;"],
+  ["let mode = self.mode;", "const mode = 1;"],
+  // No band is filled between two lines.
+  ["let bands = ifNull(self.bands, EMPTY_ARR);\n\n\tfor", "return [0, 0];\n\tlet bands;\n\tfor"],
+  ["flags != 0 && bands.forEach((b, bi) => {", "false && bands.forEach((b, bi) => {"],
+  ["(self.legend = assign({}, legendOpts, opts.legend))", "(self.legend = {})"],
+  ["\t\tmarkers.width  = fnOrSelf(markers.width);\n\t\tmarkers.dash   = fnOrSelf(markers.dash);\n\t\tmarkers.stroke = fnOrSelf(markers.stroke);\n\t\tmarkers.fill   = fnOrSelf(markers.fill);\n", ""],
+  ["if (legend.live) {\n\t\tconst getMultiVals", "if (false) {\n\t\tconst getMultiVals"],
+  // No pointer of another curve is followed, no axis has a name, and no part is chosen.
+  ["\t\tif (e != null) {\n\t\t\t_l = e.clientX", "\t\tif (true) {\n\t\t\t_l = e.clientX"],
+  ["\t\t\t\tif (syncKey != null) {", "\t\t\t\tif (false) {"],
+  ["let labelSize = axis.label != null ? axis.labelSize : 0;", "let labelSize = 0;"],
+  ["\t\t\tif (axis.label != null) {", "\t\t\tif (false) {"],
+  ["if (strokePath instanceof Map) {", "if (false) {"],
+  ["if (fillPath instanceof Map) {", "if (false) {"],
+  ["let _parts = val.indexOf(\"\\n\") == -1 ? [val] : val.split(/\\n/gm);", "let _parts = [val];"],
+  ["const selectDiv = select.show ? placeDiv(SELECT, select.over ? over : under) : null;", "const selectDiv = null;"],
+  ["\t\tif (select.show) {\n", "\t\tif (false) {\n"],
+  ["if (select.show && !shouldSetSelect && select.left", "if (false && select.left"],
+  ["if (select.show && shouldSetSelect) {", "if (false) {"],
+  ["if (scaleOpts.from != null) {", "if (false) {"],
+  ["if (wsc.from != null) {", "if (false) {"],
+  ["if (pendScales[k] == null && sc.from != null", "if (false"],
+];
+
+/** Scales are plain or logarithmic, and the first one lies across. */
+const OTHER_SCALES = /\b(?:(?:sc|scale|scaleX)\.distr|distr|xScaleDistr) == (?:2|4|100)\b/g;
+const ACROSS = /\b(?:scaleX|sx)\.ori == ([01])\b/g;
+
 /** No server writes this page, so there is no markup that Svelte would have to take over (hydration). */
 const NOT_IN_SVELTE: [text: string, instead: string][] = [
   ["export let hydrating = false;", "export const hydrating = false;"],
@@ -16,17 +93,19 @@ const NOT_IN_SVELTE: [text: string, instead: string][] = [
   ["export function next(count = 1) {", "export function next() {}\nfunction unused_too(count = 1) {"],
 ];
 
-/** Takes out of a library what the page never asks for; its version is pinned in package.json. */
+/** Takes out of libraries what the page never asks for; their versions are pinned in package.json. */
 export function lean(): Plugin {
   return {
     name: "lean",
     transform(code, id) {
-      if (!id.endsWith("/client/dom/hydration.js")) return null;
-      for (const [text, instead] of NOT_IN_SVELTE) {
+      const curves = id.endsWith("/uPlot.esm.js");
+      const lists = curves ? NOT_IN_CURVES : id.endsWith("/client/dom/hydration.js") ? NOT_IN_SVELTE : null;
+      if (!lists) return null;
+      for (const [text, instead] of lists) {
         if (code.split(text).length !== 2) this.error(`the library has changed: '${text}' is not there once`);
         code = code.replace(text, () => instead);
       }
-      return { code, map: null };
+      return { code: curves ? code.replaceAll(OTHER_SCALES, "false").replaceAll(ACROSS, (_, way) => String(way === "0")) : code, map: null };
     },
   };
 }

@@ -53,3 +53,14 @@ export function nearest(recorded: readonly number[], step: number): number {
   });
   return found;
 }
+
+/** Where the value nearest to this one stands among rising ones; -1 if there is none. */
+export function nearestOf(rising: ArrayLike<number>, value: number): number {
+  let [low, high] = [0, rising.length - 1];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (rising[middle]! <= value) low = middle;
+    else high = middle;
+  }
+  return high < 0 ? -1 : value - rising[low]! <= rising[high]! - value ? low : high;
+}
