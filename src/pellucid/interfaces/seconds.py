@@ -35,11 +35,14 @@ def in_words(seconds: float) -> str:
 
     >>> in_words(0.42), in_words(75), in_words(7300)
     ('0.4 s', '1 min 15 s', '2 h 1 min')
+    >>> in_words(9.97), in_words(59.7), in_words(119.6), in_words(3599.8)
+    ('10 s', '1 min 0 s', '2 min 0 s', '1 h 0 min')
     """
-    if seconds < 10:
+    if round(seconds, 1) < 10:
         return f"{seconds:.1f} s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:.0f} min"
+    whole = round(seconds)  # before it is taken apart: 119.6 s are 2 minutes
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
