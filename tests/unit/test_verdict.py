@@ -63,6 +63,21 @@ def test_the_network_wins() -> None:
     )
 
 
+def test_a_method_that_validation_rows_misjudged_is_named() -> None:
+    trees = classifier("boosted trees", WORSE, 0.9, costly=False)
+    linear = classifier("logistic regression", GOOD, 0.8, costly=False)
+    worst = classifier("nearest neighbor", right(0.6, 1), 0.7, costly=False)
+    ours = classifier("network", GOOD, 0.9, costly=True)
+    for rivals, named in (([constant(), trees, worst], False), ([trees, linear, worst], True)):
+        found = verdict("classify", "accuracy", TARGET, ours, rivals)
+        assert found.winner == "network"
+        assert found.sentence.startswith("Yes: the network is better than boosted trees by 2.5")
+        said = " But it is not measurably better than logistic regression (0.0 points [0.0, 0.0]),"
+        said += " which validation put behind boosted trees."
+        assert found.sentence.endswith(said) == named
+        assert "nearest" not in found.sentence
+
+
 def test_the_network_loses() -> None:
     found = compare(WORSE, GOOD)
     assert found.winner == "boosted trees"

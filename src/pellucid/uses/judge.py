@@ -17,6 +17,7 @@ from pellucid.evidence.worth.verdict import (
     Verdict,
     best_on_validation,
     decide,
+    reservation,
 )
 from pellucid.learning.evaluate import higher_is_better
 from pellucid.uses.use import Exam, Judged
@@ -60,6 +61,9 @@ def judge(exam: Exam, metric: str, seed: int) -> Verdict:
         f"sealed {exam.unit}",
         exam.constant,
     )
+    if winner == network.name:
+        everybody = [against(one.name) for one in others]
+        sentence += reservation(everybody, metric, rival, exam.constant)
     return Verdict(
         sentence, winner, metric, exam.units, standings[0], tuple(standings[1:]), compared
     )

@@ -161,10 +161,12 @@ def verdict(
         )
         return Verdict(sentence, network.name, metric, len(target), ours, theirs, None)
     rival = best_on_validation(baselines, metric)
-    against = [rival, *(one for one in baselines if one.name == CONSTANT)]
-    compared, *constant = differences(kind, metric, target, network, against, seed, groups)
-    learned = all(one.low > 0 for one in constant)
+    against = [rival, *(one for one in baselines if one is not rival)]
+    compared, *others = differences(kind, metric, target, network, against, seed, groups)
+    learned = all(one.low > 0 for one in (compared, *others) if one.versus == CONSTANT)
     winner, sentence = decide(compared, learned, metric, len(target), network, rival)
+    if winner == network.name:
+        sentence += reservation(others, metric, rival)
     return Verdict(sentence, winner, metric, len(target), ours, theirs, compared)
 
 
@@ -243,6 +245,22 @@ def decide(
     return rival.name, (
         f"No: {why_open(compared, metric, rows, unit)}, {enough}:"
         f" {the(rival)}{costs(rival, network, ', which ')}."
+    )
+
+
+def reservation(
+    others: list[Difference], metric: str, rival: Contender, simplest: str = CONSTANT
+) -> str:
+    """Where the network won, a classical method that it is not measurably better than: the one it
+    was compared with was chosen on other rows, which may have erred. '' if there is none."""
+    beaten = (simplest, rival.name, *(one.versus for one in others if one.real and one.value > 0))
+    as_good = [one for one in others if one.versus not in beaten]
+    if not as_good:
+        return ""
+    closest = min(as_good, key=lambda one: one.value)
+    return (
+        f" But it is not measurably better than {closest.versus} ({span(closest, metric)}), which"
+        f" validation put behind {the(rival)}."
     )
 
 
