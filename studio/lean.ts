@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import ts from "typescript";
 import type { Plugin } from "vite";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -114,9 +115,13 @@ export function lean(): Plugin {
 const MESSAGE = /^ {2}"([\w.]+)": ("(?:[^"\\]|\\.)*"),\n/gm;
 /** A message that is said as it is, with nothing to fill in. */
 const SAID = /\bsay\((["'])([\w.]+)\1\)/g;
-
 /** The same as the whole of an attribute, or between tags. */
 const MARKED = /([^$])\{say\((["'])([\w.]+)\2\)\}/g;
+/** One with gaps that are filled in; its end has to be looked for. */
+const FILLED = /\bsay\((["'])([\w.]+)\1, \{/g;
+/** A gap, and what a template that chooses by number has. */
+const GAP = /\{(\w+)\}/g;
+const CHOICE = /, plural,/;
 
 function escaped(text: string): string {
   const signs: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
@@ -141,8 +146,8 @@ function rewriting(name: string, enforce: "pre" | "post", gather: () => void, wr
 }
 
 /**
- * What is said as it is needs no looking up: a built page has the text itself where it is said, and
- * not in its list of messages, unless somebody chooses among several there.
+ * What is said at one place needs no looking up: a built page has the text itself where it is said,
+ * with its gaps filled, and not in its list of messages, unless somebody chooses among several there.
  */
 export function plainMessages(): Plugin {
   const texts = new Map<string, string>();
@@ -151,26 +156,70 @@ export function plainMessages(): Plugin {
     "pre",
     () => {
       const all = sources().map((name) => [name, readFileSync(join(HERE, name), "utf-8")] as const);
-      const others = all.filter(([name]) => !isMessages(name)).map(([, text]) => text.replace(SAID, "")).join("\n");
       for (const [name, text] of all) {
-        if (!isMessages(name)) continue;
-        for (const [, id, said] of text.matchAll(MESSAGE)) {
-          if (!/[{}]/.test(said!) && !new RegExp(`["'\`]${id!.replaceAll(".", "\\.")}["'\`]`).test(others)) texts.set(id!, said!);
-        }
+        if (isMessages(name)) for (const [, id, said] of text.matchAll(MESSAGE)) if (!CHOICE.test(said!)) texts.set(id!, JSON.parse(said!) as string);
       }
+      const others = all.filter(([name]) => !isMessages(name)).map(([, text]) => filled(text, texts).replace(SAID, "")).join("\n");
+      for (const id of texts.keys()) if (new RegExp(`["'\`]${id.replaceAll(".", "\\.")}["'\`]`).test(others)) texts.delete(id);
     },
     (code, id) =>
       isMessages(id)
         ? code.replace(MESSAGE, (line, name: string) => (texts.has(name) && !togetherFrom(name) ? "" : line))
-        : code
+        : withPut(filled(code, texts))
             .replace(MARKED, (call, before: string, _, name: string) => {
               const said = texts.get(name);
               if (said === undefined) return call;
-              const text = escaped(JSON.parse(said) as string);
-              return before === "=" ? `="${text}"` : before + text;
+              return before === "=" ? `="${escaped(said)}"` : before + escaped(said);
             })
-            .replace(SAID, (call, _, name: string) => texts.get(name) ?? call),
+            .replace(SAID, (call, _, name: string) => (texts.has(name) ? JSON.stringify(texts.get(name)) : call)),
   );
+}
+
+/** say("step", { step: n }) -> `step ${put_(n)}`, wherever the text is known. */
+function filled(code: string, texts: ReadonlyMap<string, string>): string {
+  let written = "";
+  let from = 0;
+  for (const { index, 2: id } of code.matchAll(FILLED)) {
+    const text = texts.get(id!);
+    const call = text === undefined || index < from ? null : callAt(code, index);
+    const gaps = text?.match(GAP)?.map((gap) => gap.slice(1, -1)) ?? [];
+    // What fills a gap must be asked for once, and nothing may be left over that asks for something.
+    if (!call || gaps.length !== call.values.size || !gaps.every((gap) => call.values.has(gap))) continue;
+    const words = text!.replace(/[\\`$]/g, "\\$&").replace(GAP, (_, gap: string) => `\${put_(${filled(call.values.get(gap)!, texts)})}`);
+    written += `${code.slice(from, index)}\`${words}\``;
+    from = call.end;
+  }
+  written += code.slice(from);
+  return written;
+}
+
+/** What fills gaps comes from where say does. */
+function withPut(code: string): string {
+  if (!code.includes("put_(")) return code;
+  const written = code.replace(/^(\s*import \{.*\bsay\b)(.* from "[./\w]*\/say";)$/m, "$1, put as put_$2");
+  if (written === code) throw new Error("say is not imported from core/say");
+  return written;
+}
+
+/** The call that begins there: where it ends, and what its gaps are filled with. Null: not by names and values. */
+function callAt(code: string, at: number): { end: number; values: Map<string, string> } | null {
+  const file = ts.createSourceFile("call.ts", code.slice(at, at + 2000), ts.ScriptTarget.Latest);
+  let call: ts.CallExpression | null = null;
+  const find = (node: ts.Node): void => {
+    if (call || node.getStart(file) !== 0) return;
+    if (ts.isCallExpression(node) && ts.isIdentifier(node.expression)) call = node;
+    else ts.forEachChild(node, find);
+  };
+  ts.forEachChild(file, find);
+  const given = (call as ts.CallExpression | null)?.arguments[1];
+  if (!given || !ts.isObjectLiteralExpression(given)) return null;
+  const values = new Map<string, string>();
+  for (const one of given.properties) {
+    if (ts.isShorthandPropertyAssignment(one)) values.set(one.name.text, one.name.text);
+    else if (ts.isPropertyAssignment(one) && ts.isIdentifier(one.name)) values.set(one.name.text, one.initializer.getText(file));
+    else return null;
+  }
+  return { end: at + call!.end, values };
 }
 
 const isMessages = (name: string) => /core.messages\.[\w.]+\.ts$/.test(name);

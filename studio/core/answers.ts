@@ -1,6 +1,7 @@
 // From the network's last numbers to its answer and its loss, by hand, as `tasks/` computes them.
 
 import type { Task } from "./manifest";
+import { say } from "./say";
 
 export interface Line {
   name: string;
@@ -88,7 +89,7 @@ export function truthOf(task: Task, target: number | readonly number[]): string 
 
 /** The tags that get more than half, as people say them. */
 export function tagsOf(names: readonly string[], shares: readonly number[]): string {
-  return names.filter((_, i) => shares[i]! > 0.5).join(", ") || "none of them";
+  return names.filter((_, i) => shares[i]! > 0.5).join(", ") || say("label.answer.none_of_them");
 }
 
 /** Every number of the truth, where there are several: what `truthOf` says is the first. */

@@ -1,5 +1,6 @@
 // The studio's server. Errors come with what, where and how to mend it.
 
+import { say } from "./say";
 import type { Source } from "./trace";
 
 export class Refusal extends Error {
@@ -90,7 +91,7 @@ export async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerat
 }
 
 function lost(path: string): Refusal {
-  return new Refusal("Lost contact with the program", path, "Is it still running?", 0);
+  return new Refusal(say("program.lost"), path, say("program.lost.fix"), 0);
 }
 
 async function refusal(answer: Response, path: string): Promise<Refusal> {
@@ -98,6 +99,6 @@ async function refusal(answer: Response, path: string): Promise<Refusal> {
     const { error } = (await answer.json()) as { error: { what: string; where: string; fix: string } };
     return new Refusal(error.what, error.where, error.fix, answer.status);
   } catch {
-    return new Refusal(`The program answered ${answer.status}`, path, "", answer.status);
+    return new Refusal(say("program.answered", { status: String(answer.status) }), path, "", answer.status);
   }
 }

@@ -3,6 +3,7 @@
 
 import { readSafetensors, type File } from "./safetensors";
 import type { Task } from "./manifest";
+import { say } from "./say";
 
 export interface Course {
   /** Row numbers in the source. */
@@ -82,6 +83,6 @@ function middleGrade(values: ArrayLike<number>, start: number, outputs: number):
 
 function tensor(file: File, name: string): { shape: number[]; values: ArrayLike<number> } {
   const found = file.tensors.get(name);
-  if (!found) throw new Error(`the answers have no '${name}'`);
+  if (!found) throw new Error(say("file.answers", { name }));
   return found;
 }

@@ -2,6 +2,7 @@
 
 import type { Drawing, Drawings, Picture, Sound } from "./manifest";
 import { plain } from "./numbers";
+import { say } from "./say";
 
 export function pictureOf(drawing: Drawing): Picture | null {
   return ["image", "audio", "boxes"].includes(drawing.kind) ? (drawing.data as Picture) : null;
@@ -26,9 +27,9 @@ export function plainOnes(drawings: Drawings): [string, string][] {
 }
 
 export function wordsOf(drawing: Drawing): string {
-  if (drawing.kind === "number") return drawing.data === null ? "missing" : plain(drawing.data as number);
-  if (drawing.kind === "list") return (drawing.data as string[]).join(", ") || "none";
-  return drawing.data === null ? "missing" : String(drawing.data);
+  if (drawing.kind === "number") return drawing.data === null ? say("label.cell.missing") : plain(drawing.data as number);
+  if (drawing.kind === "list") return (drawing.data as string[]).join(", ") || say("label.classes.none");
+  return drawing.data === null ? say("label.cell.missing") : String(drawing.data);
 }
 
 /** One sentence for a screen reader. */
@@ -36,9 +37,9 @@ export function spoken(drawings: Drawings): string {
   return Object.entries(drawings)
     .map(([name, drawing]) => {
       const picture = pictureOf(drawing);
-      if (drawing.kind === "image") return `a picture of ${picture!.width} by ${picture!.height} pixels`;
-      if (drawing.kind === "audio") return "a recording, drawn as a spectrogram";
-      if (drawing.kind === "series") return `a series of ${(drawing.data as unknown[]).length} values`;
+      if (drawing.kind === "image") return say("example.picture", { width: picture!.width, height: picture!.height });
+      if (drawing.kind === "audio") return say("example.recording");
+      if (drawing.kind === "series") return say("example.series", { values: (drawing.data as unknown[]).length });
       const words = wordsOf(drawing);
       return `${name}: ${words.length > 80 ? `${words.slice(0, 80)} …` : words}`;
     })

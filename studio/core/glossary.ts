@@ -1,7 +1,8 @@
 // The words of the field, each in a sentence or two, with this run's own value.
 
 import type { Manifest } from "./manifest";
-import { count, number } from "./numbers";
+import { number } from "./numbers";
+import { say } from "./say";
 
 export interface Word {
   id: string;
@@ -13,93 +14,93 @@ export interface Word {
 export const GLOSSARY: Word[] = [
   {
     id: "step",
-    name: "step, iteration",
-    says: "One change of all weights, after one batch.",
-    here: (m) => `${count(lastStep(m))} steps`,
+    name: say("glossary.step"),
+    says: say("glossary.step.says"),
+    here: (m) => say("glossary.step.here", { steps: lastStep(m) }),
   },
   {
     id: "batch",
-    name: "batch",
-    says: "The examples that are looked at together before the weights change.",
-    here: (m) => `${m.plan?.batch ?? "–"} examples`,
+    name: say("glossary.batch"),
+    says: say("glossary.batch.says"),
+    here: (m) => say("glossary.batch.here", { batch: m.plan?.batch ?? "–" }),
   },
   {
     id: "epoch",
-    name: "epoch",
-    says: "One pass over all examples to learn from. It has many steps.",
+    name: say("glossary.epoch"),
+    says: say("glossary.epoch.says"),
     here: (m) => epochs(m),
   },
   {
     id: "weight",
-    name: "weight, parameter",
-    says: "A number inside the network that learning changes.",
-    here: (m) => `${count(m.network?.parameters ?? 0)} of them`,
+    name: say("glossary.weight"),
+    says: say("glossary.weight.says"),
+    here: (m) => say("glossary.weight.here", { parameters: m.network?.parameters ?? 0 }),
   },
   {
     id: "activation",
-    name: "activation",
-    says: "A number that a layer makes of this example. It changes with every example.",
+    name: say("glossary.activation"),
+    says: say("glossary.activation.says"),
     here: () => "",
   },
   {
     id: "feature",
-    name: "feature, unit",
-    says: "One kind of number a layer makes everywhere: an edge here, a word there. What it means has to be measured.",
+    name: say("glossary.feature"),
+    says: say("glossary.feature.says"),
     here: () => "",
   },
   {
     id: "loss",
-    name: "loss",
-    says: "How wrong an answer is, in one number. Learning makes it smaller.",
-    here: (m) => (m.task?.kind === "regress" ? "the squared error, in usual spreads" : "minus the logarithm of what the truth got"),
+    name: say("glossary.loss"),
+    says: say("glossary.loss.says"),
+    here: (m) => (m.task?.kind === "regress" ? say("glossary.loss.numbers") : say("glossary.loss.shares")),
   },
   {
     id: "gradient",
-    name: "gradient, blame",
-    says: "How much the loss would change if a number grew a little. We call it blame.",
+    name: say("glossary.gradient"),
+    says: say("glossary.gradient.says"),
     here: () => "",
   },
   {
     id: "rate",
-    name: "learning rate",
-    says: "How large the changes of a step may be.",
-    here: (m) => `${number(m.plan?.rate ?? NaN)} at most, with ${m.plan?.optimizer ?? "–"}`,
+    name: say("glossary.rate"),
+    says: say("glossary.rate.says"),
+    here: (m) => say("glossary.rate.here", { rate: number(m.plan?.rate ?? NaN), optimizer: m.plan?.optimizer ?? "–" }),
   },
   {
     id: "overfitting",
-    name: "overfitting",
-    says: "Learning examples by heart: better on them, not on new ones.",
+    name: say("glossary.overfitting"),
+    says: say("glossary.overfitting.says"),
     here: () => "",
   },
   {
     id: "field",
-    name: "receptive field",
-    says: "The part of the input that a unit's number is made of. It is small in early layers and grows from layer to layer.",
+    name: say("glossary.field"),
+    says: say("glossary.field.says"),
     here: () => "",
   },
   {
     id: "residual",
-    name: "residual stream",
-    says: "What stands at one position of a Transformer. Every part adds to it; nothing is replaced.",
+    name: say("glossary.residual"),
+    says: say("glossary.residual.says"),
     here: (m) => widthOf(m),
   },
   {
     id: "dependence",
-    name: "partial dependence",
-    says: "How the answer follows one column, on the mean over rows, while all other columns stay as they are.",
+    name: say("glossary.dependence"),
+    says: say("glossary.dependence.says"),
     here: () => "",
   },
   {
     id: "region",
-    name: "decision region",
-    says: "The part of a plane of inputs where the answer is the same, or a unit is on.",
+    name: say("glossary.region"),
+    says: say("glossary.region.says"),
     here: () => "",
   },
   {
     id: "test",
-    name: "test rows",
-    says: "Rows that nothing is learned from or chosen on. They say how good it will be.",
-    here: (m) => `${count(m.rows?.["test"] ?? 0)} rows`,
+    name: say("glossary.test"),
+    says: say("glossary.test.says"),
+    here: (m) => say("label.rows", { rows: m.rows?.["test"] ?? 0 }),
   },
 ];
 
@@ -110,10 +111,10 @@ function lastStep(manifest: Manifest): number {
 function widthOf(manifest: Manifest): string {
   const name = Object.entries(manifest.plan?.network ?? {}).find(([, family]) => family === "transformer")?.[0];
   const width = name && manifest.plan?.sizes[name]?.width;
-  return width ? `${count(width)} numbers at each position` : "";
+  return width ? say("glossary.residual.here", { width }) : "";
 }
 
 function epochs(manifest: Manifest): string {
   const folds = (manifest.rows?.["train"] ?? 0) + (manifest.rows?.["valid"] ?? 0);
-  return folds ? `${count(folds)} examples to learn from and to check with` : "";
+  return folds ? say("glossary.epoch.here", { examples: folds }) : "";
 }

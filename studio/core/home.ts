@@ -1,6 +1,7 @@
 // What the first page tells: the runs of this machine, and examples to begin with. GET /api/home.
 
 import { isShare, scoreWords } from "./results";
+import { say } from "./say";
 
 export interface RunLine {
   run: string;
@@ -51,13 +52,13 @@ export function scored(line: RunLine): string {
 /** Where a run stands, in a word or two. */
 export function standing(line: RunLine): string {
   if (line.status === "learning" || line.status === "starting" || line.status === "paused") {
-    return line.alive || line.status === "starting" ? (line.stage ?? line.status) : "stopped";
+    return line.alive || line.status === "starting" ? (line.stage ?? line.status) : say("word.stopped");
   }
   return line.status === "done" ? "" : line.status;
 }
 
 /** What an example's time is on this machine; before it was ever measured nobody knows. */
 export function lasting(example: Example): string {
-  if (example.seconds === null) return "about a minute";
-  return example.seconds < 90 ? `${Math.max(1, Math.round(example.seconds))} s here` : `${Math.round(example.seconds / 60)} min here`;
+  if (example.seconds === null) return say("home.minute");
+  return example.seconds < 90 ? say("home.seconds", { time: Math.max(1, Math.round(example.seconds)) }) : say("home.minutes", { time: Math.round(example.seconds / 60) });
 }

@@ -3,6 +3,7 @@
 
 import { Refusal } from "./api";
 import { readSafetensors } from "./safetensors";
+import { say } from "./say";
 import type { Source } from "./trace";
 
 /** Where a report keeps its run. */
@@ -36,8 +37,8 @@ export class InlineSource implements Source {
     this.files ??= unpack(this.packed());
     const found = (await this.files).get(nameOf(path));
     if (found) return found;
-    const fix = "The studio shows it: pellucid studio";
-    throw new Refusal("This report does not carry that", nameOf(path), fix, 0);
+    const fix = say("report.without.fix");
+    throw new Refusal(say("report.without"), nameOf(path), fix, 0);
   }
 }
 

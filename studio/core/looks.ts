@@ -2,6 +2,7 @@
 // src/pellucid/recording/looks.py writes it and says what it holds.
 
 import { readSafetensors, type File } from "./safetensors";
+import { say } from "./say";
 
 export interface Part {
   group: string;
@@ -86,7 +87,7 @@ export class Chunk {
 
   private tensor(name: string): { values: ArrayLike<number> } {
     const found = this.file.tensors.get(name);
-    if (!found) throw new Error(`a chunk of looks has no '${name}'`);
+    if (!found) throw new Error(say("file.looks", { name }));
     return found;
   }
 }

@@ -1,6 +1,7 @@
 // Where a network looked, as a veil over the picture: what it did not look at lies in the dark.
 
 import type { Overview } from "./explanation";
+import { say } from "./say";
 
 export interface Veil {
   rows: number;
@@ -38,11 +39,10 @@ export function around(looked: readonly (readonly number[])[]): string {
       x += value * ((c + 0.5) / row.length);
     }),
   );
-  if (!(sum > 0)) return "no place";
-  const [high, wide] = [third(y / sum, "upper", "lower"), third(x / sum, "left", "right")];
-  return high || wide ? `the ${[high, wide].filter(Boolean).join(" ")}${high && !wide ? " middle" : ""}` : "the middle";
+  if (!(sum > 0)) return say("overview.nowhere");
+  return say(`overview.${third(y / sum, "upper", "lower")}.${third(x / sum, "left", "right")}`);
 }
 
-function third(place: number, low: string, high: string): string {
-  return place < 0.42 ? low : place > 0.58 ? high : "";
+function third<One extends string, Other extends string>(place: number, low: One, high: Other): One | Other | "middle" {
+  return place < 0.42 ? low : place > 0.58 ? high : "middle";
 }

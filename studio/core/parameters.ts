@@ -1,6 +1,7 @@
 // The weights of a network as people call them.
 
 import type { Manifest, Named } from "./manifest";
+import { say } from "./say";
 
 export interface Parameter extends Named {
   /** "file, stage 1, convolution". */
@@ -10,25 +11,25 @@ export interface Parameter extends Named {
 
 const WORDS: [RegExp, string][] = [
   [/^branches\.([^.]+)\./, "$1 / "],
-  [/^across\./, "columns / "],
-  [/^head\.(?:\d+\.)?/, "answer / "],
-  [/network\.stages\.(\d+)\.convolutions\.(\d+)/, "block #1, convolution #2"],
-  [/network\.stages\.(\d+)\.(\w+)/, "stage #1, $2"],
-  [/(?:network\.)?layers\.(\d+)/, "layer #1"],
-  [/(?:network\.)?blocks\.(\d+)\./, "block #1, "],
-  [/embed\.table|lookup\.table/, "table of vectors"],
-  [/embed\.pairs/, "vectors of pairs"],
-  [/embed\.linear/, "vectors of positions"],
-  [/embed\.places/, "places"],
-  [/ \/ vectors\.(\w+)/, " / numbers as vectors, $1"],
+  [/^across\./, say("parameter.columns")],
+  [/^head\.(?:\d+\.)?/, say("parameter.answer")],
+  [/network\.stages\.(\d+)\.convolutions\.(\d+)/, say("parameter.convolution")],
+  [/network\.stages\.(\d+)\.(\w+)/, say("parameter.stage")],
+  [/(?:network\.)?layers\.(\d+)/, say("parameter.layer")],
+  [/(?:network\.)?blocks\.(\d+)\./, say("parameter.block")],
+  [/embed\.table|lookup\.table/, say("parameter.table")],
+  [/embed\.pairs/, say("parameter.pairs")],
+  [/embed\.linear/, say("parameter.positions")],
+  [/embed\.places/, say("parameter.places")],
+  [/ \/ vectors\.(\w+)/, say("parameter.vectors")],
   [/\.(weight|bias)$/, ", $1"],
-  [/queries_keys_values/, "queries, keys, values"],
+  [/queries_keys_values/, say("parameter.queries")],
   [/\.(stretch_in|stretch_out)/, ", $1"],
-  [/\.weight_ih_l0/, ", weights of the input"],
-  [/\.weight_hh_l0/, ", weights of the memory"],
-  [/\.bias_ih_l0/, ", bias of the input"],
-  [/\.bias_hh_l0/, ", bias of the memory"],
-  [/_reverse/, " (backward)"],
+  [/\.weight_ih_l0/, say("parameter.weights.input")],
+  [/\.weight_hh_l0/, say("parameter.weights.memory")],
+  [/\.bias_ih_l0/, say("parameter.bias.input")],
+  [/\.bias_hh_l0/, say("parameter.bias.memory")],
+  [/_reverse/, say("parameter.backward")],
 ];
 
 /** "branches.file.network.stages.0.convolution.weight" -> "file / stage 1, convolution, weight". */

@@ -2,6 +2,7 @@
 // (src/pellucid/evidence/receipt/parts.py), and what would have happened with one thing changed.
 
 import type { Drawings } from "./manifest";
+import { say } from "./say";
 
 export interface ArithmeticLine {
   name: string;
@@ -124,10 +125,10 @@ export interface WhatIf {
 }
 
 export const WHAT_IFS = [
-  { name: "rate x10", title: "Learning rate × 10" },
-  { name: "no activation", title: "No activation functions" },
-  { name: "shuffled labels", title: "Shuffled labels" },
-] as const;
+  { name: "rate x10", title: say("label.receipt.learning_rate_10") },
+  { name: "no activation", title: say("label.receipt.no_activation_functions") },
+  { name: "shuffled labels", title: say("label.receipt.shuffled_labels") },
+];
 
 export const STAGES = ["take", "forward", "compare", "blame", "update", "recheck", "repeat"] as const;
 export type Stage = (typeof STAGES)[number];

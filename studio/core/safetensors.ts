@@ -2,6 +2,7 @@
 // https://huggingface.co/docs/safetensors (format section)
 
 import { widen } from "./half";
+import { say } from "./say";
 
 export interface Tensor {
   name: string;
@@ -42,9 +43,9 @@ const READERS: Record<string, Reader> = {
 
 /** Read a whole file. Throws an Error that says what is wrong with it. */
 export function readSafetensors(file: ArrayBuffer): File {
-  if (file.byteLength < 8) throw new Error("the file is too short to be safetensors");
+  if (file.byteLength < 8) throw new Error(say("file.short"));
   const length = Number(new DataView(file).getBigUint64(0, true));
-  if (8 + length > file.byteLength) throw new Error("the file ends within its header");
+  if (8 + length > file.byteLength) throw new Error(say("file.header"));
   const text = new TextDecoder().decode(new Uint8Array(file, 8, length));
   const header = JSON.parse(text) as Record<string, unknown>;
   const notes = (header["__metadata__"] ?? {}) as Record<string, string>;
@@ -57,9 +58,9 @@ export function readSafetensors(file: ArrayBuffer): File {
 
 function readOne(file: ArrayBuffer, start: number, name: string, entry: Entry): Tensor {
   const reader = READERS[entry.dtype];
-  if (!reader) throw new Error(`'${name}' has numbers of an unknown kind, ${entry.dtype}`);
+  if (!reader) throw new Error(say("file.kind", { name, kind: entry.dtype }));
   const [from, to] = entry.data_offsets;
-  if (start + to > file.byteLength) throw new Error(`the file ends within '${name}'`);
+  if (start + to > file.byteLength) throw new Error(say("file.within", { name }));
   // A copy: the numbers need not stand where their kind of array may begin.
   const values = reader(file.slice(start + from, start + to));
   return { name, dtype: entry.dtype, shape: entry.shape, values };

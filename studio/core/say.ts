@@ -12,10 +12,16 @@ export type MessageId = keyof typeof ALL;
 const ALL = { ...MESSAGES, ...ROOM_MESSAGES, ...LABELS };
 
 const rules = new Intl.PluralRules("en");
+const places = new Intl.PluralRules("en", { type: "ordinal" });
 
 /** The sentence of that id with its values filled in. */
 export function say(id: MessageId, values: Values = {}): string {
   return fill(ALL[id], values);
+}
+
+/** 2 -> "2nd". */
+export function ordinal(n: number): string {
+  return say(`ordinal.${places.select(n) as "one" | "two" | "few" | "other"}`, { n });
 }
 
 /** Fill in a template. */
@@ -37,13 +43,20 @@ function field(inside: string, values: Values): string {
   const [name = "", kind = ""] = inside.split(",", 2).map((part) => part.trim());
   const value = values[name];
   if (value === undefined) throw new Error(`nothing to fill in for '${name}'`);
-  if (kind !== "plural") return typeof value === "number" ? count(value) : apart(value);
+  if (kind !== "plural") return put(value);
   const choices = choicesOf(inside.slice(inside.indexOf(",", inside.indexOf(",") + 1) + 1));
   const chosen = choices.get(`=${value}`) ?? choices.get(rules.select(Number(value))) ?? choices.get("other") ?? "";
   return fill(chosen, values).replaceAll("#", count(Number(value)));
 }
 
-/** Hebrew or Arabic words keep to themselves: they don't pull the words and numbers beside them along. */
+/**
+ * How a value stands in a sentence: numbers in groups; Hebrew or Arabic words keep to themselves, so
+ * that they don't pull the words and numbers beside them along.
+ */
+export function put(value: string | number): string {
+  return typeof value === "number" ? count(value) : apart(value);
+}
+
 function apart(text: string): string {
   return /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]/.test(text) ? `\u2068${text}\u2069` : text;
 }

@@ -1,5 +1,7 @@
 // `steps.bin`: one row for every weight update, as the manifest's `fields` lay it out.
 
+import { say } from "./say";
+
 export interface Field {
   name: string;
   type: string;
@@ -37,7 +39,7 @@ export function readSteps(bytes: ArrayBuffer, layout: Layout): Steps {
   const steps: Steps = {};
   for (const field of layout.fields) {
     const getter = GETTERS[field.type];
-    if (!getter) throw new Error(`steps.bin has a field of an unknown kind, ${field.type}`);
+    if (!getter) throw new Error(say("file.steps", { kind: field.type }));
     const column = new Float64Array(rows);
     for (let row = 0; row < rows; row++) column[row] = getter(view, row * layout.size + field.offset);
     steps[field.name] = column;

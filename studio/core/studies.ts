@@ -2,6 +2,7 @@
 // (src/pellucid/evidence/finding.py: ORDER), and how their charts are laid out.
 
 import type { FindingChart } from "./finding";
+import { say } from "./say";
 import { extent, logTicks, ticks } from "./ticks";
 
 export interface Study {
@@ -14,19 +15,19 @@ export interface Study {
 }
 
 export const STUDIES: readonly Study[] = [
-  { part: "calibration", title: "Does it know how sure it is?", says: "Compares how sure it is with how often it is right.", looks: true },
-  { part: "sets", title: "Do its sets and intervals keep their promise?", says: "Counts how often the truth lies inside.", looks: true },
-  { part: "sureness", title: "If it may say 'I don't know'", says: "Shows how few mistakes are left when it keeps silent in doubt.", looks: true },
-  { part: "unlike", title: "Does it notice what is unlike anything it learned from?", says: "Gives it noise and strangers, and looks whether it warns.", looks: true },
-  { part: "choice", title: "Deep learning or something simpler, for data like this?", says: "Learns on ten halves of the rows, both ways.", looks: false },
-  { part: "explanations", title: "Why did it answer so?", says: "Explains some answers, and tests the explanations.", looks: true },
-  { part: "features", title: "What its features answer to", says: "Looks for what makes each unit fire.", looks: false },
-  { part: "overfitting", title: "Did it learn by heart?", says: "Lets a twin learn shuffled labels, and compares.", looks: false },
-  { part: "data", title: "Would more data help?", says: "Learns from fewer rows, and looks a little ahead.", looks: false },
-  { part: "labels", title: "Are the labels right?", says: "Lists rows whose label a model contradicts that had not seen them.", looks: true },
-  { part: "duplicates", title: "Are there copies?", says: "Searches for rows that are alike, above all across the split.", looks: true },
-  { part: "honesty", title: "Is the score honest?", says: "Looks for leaks and luck behind the score.", looks: true },
-  { part: "cost", title: "What did it cost?", says: "Adds up time, memory and energy.", looks: false },
+  { part: "calibration", title: say("study.calibration"), says: say("study.calibration.says"), looks: true },
+  { part: "sets", title: say("study.sets"), says: say("study.sets.says"), looks: true },
+  { part: "sureness", title: say("study.sureness"), says: say("study.sureness.says"), looks: true },
+  { part: "unlike", title: say("study.unlike"), says: say("study.unlike.says"), looks: true },
+  { part: "choice", title: say("study.choice"), says: say("study.choice.says"), looks: false },
+  { part: "explanations", title: say("study.explanations"), says: say("study.explanations.says"), looks: true },
+  { part: "features", title: say("study.features"), says: say("study.features.says"), looks: false },
+  { part: "overfitting", title: say("study.overfitting"), says: say("study.overfitting.says"), looks: false },
+  { part: "data", title: say("study.data"), says: say("study.data.says"), looks: false },
+  { part: "labels", title: say("study.labels"), says: say("study.labels.says"), looks: true },
+  { part: "duplicates", title: say("study.duplicates"), says: say("study.duplicates.says"), looks: true },
+  { part: "honesty", title: say("study.honesty"), says: say("study.honesty.says"), looks: true },
+  { part: "cost", title: say("study.cost"), says: say("study.cost.says"), looks: false },
 ];
 
 // --- a chart's layout -----------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 import { Chunk, type Seen, type Statistics } from "./looks";
 import type { Manifest, RunEvent } from "./manifest";
 import { readSafetensors, type File } from "./safetensors";
+import { say } from "./say";
 import { joinSteps, readSteps, type Layout, type Steps } from "./steps";
 
 export interface Source {
@@ -127,7 +128,7 @@ export class Trace {
   /** The look at a recorded step with these tensors, `GROUP/NAME`. */
   async look(step: number, keys: readonly string[], example: number | null = null): Promise<Look> {
     const place = this.index.recorded.find(([recorded]) => recorded === step);
-    if (!place) throw new Error(`step ${step} was not recorded`);
+    if (!place) throw new Error(say("state.step", { step }));
     const [, number, row] = place;
     const inside = keys.filter((key) => key.startsWith("activation"));
     const others = keys.filter((key) => !key.startsWith("activation"));

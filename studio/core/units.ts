@@ -2,7 +2,7 @@
 
 import { keptUnits, type Value } from "./inside";
 import { extent } from "./ticks";
-import { number } from "./numbers";
+import { number, times } from "./numbers";
 import { say } from "./say";
 
 export const MOST_UNITS = 64;
@@ -72,17 +72,17 @@ export function spokenValue(value: Value, values: ArrayLike<number>, shape: read
 const WORDS: Record<string, string> = {
   activation: "",
   "step outputs": "",
-  output: "output",
-  "number vectors": "numbers as vectors",
-  embedding: "as vectors",
-  pooled: "summary",
-  "tokens and pairs": "tokens and pairs",
-  features: "features",
+  output: say("word.output"),
+  "number vectors": say("value.numbers"),
+  embedding: say("value.vectors"),
+  pooled: say("value.pooled"),
+  "tokens and pairs": say("value.pairs"),
+  features: say("value.features"),
 };
 
 /** A name for people: "stage 1", "block 2, attention", "mean and maximum". */
 export function titleOf(value: Value): string {
-  if (value.form === "output") return "answer";
+  if (value.form === "output") return say("regions.answer");
   const what = value.what in WORDS ? WORDS[value.what]! : value.what;
   const layer = value.layer === value.what ? "" : value.layer;
   return [layer, what].filter(Boolean).join(", ") || value.what;
@@ -94,20 +94,20 @@ export function subtitleOf(value: Value): string {
   const { kept } = keptUnits(value);
   const some = (units: number) => {
     const shown = Math.min(kept, MOST_UNITS);
-    return shown < units ? `${shown} of ${units}` : String(units);
+    return shown < units ? say("label.of", { some: shown, all: units }) : String(units);
   };
   switch (value.form) {
     case "maps":
-      return `${some(shape[2]!)} features, ${shape[0]} × ${shape[1]}`;
+      return say("value.maps", { features: some(shape[2]!), size: times(shape.slice(0, 2)) });
     case "sequence":
-      return `${some(shape[1]!)} features at ${shape[0]} positions`;
+      return say("value.sequence", { features: some(shape[1]!), positions: shape[0]! });
     case "attention":
-      return `${shape[0]} heads, ${shape[1]} × ${shape[2]}`;
+      return say("value.attention", { heads: shape[0]!, size: times(shape.slice(1)) });
     case "members":
-      return `${shape[0]} members of ${shape[1]} neurons`;
+      return say("value.members", { members: shape[0]!, neurons: shape[1]! });
     case "columns":
-      return `${shape[0]} ${shape[0] === 1 ? "column" : "columns"}, ${shape[1]} numbers each`;
+      return say("value.columns", { columns: shape[0]!, numbers: shape[1]! });
     default:
-      return `${shape[0]} numbers`;
+      return say("value.vector", { numbers: shape[0]! });
   }
 }

@@ -2,6 +2,7 @@
 
 import { bytes, number, seconds } from "./numbers";
 import { scoreWords } from "./results";
+import { say } from "./say";
 
 export interface Method {
   name: string;
@@ -68,9 +69,18 @@ function milliseconds(value: number): string {
 
 /** The difference as people say it: points of percent, or the metric's own unit. */
 export function differenceWords(metric: string, value: number): string {
-  const share = scoreWords(metric, 0.5).endsWith("%");
-  const size = share ? `${number(Math.abs(100 * value), 2)} points` : number(Math.abs(value));
+  const figure = difference(metric, value);
+  return inPoints(metric) ? say("label.verdict.points_points", { points: figure }) : figure;
+}
+
+/** The same without its unit, for a scale. */
+export function difference(metric: string, value: number): string {
+  const size = inPoints(metric) ? number(Math.abs(100 * value), 2) : number(Math.abs(value));
   return `${value > 0 ? "+" : value < 0 ? "−" : ""}${size}`;
+}
+
+function inPoints(metric: string): boolean {
+  return scoreWords(metric, 0.5).endsWith("%");
 }
 
 /** Other runs that learned the same target of the same source, and have something to show. */

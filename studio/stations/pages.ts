@@ -2,6 +2,7 @@
 
 import type { Component } from "svelte";
 import type { Manifest } from "../core/manifest";
+import { say } from "../core/say";
 import { ROOMS, type Depth, type Place } from "../core/state";
 import { toldByFindings } from "../core/use";
 import Blame from "./Blame.svelte";
@@ -22,22 +23,22 @@ export interface Page {
 }
 
 export const PAGES: Record<Place, Page> = {
-  data: { title: "Data", component: Data },
-  layers: { title: "Layers", component: Layers },
-  features: { title: "Features", component: Features },
-  prediction: { title: "Prediction", component: Prediction },
-  loss: { title: "Loss", component: Loss },
-  blame: { title: "Blame", component: Blame },
-  update: { title: "Update", component: Update },
-  loop: { title: "Loop", component: Loop },
-  check: { title: "Check", component: Check },
-  explain: { title: "Explain", component: Explain },
-  try: { title: "Try it", component: lazy(() => import("./Try.svelte")) },
-  iteration: { title: "One iteration", component: lazy(() => import("./Iteration.svelte")) },
-  results: { title: "Results", component: lazy(() => import("./Results.svelte")) },
-  compare: { title: "Compare", component: lazy(() => import("./Compare.svelte")) },
-  findings: { title: "Findings", component: lazy(() => import("./Findings.svelte")) },
-  diagnostics: { title: "Diagnostics", component: lazy(() => import("./Diagnostics.svelte")) },
+  data: { title: say("label.data.data"), component: Data },
+  layers: { title: say("label.layers.layers"), component: Layers },
+  features: { title: say("label.features.features"), component: Features },
+  prediction: { title: say("label.prediction.prediction"), component: Prediction },
+  loss: { title: say("label.loss.loss"), component: Loss },
+  blame: { title: say("label.blame.blame"), component: Blame },
+  update: { title: say("label.update.update"), component: Update },
+  loop: { title: say("label.loop.loop"), component: Loop },
+  check: { title: say("label.check.check"), component: Check },
+  explain: { title: say("label.explain.explain"), component: Explain },
+  try: { title: say("label.try.try_it"), component: lazy(() => import("./Try.svelte")) },
+  iteration: { title: say("label.iteration.one_iteration"), component: lazy(() => import("./Iteration.svelte")) },
+  results: { title: say("label.results.results"), component: lazy(() => import("./Results.svelte")) },
+  compare: { title: say("label.compare.compare"), component: lazy(() => import("./Compare.svelte")) },
+  findings: { title: say("label.findings.findings"), component: lazy(() => import("./Findings.svelte")) },
+  diagnostics: { title: say("label.diagnostics.diagnostics"), component: lazy(() => import("./Diagnostics.svelte")) },
 };
 
 const FOUND = lazy(() => import("./use/Found.svelte"));

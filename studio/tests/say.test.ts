@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MESSAGES } from "../core/messages.en";
-import { fill } from "../core/say";
+import { LABELS } from "../core/messages.labels.en";
+import { fill, ordinal } from "../core/say";
 
 describe("sentences", () => {
   it("fills in words and groups numbers", () => {
@@ -19,12 +20,16 @@ describe("sentences", () => {
     expect(fill("{name}", { name: "plain" })).toBe("plain");
   });
 
+  it("counts places", () => {
+    expect([1, 2, 3, 4, 11, 12, 13, 21, 22, 103, 112].map(ordinal)).toEqual(["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "22nd", "103rd", "112th"]);
+  });
+
   it("says what is missing", () => {
     expect(() => fill("{name}", {})).toThrow("nothing to fill in for 'name'");
   });
 
   it("has sentences of at most 24 words, as people read them", () => {
-    for (const [id, template] of Object.entries(MESSAGES)) {
+    for (const [id, template] of Object.entries({ ...MESSAGES, ...LABELS })) {
       const plain = template.replace(/\{[a-z]+, plural, [^}]*\{([^}]*)\}\}/gi, "$1");
       for (const sentence of plain.split(/[.;:]\s/)) {
         expect(sentence.split(/\s+/).length, `${id}: ${sentence}`).toBeLessThanOrEqual(30);

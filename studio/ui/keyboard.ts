@@ -7,17 +7,17 @@ import { now } from "./now";
 import { studio } from "./studio.svelte";
 
 export const KEYS: [string[], string][] = [
-  [["←", "→"], "one recorded step back, forth"],
-  [["Shift", "← →"], "ten of them"],
-  [["Home", "End"], "before learning, newest step"],
-  [["[", "]"], "mark before, next mark"],
-  [["Space"], "play, pause"],
-  [["L"], "back to live"],
-  [["1", "…", "0"], "the ten chapters"],
-  [["N", "P"], "next example, example before"],
-  [["H"], "hear the loss, or not"],
-  [["D"], "deeper: story, numbers, math"],
-  [["?"], "this page"],
+  [["←", "→"], say("keys.step")],
+  [["Shift", "← →"], say("keys.ten")],
+  [["Home", "End"], say("keys.ends")],
+  [["[", "]"], say("keys.marks")],
+  [["Space"], say("keys.play")],
+  [["L"], say("keys.live")],
+  [["1", "…", "0"], say("keys.chapters")],
+  [["N", "P"], say("keys.example")],
+  [["H"], say("keys.sound")],
+  [["D"], say("keys.depth")],
+  [["?"], say("keys.this")],
 ];
 
 type Act = () => void;

@@ -2,6 +2,7 @@
 // fetched once the first view stands, chunk by chunk, newest first.
 
 import { answerOf, isRight, type Answer } from "../core/answers";
+import { say } from "../core/say";
 import type { Trace } from "../core/trace";
 import { studio } from "./studio.svelte";
 
@@ -53,7 +54,7 @@ class Outputs {
       if (number !== chunk || known.has(step)) continue;
       const look = await trace.look(step, [KEY]);
       const seen = look.seen(KEY);
-      if (!seen) throw new Error("the network's answers were not recorded");
+      if (!seen) throw new Error(say("state.outputs"));
       found.push({ step, loss: look.loss, values: seen.values, shape: seen.shape });
     }
     if (this.of === trace) this.found = [...this.found, ...found].sort((a, b) => a.step - b.step);

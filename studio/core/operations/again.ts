@@ -2,6 +2,7 @@
 // numbers before them, as far back as need be: down to the example itself.
 
 import type { Value } from "../inside";
+import { ordinal, say } from "../say";
 import type { Material, Recipe } from "./operation";
 
 export type RecipeOf = (value: Value) => Recipe | null;
@@ -61,29 +62,23 @@ function numberOf(recipe: Recipe, material: Material, value: Value, place: reado
 /** What was kept of a value, in words: "every 2nd position and every 4th feature"; "" if all was. */
 export function samplingOf(value: Value): string {
   const names = axisNames(value);
-  const parts = value.strides.flatMap((stride, axis) => (stride > 1 ? [`every ${ordinal(stride)} ${names[axis]}`] : []));
-  return parts.join(" and ");
+  const parts = value.strides.flatMap((stride, axis) => (stride > 1 ? [say("byhand.every", { nth: ordinal(stride), axis: names[axis]! })] : []));
+  return parts.length ? parts.reduce((all, one) => say("label.and", { one: all, other: one })) : "";
 }
 
 function axisNames(value: Value): string[] {
   switch (value.form) {
     case "maps":
-      return ["row", "column", "feature"];
+      return [say("sees.row"), say("path.column"), say("word.feature")];
     case "attention":
-      return ["head", "asking position", "asked position"];
+      return [say("word.head"), say("word.asking_position"), say("word.asked_position")];
     case "members":
-      return ["member", "neuron"];
+      return [say("label.lossterms.member"), say("word.neuron")];
     case "columns":
-      return ["column", "feature"];
+      return [say("path.column"), say("word.feature")];
     case "sequence":
-      return ["position", "feature"];
+      return [say("path.choose"), say("word.feature")];
     default:
-      return ["number"];
+      return [say("word.number")];
   }
-}
-
-function ordinal(n: number): string {
-  const ends = new Map([[1, "st"], [2, "nd"], [3, "rd"]]);
-  const teen = n % 100 >= 11 && n % 100 <= 13;
-  return `${n}${teen ? "th" : (ends.get(n % 10) ?? "th")}`;
 }

@@ -5,6 +5,7 @@ import type { Line } from "../answers";
 import type { Value } from "../inside";
 import { added, number } from "../numbers";
 import type { Tensor } from "../safetensors";
+import { say } from "../say";
 import { prefixOf, reader, recordedAt, sumOf, type Context, type Material, type Operation, type Patch, type Recipe, type Term } from "./operation";
 
 const EPS = 1e-5;
@@ -30,7 +31,7 @@ export function convolution(context: Context): Recipe {
     values: [value, ...(before ? [before] : []), ...(bent ? [inner] : [])],
     weights: [`${name}.convolution.weight`, ...(bent ? norm : []), ...(before ? [] : enter)],
     inputs: before ? [] : [branch.group],
-    axes: [{ name: "row", size: value.shape[0]! }, { name: "column", size: value.shape[1]! }],
+    axes: [{ name: say("sees.row"), size: value.shape[0]! }, { name: say("path.column"), size: value.shape[1]! }],
     units: value.shape[2]!,
     number: (material, unit, [row = 0, column = 0]) => {
       if (bent) return Math.max(0, normalOf(material, norm, unit, Math.max(...sumsAt(material, value, inner, unit, row, column))));
@@ -48,7 +49,7 @@ export function convolution(context: Context): Recipe {
   };
 }
 
-const says = (count: number) => `A window of ${count} inputs, each multiplied by the weight that lies on it, and all added up.`;
+const says = (inputs: number) => say("byhand.window", { inputs });
 
 /** The window at one place: terms, and a pair of pictures for each input feature. */
 function window(material: Material, weightName: string, unit: number, row: number, column: number, stride: number, read: Read) {
@@ -58,14 +59,15 @@ function window(material: Material, weightName: string, unit: number, row: numbe
   const terms: Term[] = [];
   const patches: Patch[] = [];
   for (let channel = 0; channel < channels; channel++) {
-    const patch: Patch = { name: channels > 1 ? `feature ${channel}` : "input", height: kernel, width: kernel, inputs: [], weights: [] };
+    const patch: Patch = { name: channels > 1 ? say("byhand.term.feature", { feature: String(channel) }) : say("word.input"), height: kernel, width: kernel, inputs: [], weights: [] };
     for (let i = 0; i < kernel; i++) {
       for (let j = 0; j < kernel; j++) {
         const factor = read(row * stride + i - pad, column * stride + j - pad, channel);
         const w = weight.values[((unit * channels + channel) * kernel + i) * kernel + j]!;
         patch.inputs.push(factor);
         patch.weights.push(w);
-        terms.push({ name: `${channels > 1 ? `feature ${channel}, ` : ""}row ${row * stride + i - pad}, column ${column * stride + j - pad}`, weight: w, factor });
+        const place = { feature: String(channel), row: String(row * stride + i - pad), column: String(column * stride + j - pad) };
+        terms.push({ get name() { return say(channels > 1 ? "byhand.term.place" : "label.place", place); }, weight: w, factor });
       }
     }
     patches.push(patch);
@@ -117,13 +119,13 @@ function activation(
   const sum = sums[largest] ?? NaN;
   const pooled = places.length > 1;
   const lines: Line[] = [];
-  if (pooled) lines.push({ name: "largest of its neighbors", formula: `max(${sums.map((one) => number(one)).join(", ")})`, value: sum });
+  if (pooled) lines.push({ name: say("byhand.line.largest"), formula: `max(${sums.map((one) => number(one)).join(", ")})`, value: sum });
   const normal = normalOf(material, norm, unit, sum);
-  lines.push({ name: "on a common scale", formula: `(${number(sum)} ${added(-mean)}) / √${number(variance)} × ${number(weight)} ${added(bias)}`, value: normal });
+  lines.push({ name: say("byhand.line.scale"), formula: `(${number(sum)} ${added(-mean)}) / √${number(variance)} × ${number(weight)} ${added(bias)}`, value: normal });
   const bent = Math.max(0, normal);
-  lines.push({ name: "below zero nothing (ReLU)", formula: `max(0, ${number(normal)})`, value: bent });
+  lines.push({ name: say("byhand.line.relu"), formula: `max(0, ${number(normal)})`, value: bent });
   const made = filter(i, j);
-  return { ...made, lines, says: `${says(made.terms.length)} Then ${pooled ? `the largest of ${places.length} neighbors is kept, ` : ""}it is put on a common scale, and bent.` };
+  return { ...made, lines, says: `${says(made.terms.length)} ${say(pooled ? "byhand.then.pooled" : "byhand.then", { places: places.length })}` };
 }
 
 /** The normalized pixels of the example; zero beyond the edge, and where nothing is. */

@@ -4,6 +4,7 @@
 import { sigmoid } from "../answers";
 import { featureName, type Branch, type Value } from "../inside";
 import { added, number } from "../numbers";
+import { say } from "../say";
 import { prefixOf, reader, recordedAt, sumOf, type Context, type Material, type Recipe, type Term } from "./operation";
 
 interface Factor {
@@ -37,7 +38,7 @@ export function neuron(context: Context): Recipe {
     values: [value, ...(last ? [last] : entering!.values)],
     weights: [`${name}.weight`, ...(bias ? [`${name}.bias`] : []), ...(shared ? [`${name}.stretch_in`, `${name}.stretch_out`] : [])],
     inputs: entering?.inputs ?? [],
-    axes: members > 1 ? [{ name: "member", size: members }] : [],
+    axes: members > 1 ? [{ name: say("label.lossterms.member"), size: members }] : [],
     units: value.shape.at(-1)!,
     make: (material, unit, [member = 0]) => {
       const weight = material.weight(`${name}.weight`);
@@ -45,7 +46,7 @@ export function neuron(context: Context): Recipe {
       const factors = last ? fromLayer(last, material, members, member) : entering!.read(material);
       const stretch = shared ? material.weight(`${name}.stretch_in`).values : null;
       const terms = Array.from({ length: inputs }, (_, i): Term => ({
-        name: factors[i]?.name ?? `input ${i + 1}`,
+        get name() { return factors[i]?.name ?? say("label.input", { input: String(i + 1) }); },
         of: factors[i]?.of ?? "",
         weight: weight.values[unit * inputs + i]!,
         factor: (factors[i]?.value ?? NaN) * (stretch ? stretch[member * inputs + i]! : 1),
@@ -57,9 +58,9 @@ export function neuron(context: Context): Recipe {
       const byHand = total * out + b;
       const place = members > 1 ? [member, unit] : [unit];
       return {
-        says: `${inputs} inputs, each multiplied by its weight${shared ? " and this member's own factor" : ""}, all added up, and the neuron's own start value.`,
+        says: say(shared ? "byhand.neuron.shared" : "byhand.neuron", { inputs }),
         terms, patches: [], byHand, recorded: recordedAt(value, material, ...place),
-        lines: [{ name: shared ? "this member's factor, and its start value" : "the neuron's start value (bias)", formula, value: byHand }],
+        lines: [{ name: shared ? say("byhand.line.member") : say("byhand.line.bias"), formula, value: byHand }],
       };
     },
   };
@@ -69,16 +70,16 @@ function bent(value: Value, sum: Value, members: number): Recipe {
   return {
     values: [value, sum],
     weights: [], inputs: [],
-    axes: members > 1 ? [{ name: "member", size: members }] : [],
+    axes: members > 1 ? [{ name: say("label.lossterms.member"), size: members }] : [],
     units: value.shape.at(-1)!,
     make: (material, unit, [member = 0]) => {
       const place = members > 1 ? [member, unit] : [unit];
       const x = reader(sum, material)(...place);
       const y = x * sigmoid(x);
       return {
-        says: "The neuron's sum is bent: far below zero nothing passes, above it nearly all (SiLU).",
+        says: say("byhand.bent"),
         terms: [], patches: [], byHand: y, recorded: recordedAt(value, material, ...place),
-        lines: [{ name: "bent (SiLU)", formula: `${number(x)} / (1 + e^${number(-x)})`, value: y }],
+        lines: [{ name: say("byhand.line.bent"), formula: `${number(x)} / (1 + e^${number(-x)})`, value: y }],
       };
     },
   };
@@ -97,14 +98,14 @@ export function answer(context: Context): Recipe {
     values: [value, ...(before ? [before] : [])],
     weights: [name, bias],
     inputs: [],
-    axes: members > 1 ? [{ name: "member", size: members }] : [],
+    axes: members > 1 ? [{ name: say("label.lossterms.member"), size: members }] : [],
     units: outputs,
     make: (material, unit, [member = 0]) => {
       const weight = material.weight(name);
       const factors = before ? fromLayer(before, material, members, member) : [];
       const inputs = members > 1 ? weight.shape[1]! : weight.shape.at(-1)!;
       const terms = Array.from({ length: inputs }, (_, i): Term => ({
-        name: factors[i]?.name ?? `input ${i + 1}`,
+        get name() { return factors[i]?.name ?? say("label.input", { input: String(i + 1) }); },
         weight: weight.values[members > 1 ? (member * inputs + i) * outputs + unit : unit * inputs + i]!,
         factor: factors[i]?.value ?? NaN,
       }));
@@ -112,9 +113,9 @@ export function answer(context: Context): Recipe {
       const b = material.weight(bias).values[member * outputs + unit]!;
       const place = members > 1 ? [member, unit] : [unit];
       return {
-        says: `${inputs} features, each multiplied by what it says for this answer, and all added up.`,
+        says: say("byhand.answer", { inputs }),
         terms, patches: [], byHand: total + b, recorded: recordedAt(value, material, ...place),
-        lines: [{ name: "the answer's start value (bias)", formula: `${number(total)} ${added(b)}`, value: total + b }],
+        lines: [{ name: say("byhand.line.answer"), formula: `${number(total)} ${added(b)}`, value: total + b }],
       };
     },
   };
@@ -124,9 +125,12 @@ function fromLayer(value: Value, material: Material, members: number, member: nu
   const read = reader(value, material);
   const width = value.shape.at(-1)!;
   const pooled = value.what === "pooled";
+  const named = (i: number) =>
+    pooled
+      ? say(i < width / 2 ? "byhand.term.mean" : "byhand.term.maximum", { feature: String(i % (width / 2)) })
+      : value.what === "side by side" ? say("label.input", { input: String(i) }) : say("byhand.term.neuron", { neuron: String(i) });
   return Array.from({ length: width }, (_, i) => {
-    const name = pooled ? `${i < width / 2 ? "mean" : "maximum"} of feature ${i % (width / 2)}` : `${value.what === "side by side" ? "input" : "neuron"} ${i}`;
-    return { name, of: name, value: members > 1 ? read(member, i) : read(i) };
+    return { get name() { return named(i); }, get of() { return named(i); }, value: members > 1 ? read(member, i) : read(i) };
   });
 }
 

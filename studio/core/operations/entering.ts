@@ -4,7 +4,8 @@
 import { featureName } from "../inside";
 import { added, number } from "../numbers";
 import type { Tensor } from "../safetensors";
-import { nothing, prefixOf, recordedAt, sumOf, type Axis, type Context, type Recipe, type Term } from "./operation";
+import { say } from "../say";
+import { nothing, positionAxis, prefixOf, recordedAt, sumOf, type Axis, type Context, type Recipe, type Term } from "./operation";
 
 /** A token or a category: one row of a table that was learned. */
 export function lookup(context: Context): Recipe {
@@ -13,16 +14,16 @@ export function lookup(context: Context): Recipe {
   const name = `${prefixOf(branch, manifest)}${ranked ? "embed" : "lookup"}.table.weight`;
   return {
     values: [value], weights: [name], inputs: [branch.group],
-    axes: [ranked ? { name: "position", size: value.shape[0]! } : columnAxis(context)],
+    axes: [ranked ? positionAxis(value) : columnAxis(context)],
     units: value.shape[1]!,
     make: (material, unit, [position = 0]) => {
       const id = material.input(branch.group).values[position]!;
       const table = material.weight(name);
       const entry = table.values[id * table.shape[1]! + unit]!;
       return {
-        says: `${ranked ? "Token" : "Category"} number ${id}: its row of the table, as it is. The table is learned like all weights.`,
+        says: say(ranked ? "byhand.lookup.token" : "byhand.lookup.category", { id: String(id) }),
         terms: [], patches: [], byHand: entry, recorded: recordedAt(value, material, position, unit),
-        lines: [{ name: `row ${id}, number ${unit}`, formula: `table[${id}, ${unit}]`, value: entry }],
+        lines: [{ name: say("byhand.line.row", { row: String(id), number: String(unit) }), formula: `table[${id}, ${unit}]`, value: entry }],
       };
     },
   };
@@ -37,22 +38,22 @@ export function pair(context: Context): Recipe {
   const name = `${prefixOf(branch, manifest)}embed.pairs.weight`;
   return {
     values: [value], weights: [name], inputs: [branch.group],
-    axes: [{ name: "position", size: value.shape[0]! }],
+    axes: [positionAxis(value)],
     units: value.shape[1]!,
     make: (material, unit, [position = 0]) => {
       const ids = material.input(branch.group).values;
       const [own, right] = [ids[position]!, ids[position + 1] ?? 0];
       const recorded = recordedAt(value, material, position, unit);
-      if (!own || !right) return { ...nothing(recorded), says: "Nothing follows here: there is no pair." };
+      if (!own || !right) return { ...nothing(recorded), says: say("byhand.unpaired") };
       const row = (own * HASH[0] + right * HASH[1]) % PAIRS;
       const table = material.weight(name);
       const entry = table.values[row * table.shape[1]! + unit]!;
       return {
-        says: `Tokens ${own} and ${right} next to each other: a rule finds their row of a table with ${PAIRS} rows, so that no list of pairs is needed.`,
+        says: say("byhand.pair", { own: String(own), right: String(right), pairs: String(PAIRS) }),
         terms: [], patches: [], byHand: entry, recorded,
         lines: [
-          { name: "which row", formula: `(${own} × ${HASH[0]} + ${right} × ${HASH[1]}) mod ${PAIRS}`, value: row },
-          { name: `row ${row}, number ${unit}`, formula: `table[${row}, ${unit}]`, value: entry },
+          { name: say("byhand.line.which"), formula: `(${own} × ${HASH[0]} + ${right} × ${HASH[1]}) mod ${PAIRS}`, value: row },
+          { name: say("byhand.line.row", { row: String(row), number: String(unit) }), formula: `table[${row}, ${unit}]`, value: entry },
         ],
       };
     },
@@ -72,9 +73,9 @@ export function direction(context: Context): Recipe {
       const [way, origin] = names.map((name) => material.weight(name).values[column * value.shape[1]! + unit]!) as [number, number];
       const terms: Term[] = [{ name: featureName(branch, column), weight: way, factor: x }];
       return {
-        says: "The number moves along a direction of its own, from an origin of its own.",
+        says: say("byhand.direction"),
         terms, patches: [], byHand: way * x + origin, recorded: recordedAt(value, material, column, unit),
-        lines: [{ name: "from its origin", formula: `${number(way * x)} ${added(origin)}`, value: way * x + origin }],
+        lines: [{ name: say("byhand.line.origin"), formula: `${number(way * x)} ${added(origin)}`, value: way * x + origin }],
       };
     },
   };
@@ -94,19 +95,19 @@ export function bins(context: Context): Recipe {
       const x = material.input(branch.group).values[column]!;
       const width = value.shape[1]!;
       const count = material.weight(at("bends")).shape[1]!;
-      const terms: Term[] = [{ name: "the number itself", weight: read("weight")[column * width + unit]!, factor: x }];
+      const terms: Term[] = [{ name: say("byhand.term.number"), weight: read("weight")[column * width + unit]!, factor: x }];
       for (let bin = 0; bin < count; bin++) {
         const cell = column * count + bin;
         if (read("slope")[cell] === 0) continue;
         const place = Math.min(read("high")[cell]!, Math.max(read("low")[cell]!, (x - read("start")[cell]!) * read("slope")[cell]!));
-        terms.push({ name: `part ${bin + 1} of its range`, weight: read("bends")[cell * width + unit]!, factor: place });
+        terms.push({ name: say("byhand.term.part", { part: bin + 1 }), weight: read("bends")[cell * width + unit]!, factor: place });
       }
       const bias = read("bias")[column * width + unit]!;
       const sum = sumOf(terms);
       return {
-        says: "The range of the number is cut into parts with equally many training rows; a part below it counts 1, one above it 0.",
+        says: say("byhand.range"),
         terms, patches: [], byHand: sum + bias, recorded: recordedAt(value, material, column, unit),
-        lines: [{ name: "its start value (bias)", formula: `${number(sum)} ${added(bias)}`, value: sum + bias }],
+        lines: [{ name: say("byhand.line.itsbias"), formula: `${number(sum)} ${added(bias)}`, value: sum + bias }],
       };
     },
   };
@@ -120,7 +121,7 @@ export function project(context: Context): Recipe {
   const names = ["linear.weight", "linear.bias", "normalize.mean", "normalize.std"].map((end) => prefix + end);
   return {
     values: [value], weights: [...names, ...(placed ? [`${prefix}places`] : [])], inputs: [branch.group],
-    axes: [{ name: "position", size: value.shape[0]! }],
+    axes: [positionAxis(value)],
     units: value.shape[1]!,
     make: (material, unit, [position = 0]) => {
       const [weight, bias, mean, std] = names.map((name) => material.weight(name)) as [Tensor, Tensor, Tensor, Tensor];
@@ -132,15 +133,15 @@ export function project(context: Context): Recipe {
         const cell = cells[Math.floor(i / size)]!;
         const raw = cell < 0 ? NaN : values[cell * size + (i % size)]!;
         const factor = Number.isNaN(raw) ? 0 : (raw - mean.values[i % size]!) / std.values[i % size]!;
-        return { name: inputs > 1 ? `input ${i + 1}` : "the value", weight: weight.values[unit * inputs + i]!, factor };
+        return { get name() { return inputs > 1 ? say("label.input", { input: String(i + 1) }) : say("byhand.term.value"); }, weight: weight.values[unit * inputs + i]!, factor };
       });
       const sum = sumOf(terms);
       const b = bias.values[unit]!;
       const place = placed ? material.weight(`${prefix}places`).values[position * value.shape[1]! + unit]! : 0;
-      const lines = [{ name: "start value (bias)", formula: `${number(sum)} ${added(b)}`, value: sum + b }];
-      if (placed) lines.push({ name: "where it was", formula: `${number(sum + b)} ${added(place)}`, value: sum + b + place });
+      const lines = [{ name: say("byhand.line.start"), formula: `${number(sum)} ${added(b)}`, value: sum + b }];
+      if (placed) lines.push({ name: say("byhand.line.place"), formula: `${number(sum + b)} ${added(place)}`, value: sum + b + place });
       return {
-        says: "The values at this position, on a common scale, through one linear map that is the same everywhere.",
+        says: say("byhand.project"),
         terms, patches: [], lines, byHand: lines.at(-1)!.value, recorded: recordedAt(value, material, position, unit),
       };
     },
@@ -168,5 +169,5 @@ function cut(positions: readonly number[], cells: number, patch: number, patches
 /** Columns of a table, under their names. */
 function columnAxis({ branch, value }: Context): Axis {
   const size = value.shape[0]!;
-  return { name: "column", size, names: Array.from({ length: size }, (_, i) => featureName(branch, i)) };
+  return { name: say("path.column"), size, names: Array.from({ length: size }, (_, i) => featureName(branch, i)) };
 }

@@ -4,7 +4,8 @@
 import { sigmoid } from "../answers";
 import type { Value } from "../inside";
 import { added, number } from "../numbers";
-import { isThere, nothing, prefixOf, reader, recordedAt, type Context, type Material, type Recipe, type Term } from "./operation";
+import { say } from "../say";
+import { isThere, nothing, positionAxis, prefixOf, reader, recordedAt, type Context, type Material, type Recipe, type Term } from "./operation";
 
 export function gate(context: Context): Recipe {
   const { branch, value, manifest } = context;
@@ -19,7 +20,7 @@ export function gate(context: Context): Recipe {
     values: [value, ...(before ? [before] : [])],
     weights: own,
     inputs: branch.part?.way === "lookup" ? [branch.group] : [],
-    axes: [{ name: "position", size: value.shape[0]! }],
+    axes: [positionAxis(value)],
     units: value.shape[1]!,
     make: (material, unit, [position = 0]) => {
       const backward = unit >= hidden;
@@ -39,14 +40,14 @@ export function gate(context: Context): Recipe {
       const old = memory(j);
       const next = (1 - z) * n + z * old;
       return {
-        says: `At each position a unit decides how much of its memory to keep. This one reads ${backward ? "from the end" : "from the beginning"}.`,
+        says: backward ? say("byhand.gru.backward") : say("byhand.gru"),
         terms: candidate(material, `${name}.weight_ih_l0${end}`, j, hidden, (k) => inputs(position, k)),
         patches: [], byHand: next, recorded,
         lines: [
-          { name: "forget (r): how much memory to look at", formula: `σ(${number(x[0]!)} ${added(h[0]!)})`, value: r },
-          { name: "keep (z): how much memory stays", formula: `σ(${number(x[1]!)} ${added(h[1]!)})`, value: z },
-          { name: "write (n): what is new", formula: `tanh(${number(x[2]!)} ${added(r)} × ${number(h[2]!)})`, value: n },
-          { name: "memory afterwards", formula: `(1 − ${number(z)}) × ${number(n)} ${added(z)} × ${number(old)}`, value: next },
+          { name: say("byhand.line.forget"), formula: `σ(${number(x[0]!)} ${added(h[0]!)})`, value: r },
+          { name: say("byhand.line.keep"), formula: `σ(${number(x[1]!)} ${added(h[1]!)})`, value: z },
+          { name: say("byhand.line.write"), formula: `tanh(${number(x[2]!)} ${added(r)} × ${number(h[2]!)})`, value: n },
+          { name: say("byhand.line.memory"), formula: `(1 − ${number(z)}) × ${number(n)} ${added(z)} × ${number(old)}`, value: next },
         ],
       };
     },
@@ -71,5 +72,5 @@ function candidate(material: Material, name: string, j: number, hidden: number, 
   const weight = material.weight(name);
   const width = weight.shape[1]!;
   const row = 2 * hidden + j;
-  return Array.from({ length: width }, (_, k) => ({ name: `write: input ${k}`, weight: weight.values[row * width + k]!, factor: read(k) }));
+  return Array.from({ length: width }, (_, k) => ({ name: say("byhand.term.write", { input: String(k) }), weight: weight.values[row * width + k]!, factor: read(k) }));
 }

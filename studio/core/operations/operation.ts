@@ -6,6 +6,7 @@ import type { Branch, Inside, Value } from "../inside";
 import type { Seen } from "../looks";
 import type { Manifest } from "../manifest";
 import type { Tensor } from "../safetensors";
+import { say } from "../say";
 import type { AttentionRow } from "./transformer";
 
 export interface Term {
@@ -45,6 +46,8 @@ export interface Axis {
   size: number;
   /** What each place is called, where places have names. */
   names?: string[];
+  /** Its places are those of a text, a recording or a series, which may end before the axis does. */
+  along?: true;
 }
 
 export interface Material {
@@ -139,8 +142,13 @@ export function isThere(branch: Branch, material: Material, position: number): b
   return branch.part?.way !== "lookup" || material.input(branch.group).values[position] !== 0;
 }
 
+/** The positions of a value, one behind the other. */
+export function positionAxis(value: Value): Axis {
+  return { name: say("path.choose"), size: value.shape[0]!, along: true };
+}
+
 /** What is said of a position behind the end of a text. */
 export function nothing(recorded: number | null): Operation {
-  const lines = [{ name: "nothing is here", formula: "the text is shorter", value: 0 }];
-  return { says: "This place is behind the end of the text: it counts as zero.", terms: [], patches: [], lines, byHand: 0, recorded };
+  const lines = [{ name: say("byhand.line.nothing"), formula: say("byhand.line.shorter"), value: 0 }];
+  return { says: say("byhand.behind"), terms: [], patches: [], lines, byHand: 0, recorded };
 }

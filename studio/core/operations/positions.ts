@@ -3,7 +3,8 @@
 
 import type { Value } from "../inside";
 import { added, number } from "../numbers";
-import { reader, recordedAt, type Context, type Read, type Recipe } from "./operation";
+import { say } from "../say";
+import { positionAxis, reader, recordedAt, type Context, type Read, type Recipe } from "./operation";
 
 /** Mean and maximum of a feature over all positions that hold something. */
 export function pool(context: Context): Recipe {
@@ -24,9 +25,9 @@ export function pool(context: Context): Recipe {
       const most = Math.max(...kept);
       const result = unit < half ? mean : most;
       return {
-        says: unit < half ? "How much of the feature there is on average, over all places." : "Whether the feature is anywhere: its largest value.",
+        says: unit < half ? say("byhand.mean") : say("byhand.largest"),
         terms: [], patches: [], byHand: result, recorded: recordedAt(value, material, unit),
-        lines: [{ name: unit < half ? `mean of ${kept.length} places` : `largest of ${kept.length} places`, formula: kept.slice(0, 6).map((one) => number(one)).join(", ") + (kept.length > 6 ? ", …" : ""), value: result }],
+        lines: [{ name: say(unit < half ? "byhand.line.mean" : "byhand.line.largestof", { places: kept.length }), formula: kept.slice(0, 6).map((one) => number(one)).join(", ") + (kept.length > 6 ? ", …" : ""), value: result }],
       };
     },
   };
@@ -47,14 +48,14 @@ export function pairs(context: Context): Recipe {
   const parts = ["embedding", "pairs"].map((what) => branch.values.find((one) => one.what === what)!);
   return {
     values: [value, ...parts], weights: [], inputs: [],
-    axes: [{ name: "position", size: value.shape[0]! }],
+    axes: [positionAxis(value)],
     units: value.shape[1]!,
     make: (material, unit, [position = 0]) => {
       const [own, pair] = parts.map((part) => reader(part, material)(position, unit)) as [number, number];
       return {
-        says: "The token's own vector, and the vector of the pair that it makes with the next token.",
+        says: say("byhand.token"),
         terms: [], patches: [], byHand: own + pair, recorded: recordedAt(value, material, position, unit),
-        lines: [{ name: "token + pair", formula: `${number(own)} ${added(pair)}`, value: own + pair }],
+        lines: [{ name: say("byhand.line.pair"), formula: `${number(own)} ${added(pair)}`, value: own + pair }],
       };
     },
   };

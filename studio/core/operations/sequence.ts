@@ -3,7 +3,8 @@
 
 import { added, number } from "../numbers";
 import type { Tensor } from "../safetensors";
-import { isThere, nothing, prefixOf, reader, recordedAt, sumOf, type Context, type Material, type Patch, type Recipe, type Term } from "./operation";
+import { say } from "../say";
+import { isThere, nothing, positionAxis, prefixOf, reader, recordedAt, sumOf, type Context, type Material, type Patch, type Recipe, type Term } from "./operation";
 
 const EPS = 1e-5;
 type Read = (position: number, channel: number) => number;
@@ -39,7 +40,7 @@ export function phrase(context: Context): Recipe {
     values: [value, ...(before ? [before] : []), ...(bent ? [inner] : [])],
     weights: [...kernels, `${name}.neighbors.weight`, ...(bottleneck ? [bottleneck] : []), ...(bent ? norm : []), ...(before ? [] : enter)],
     inputs: before && branch.part?.way !== "lookup" ? [] : [branch.group],
-    axes: [{ name: "position", size: value.shape[0]! }],
+    axes: [positionAxis(value)],
     units: value.shape[1]!,
     number: (material, unit, [position = 0]) => {
       if (bent && !isThere(branch, material, position)) return 0;
@@ -69,17 +70,18 @@ function long(material: Material, name: string, filter: number, position: number
   const [channels, kernel] = [weight.shape[1]!, weight.shape[3]!];
   const pad = Math.floor(kernel / 2);
   const terms: Term[] = [];
-  const patch: Patch = { name: "input", height: channels, width: kernel, inputs: [], weights: [] };
+  const patch: Patch = { name: say("word.input"), height: channels, width: kernel, inputs: [], weights: [] };
   for (let channel = 0; channel < channels; channel++) {
     for (let i = 0; i < kernel; i++) {
       const factor = read(position + i - pad, channel);
       const w = weight.values[(filter * channels + channel) * kernel + i]!;
       patch.inputs.push(factor);
       patch.weights.push(w);
-      terms.push({ name: `position ${position + i - pad}${channels > 1 ? `, feature ${channel}` : ""}`, weight: w, factor });
+      const place = { position: String(position + i - pad), feature: String(channel) };
+      terms.push({ get name() { return say(channels > 1 ? "byhand.term.position" : "path.position", place); }, weight: w, factor });
     }
   }
-  return { terms, patches: [patch], says: `A window of ${kernel} positions, ${terms.length} inputs, each multiplied by its weight, and all added up.` };
+  return { terms, patches: [patch], says: say("byhand.long", { positions: kernel, inputs: terms.length }) };
 }
 
 /** The same sum without its terms. */
@@ -97,11 +99,11 @@ function neighbors(material: Material, name: string, filter: number, position: n
   const weight = material.weight(name);
   const channels = weight.shape[1]!;
   const terms = Array.from({ length: channels }, (_, channel): Term => ({
-    name: `feature ${channel}, largest of three`,
+    get name() { return say("byhand.term.three", { feature: String(channel) }); },
     weight: weight.values[filter * channels + channel]!,
     factor: Math.max(...[-1, 0, 1].map((by) => read(position + by, channel))),
   }));
-  return { terms, patches: [] as Patch[], says: "Of each feature the largest among three neighbors, multiplied by its weight, and all added up." };
+  return { terms, patches: [] as Patch[], says: say("byhand.three") };
 }
 
 const summaries = new WeakMap<Material, Map<string, number>>();
@@ -129,10 +131,10 @@ function bend(material: Material, norm: readonly string[], unit: number, sum: nu
   const normal = ((sum - mean) / Math.sqrt(variance + EPS)) * weight + bias;
   const bent = Math.max(0, normal);
   const lines = [
-    { name: "on a common scale", formula: `(${number(sum)} ${added(-mean)}) / √${number(variance)} × ${number(weight)} ${added(bias)}`, value: normal },
-    { name: "below zero nothing (ReLU)", formula: `max(0, ${number(normal)})`, value: bent },
+    { name: say("byhand.line.scale"), formula: `(${number(sum)} ${added(-mean)}) / √${number(variance)} × ${number(weight)} ${added(bias)}`, value: normal },
+    { name: say("byhand.line.relu"), formula: `max(0, ${number(normal)})`, value: bent },
   ];
-  if (input !== null) lines.push({ name: "the block's input is added", formula: `${number(bent)} ${added(input)}`, value: bent + input });
+  if (input !== null) lines.push({ name: say("byhand.line.residual"), formula: `${number(bent)} ${added(input)}`, value: bent + input });
   return lines;
 }
 

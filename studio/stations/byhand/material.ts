@@ -4,6 +4,7 @@
 import { completed, everythingFor, type Material, type Recipe } from "../../core/operations";
 import type { Value } from "../../core/inside";
 import type { Tensor } from "../../core/safetensors";
+import { say } from "../../core/say";
 import type { Trace } from "../../core/trace";
 
 export async function materialFor(
@@ -41,6 +42,6 @@ function ofExample(tensor: Tensor, example: number): { values: number[]; shape: 
 }
 
 function must<T>(found: T | null | undefined, name: string): T {
-  if (found === null || found === undefined) throw new Error(`'${name}' was not kept in this run`);
+  if (found === null || found === undefined) throw new Error(say("byhand.unknown", { name }));
   return found;
 }
