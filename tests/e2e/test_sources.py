@@ -410,3 +410,25 @@ def test_an_interrupted_job_keeps_the_best_so_far(flowers: Path, tmp_path: Path)
     run = learn_with(flowers, settings, Impatient(), out=tmp_path / "run")
     assert run.status == "interrupted"
     assert len(run.predict(flowers)) == 120
+
+
+def test_arrays_with_channels_first_are_learned_and_answered_either_way(tmp_path: Path) -> None:
+    """The network sees time as time; who writes the axes otherwise later gets the same answers."""
+    rng = np.random.default_rng(2)
+    walks = rng.normal(size=(80, 5, 30)).cumsum(2).astype(np.float32)
+    kinds = np.where(walks[:, 1, -1] > 0, "up", "down")
+    run = learn((walks, kinds), tmp_path / "a.run")
+    (column,) = (one for one in run.info["columns"] if one["role"] == "input")
+    assert "30 steps of 5 channels" in column["why"]
+    answers = [run.predict(some) for some in (walks[:6], walks[:6].transpose(0, 2, 1))]
+    assert answers[0] == answers[1]
+    assert "error" not in answers[0][0]
+
+
+def test_who_says_series_knows_how_the_array_lies(tmp_path: Path) -> None:
+    walks = np.random.default_rng(2).normal(size=(60, 5, 30)).cumsum(2)
+    np.savez(tmp_path / "f.npz", X=walks, y=np.arange(60) % 2)
+    run = learn(tmp_path / "f.npz", tmp_path / "a.run", kinds={"series": "series"})
+    assert "'series' is read as (rows, time, channels): --as series=series" in run.info["notes"]
+    assert run.bundle.members[0].columns[0].fitted["channels"] == 30
+    assert "error" not in run.predict(walks[:3])[0]

@@ -35,6 +35,10 @@ def test_matrix_and_answers() -> None:
         ((4, 6, 9, 3), float, "image", (4, 6, 9, 3)),
         ((4, 3, 6, 9), float, "image", (4, 6, 9, 3)),
         ((4, 50, 2), float, "series", (4, 50, 2)),
+        ((4, 2, 50), float, "series", (4, 50, 2)),
+        ((4, 1, 50), float, "series", (4, 50, 1)),
+        ((4, 50, 1), float, "series", (4, 50, 1)),
+        ((4, 24, 90), float, "series", (4, 24, 90)),
     ],
 )
 def test_more_axes(shape: tuple[int, ...], dtype: Any, name: str, result: tuple[int, ...]) -> None:
@@ -42,6 +46,19 @@ def test_more_axes(shape: tuple[int, ...], dtype: Any, name: str, result: tuple[
     assert list(raw.columns) == [name]
     assert raw.columns[name].values.shape == result
     assert any("is read as" in note for note in raw.notes)
+
+
+@pytest.mark.parametrize("channels", [2, 6, 40])
+def test_time_is_the_axis_along_which_values_are_smooth(channels: int) -> None:
+    """As aeon and sktime write series (channels first), and as Keras does; each channel has a unit
+    of its own, and some values are missing."""
+    rng = np.random.default_rng(channels)
+    walks = rng.normal(size=(30, 25, channels)).cumsum(1) * 10.0 ** rng.integers(-2, 3, channels)
+    walks[rng.random(walks.shape) < 0.1] = np.nan
+    for array, turned in ((walks, False), (walks.transpose(0, 2, 1), True)):
+        raw = read(array).columns["series"]
+        assert raw.turned == turned
+        np.testing.assert_array_equal(raw.values, walks)
 
 
 def test_channels_first_keeps_the_pixels() -> None:

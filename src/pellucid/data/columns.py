@@ -48,18 +48,20 @@ class RawColumn:
         object `(rows,)` of list     lists of words (several labels at once)
         any dtype `(rows, ...)`      one array a row, all of one shape: images, series
     folder: where relative file names in this column start; None if the source has no folder.
+    turned: whether the last two axes of an array were swapped to read it as series.
     """
 
     name: str
     values: np.ndarray
     folder: Path | None = None
+    turned: bool = False
 
     def __len__(self) -> int:
         return len(self.values)
 
     def take(self, rows: np.ndarray) -> RawColumn:
         """The same column with only these rows, in this order."""
-        return RawColumn(self.name, self.values[rows], self.folder)
+        return RawColumn(self.name, self.values[rows], self.folder, self.turned)
 
     def missing(self) -> np.ndarray:
         """bool `(rows,)`: which values are not there."""

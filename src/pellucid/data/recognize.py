@@ -96,6 +96,7 @@ def recognize(table: RawTable, settings: Settings) -> Recognized:
         DataError: There is nothing to predict, or nothing to predict it from.
     """
     _check_settings(table, settings)
+    _turn_back(table, settings)
     if len(table) < 2:
         raise DataError(
             f"{len(table)} row{'' if len(table) == 1 else 's'} can't teach anything",
@@ -129,6 +130,7 @@ def recognize_inputs(table: RawTable, settings: Settings) -> Recognized:
         DataError: No column is left to learn from.
     """
     _check_settings(table, settings)
+    _turn_back(table, settings)
     readings = {name: rank_readings(raw) for name, raw in table.columns.items()}
     _read_families_alike(table, readings)
     found = Recognized([], [], "", "")
@@ -175,6 +177,16 @@ def _check_settings(table: RawTable, settings: Settings) -> None:
                 fix=did_you_mean(kind, [*MODALITIES, IGNORE]),
             )
     _check_target_is_free(settings)
+
+
+def _turn_back(table: RawTable, settings: Settings) -> None:
+    """Who says that a column holds series knows how its array lies."""
+    for name, kind in settings.kinds.items():
+        raw = table.columns[name]
+        if kind == "series" and raw.turned:
+            table.columns[name] = RawColumn(name, np.moveaxis(raw.values, 1, 2), raw.folder)
+            table.notes[:] = [note for note in table.notes if "(rows, channels, time)" not in note]
+            table.notes.append(f"'{name}' is read as (rows, time, channels): --as {name}=series")
 
 
 def _check_target_is_free(settings: Settings) -> None:

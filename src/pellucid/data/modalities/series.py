@@ -57,7 +57,7 @@ class SeriesModality(Modality):
     ) -> Loaded:
         rows: list[np.ndarray | None] = []
         problems: dict[int, str] = {}
-        for number, value in enumerate(raw.values):
+        for number, value in enumerate(_as_before(raw.values, layout)):
             try:
                 rows.append(_as_table(value))
             except ValueError as error:
@@ -170,6 +170,14 @@ def _as_table(value: Any) -> np.ndarray:
     if np.isnan(table).all():
         raise ValueError("every value is missing")
     return table
+
+
+def _as_before(values: np.ndarray, layout: dict[str, Any] | None) -> np.ndarray:
+    """An array whose axes lie as those of the array that the layout was made from."""
+    if layout is None or values.ndim != 3:
+        return values
+    turned = values.shape[1] == layout["channels"] != values.shape[2]
+    return np.moveaxis(values, 1, 2) if turned else values
 
 
 def _plan(rows: list[np.ndarray], count: int) -> dict[str, Any]:

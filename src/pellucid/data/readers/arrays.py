@@ -19,6 +19,14 @@ from pellucid.errors import DataError
 MOST_COLUMNS = 10_000
 """A wider matrix is refused: its columns could not be looked at one by one."""
 
+SMOOTH_ROWS = 64
+"""Rows of an array that are looked at to tell time from channels."""
+CLEARLY = 0.8
+"""An axis along which values are smoother than along another by this factor is time."""
+FEW_CHANNELS, MUCH_LONGER = 16, 4
+"""Where smoothness says nothing, at most so few values are channels if the other axis has so many
+times as many."""
+
 SPLITS = {
     "train": "train",
     "training": "train",
@@ -137,7 +145,8 @@ def from_array(
             notes += [f"'{title}': {note}"] if note else []
     else:
         values, kind, note = _axes(array)
-        columns = {kind: RawColumn(kind, values)}
+        turned = kind == "series" and values is not array
+        columns = {kind: RawColumn(kind, values, turned=turned)}
         notes.append(note)
     places = Numbered(f"{name} row ", range(len(array)))
     return RawTable(name, columns, places, notes=notes, fingerprint=content_hash(columns))
@@ -183,7 +192,50 @@ def _axes(array: np.ndarray) -> tuple[np.ndarray, str, str]:
     if array.dtype in (np.uint8, np.bool_, np.uint16) or square:
         why = "its pictures are square" if square else f"its values are {array.dtype}"
         return array, "image", f"shape {shape} is read as images because {why}"
+    if why := channels_first(array):
+        note = f"shape {shape} is read as (rows, channels, time): {why}"
+        note += "; --as series=series reads it as (rows, time, channels)"
+        return np.moveaxis(array, 1, 2), "series", note
     return array, "series", f"shape {shape} is read as (rows, time, channels)"
+
+
+def channels_first(array: np.ndarray) -> str:
+    """Why the second axis of a `(rows, ..., ...)` array holds channels and the last one time; '' if
+    the second one is time, as it is where nothing speaks against it.
+
+    >>> waves = np.sin(np.arange(50) / 5) + np.arange(6).reshape(2, 3, 1) % 4
+    >>> channels_first(waves), channels_first(waves.transpose(0, 2, 1))
+    ('along the last axis values follow each other more smoothly', '')
+    """
+    first, last = array.shape[1:]
+    if first == 1 or last == 1:
+        return "a series has more than one value" if first == 1 < last else ""
+    rows = np.unique(np.linspace(0, len(array) - 1, SMOOTH_ROWS).astype(np.int64))
+    some = array[rows].astype(np.float64)
+    across, along = _roughness(some, 1), _roughness(some, 2)
+    if along < CLEARLY * across:
+        return "along the last axis values follow each other more smoothly"
+    undecided = not across < CLEARLY * along
+    if undecided and first <= FEW_CHANNELS and last >= MUCH_LONGER * first:
+        return f"{first} is few for time, and {last} is many for channels"
+    return ""
+
+
+def _roughness(array: np.ndarray, axis: int) -> float:
+    """How far neighbors along an axis are apart, as a share of those half of the axis apart.
+
+    About 1 where their order means nothing, near 0 along time.
+    """
+    half = array.shape[axis] // 2
+
+    def apart(steps: int) -> float:
+        there = np.moveaxis(array, axis, 0)
+        gaps = np.abs(there[steps:] - there[:-steps])
+        known = gaps[np.isfinite(gaps)]
+        return float(known.mean()) if known.size else 0.0
+
+    far = apart(half)
+    return apart(1) / far if far else 1.0
 
 
 # --- X and y ----------------------------------------------------------------------------------
