@@ -117,8 +117,8 @@ const MESSAGE = /^ {2}"([\w.]+)": ("(?:[^"\\]|\\.)*"),\n/gm;
 const SAID = /\bsay\((["'])([\w.]+)\1\)/g;
 /** The same as the whole of an attribute, or between tags. */
 const MARKED = /([^$])\{say\((["'])([\w.]+)\2\)\}/g;
-/** One with gaps that are filled in; its end has to be looked for. */
-const FILLED = /\bsay\((["'])([\w.]+)\1, \{/g;
+/** Any other; its end has to be looked for. */
+const CALLED = /\bsay\(/g;
 /** A gap, and what a template that chooses by number has. */
 const GAP = /\{(\w+)\}/g;
 const CHOICE = /, plural,/;
@@ -175,22 +175,17 @@ export function plainMessages(): Plugin {
   );
 }
 
-/** say("step", { step: n }) -> `step ${put_(n)}`, wherever the text is known. */
+/** say("step", { step: n }) -> `step ${put_(n)}`, say(one ? "a" : "b") -> one ? "A" : "B", wherever the texts are known. */
 function filled(code: string, texts: ReadonlyMap<string, string>): string {
   let written = "";
   let from = 0;
-  for (const { index, 2: id } of code.matchAll(FILLED)) {
-    const text = texts.get(id!);
-    const call = text === undefined || index < from ? null : callAt(code, index);
-    const gaps = text?.match(GAP)?.map((gap) => gap.slice(1, -1)) ?? [];
-    // What fills a gap must be asked for once, and nothing may be left over that asks for something.
-    if (!call || gaps.length !== call.values.size || !gaps.every((gap) => call.values.has(gap))) continue;
-    const words = text!.replace(/[\\`$]/g, "\\$&").replace(GAP, (_, gap: string) => `\${put_(${filled(call.values.get(gap)!, texts)})}`);
-    written += `${code.slice(from, index)}\`${words}\``;
+  for (const { index } of code.matchAll(CALLED)) {
+    const call = index < from ? null : callAt(code, index, texts);
+    if (!call) continue;
+    written += code.slice(from, index) + call.said;
     from = call.end;
   }
-  written += code.slice(from);
-  return written;
+  return written + code.slice(from);
 }
 
 /** What fills gaps comes from where say does. */
@@ -201,8 +196,8 @@ function withPut(code: string): string {
   return written;
 }
 
-/** The call that begins there: where it ends, and what its gaps are filled with. Null: not by names and values. */
-function callAt(code: string, at: number): { end: number; values: Map<string, string> } | null {
+/** What to write instead of the call that begins there, and where that ends; null where it stays. */
+function callAt(code: string, at: number, texts: ReadonlyMap<string, string>): { end: number; said: string } | null {
   const file = ts.createSourceFile("call.ts", code.slice(at, at + 2000), ts.ScriptTarget.Latest);
   let call: ts.CallExpression | null = null;
   const find = (node: ts.Node): void => {
@@ -211,15 +206,35 @@ function callAt(code: string, at: number): { end: number; values: Map<string, st
     else ts.forEachChild(node, find);
   };
   ts.forEachChild(file, find);
-  const given = (call as ts.CallExpression | null)?.arguments[1];
-  if (!given || !ts.isObjectLiteralExpression(given)) return null;
+  const [chosen, given] = (call as ts.CallExpression | null)?.arguments ?? [];
+  // What is said as it is can become an attribute or a text of the markup: that is done later.
+  if (!chosen || (!given && ts.isStringLiteral(chosen))) return null;
+  const values = valuesOf(given, file);
+  const said = values && saidBy(chosen, values, texts, file);
+  return said ? { end: at + call!.end, said: ts.isConditionalExpression(chosen) ? `(${said})` : said } : null;
+}
+
+/** What fills the gaps, by their names; null where that can't be seen here. */
+function valuesOf(given: ts.Expression | undefined, file: ts.SourceFile): Map<string, string> | null {
   const values = new Map<string, string>();
-  for (const one of given.properties) {
+  if (given && !ts.isObjectLiteralExpression(given)) return null;
+  for (const one of given?.properties ?? []) {
     if (ts.isShorthandPropertyAssignment(one)) values.set(one.name.text, one.name.text);
     else if (ts.isPropertyAssignment(one) && ts.isIdentifier(one.name)) values.set(one.name.text, one.initializer.getText(file));
     else return null;
   }
-  return { end: at + call!.end, values };
+  return values;
+}
+
+/** The text of a message, or a choice among texts; null where one of them is not known. */
+function saidBy(chosen: ts.Expression, values: ReadonlyMap<string, string>, texts: ReadonlyMap<string, string>, file: ts.SourceFile): string | null {
+  if (ts.isConditionalExpression(chosen)) {
+    const [one, other] = [chosen.whenTrue, chosen.whenFalse].map((side) => saidBy(side, values, texts, file));
+    return one && other ? `${filled(chosen.condition.getText(file), texts)} ? ${one} : ${other}` : null;
+  }
+  const text = ts.isStringLiteral(chosen) ? texts.get(chosen.text) : undefined;
+  if (text === undefined || [...text.matchAll(GAP)].some(([, gap]) => !values.has(gap!))) return null;
+  return `\`${text.replace(/[\\`$]/g, "\\$&").replace(GAP, (_, gap: string) => `\${put_(${filled(values.get(gap)!, texts)})}`)}\``;
 }
 
 const isMessages = (name: string) => /core.messages\.[\w.]+\.ts$/.test(name);

@@ -25,8 +25,15 @@ describe("messages of a built page", () => {
     expect(() => plugin.transform('say("label.sure", { share });', "stations/Some.svelte")).toThrow("not imported");
   });
 
-  it("stay in the list where they are chosen, or choose by number", () => {
-    expect(built('say(one ? "iteration.fell" : "iteration.rose", { lower });')).toBeUndefined();
+  it("are chosen there", () => {
+    expect(built('say(over ? "check.never" : "check.none");')).toMatch(/^\(over \? `Learning ended [^`]+` : `Nothing was measured [^`]+`\);$/);
+    expect(built('say(one ? "label.alike.alike_similarity_another" : "label.alike.alike_similarity", { similarity });')).toBe(
+      "(one ? `alike ${put_(similarity)}, another answer` : `alike ${put_(similarity)}`);",
+    );
+  });
+
+  it("stay in the list where nothing is known of them, or they choose by number", () => {
+    expect(built("say(id, { lower });")).toBeUndefined();
     expect(built('say("label.others", { others: 3 });')).toBeUndefined();
     expect(built('say("label.sure", { ...values });')).toBeUndefined();
   });

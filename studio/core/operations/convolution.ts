@@ -66,8 +66,8 @@ function window(material: Material, weightName: string, unit: number, row: numbe
         const w = weight.values[((unit * channels + channel) * kernel + i) * kernel + j]!;
         patch.inputs.push(factor);
         patch.weights.push(w);
-        const place = { feature: String(channel), row: String(row * stride + i - pad), column: String(column * stride + j - pad) };
-        terms.push({ get name() { return say(channels > 1 ? "byhand.term.place" : "label.place", place); }, weight: w, factor });
+        const place = say("label.place", { row: String(row * stride + i - pad), column: String(column * stride + j - pad) });
+        terms.push({ name: channels > 1 ? say("byhand.term.place", { feature: String(channel), place }) : place, weight: w, factor });
       }
     }
     patches.push(patch);

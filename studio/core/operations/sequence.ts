@@ -77,8 +77,8 @@ function long(material: Material, name: string, filter: number, position: number
       const w = weight.values[(filter * channels + channel) * kernel + i]!;
       patch.inputs.push(factor);
       patch.weights.push(w);
-      const place = { position: String(position + i - pad), feature: String(channel) };
-      terms.push({ get name() { return say(channels > 1 ? "byhand.term.position" : "path.position", place); }, weight: w, factor });
+      const place = say("path.position", { position: String(position + i - pad) });
+      terms.push({ name: channels > 1 ? say("byhand.term.position", { place, feature: String(channel) }) : place, weight: w, factor });
     }
   }
   return { terms, patches: [patch], says: say("byhand.long", { positions: kernel, inputs: terms.length }) };
